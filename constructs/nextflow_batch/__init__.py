@@ -1,0 +1,36 @@
+"""Nextflow on AWS Batch: constructs for an AWS CDK app.
+
+`NextflowBatch` is all of it; the other names are its parts.
+"""
+
+from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute, QueueOrder
+from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
+from nextflow_batch.head_access import HeadAccess
+from nextflow_batch.head_job import HeadJob
+from nextflow_batch.job_queue import JobQueue
+from nextflow_batch.network import Network
+from nextflow_batch.nextflow_batch import NextflowBatch, zones
+from nextflow_batch.operations import Operations
+from nextflow_batch.scratch_access import ScratchAccess
+from nextflow_batch.storage import Storage
+from nextflow_batch.worker import Scratch, Worker
+
+__all__ = [
+    "DEFAULT_CAPACITIES",
+    "DEFAULT_QUEUES",
+    "Capacity",
+    "Compute",
+    "ComputeEnvironment",
+    "HeadAccess",
+    "HeadJob",
+    "JobQueue",
+    "Network",
+    "NextflowBatch",
+    "Operations",
+    "QueueOrder",
+    "Scratch",
+    "ScratchAccess",
+    "Storage",
+    "Worker",
+    "zones",
+]

@@ -1,0 +1,27 @@
+"""Reads one environment's settings and declares its stacks."""
+
+import sys
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from stacks import paths, settings_file
+from stacks.environment import declare
+
+
+def main() -> None:
+    """Synthesize the environment that `-c settings=NAME` chooses, or say what is wrong with it."""
+    app = App()
+    name = app.node.try_get_context("settings") or "default"
+    try:
+        settings = settings_file.read(paths.SETTINGS, name)
+    except settings_file.SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    declare(app, settings)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The capacity of an environment: its compute environments and the queues over them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
+from nextflow_batch.job_queue import JobQueue
+from nextflow_batch.wildcards import justify_managed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from nextflow_batch.worker import Worker
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueOrder:
+    """What a queue is made of.
+
+    Attributes:
+        priority: Queues of higher priority are served first.
+        compute_environments: Names of one to three environments, the preferred one first.
+    """
+
+    priority: int
+    compute_environments: tuple[str, ...]
+
+
+#: One Spot and one On-Demand environment, and the two queues that prefer one to the other.
+DEFAULT_CAPACITIES = {
+    "ondemand": Capacity(purchase="on-demand"),
+    "spot": Capacity(purchase="spot"),
+}
+DEFAULT_QUEUES = {
+    "default": QueueOrder(priority=1, compute_environments=("spot", "ondemand")),
+    "highpriority": QueueOrder(priority=100, compute_environments=("ondemand", "spot")),
+}
+
+
+class Compute(Construct):
+    """Compute environments and queues, by name.
+
+    Attributes:
+        compute_environments: The environments by name.
+        queues: The queues by name.
+        security_group: Of every instance; nothing may connect to them.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        worker: Worker,
+        vpc: ec2.IVpc,
+        subnets: ec2.SubnetSelection | None,
+        capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
+        queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
+        own_service_role: bool = False,
+    ) -> None:
+        """Define environments and queues.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            worker: How each instance starts.
+            vpc: Where instances run.
+            subnets: In which of its subnets; its private ones when not given.
+            capacities: Each environment's instances, by name.
+            queues: Each queue's order, by name.
+            own_service_role: Make a Batch service role instead of using the service-linked one.
+        """
+        super().__init__(scope, construct_id)
+        self.security_group = ec2.SecurityGroup(
+            self, "SecurityGroup", vpc=vpc, description="Workers: everything out, nothing in"
+        )
+        service_role = self._make_service_role() if own_service_role else None
+        self.compute_environments = {
+            name: ComputeEnvironment(
+                self,
+                f"{name}-environment",
+                capacity=capacity,
+                worker=worker,
+                worker_name=f"batch-{name}-worker",
+                vpc=vpc,
+                subnets=subnets,
+                security_group=self.security_group,
+                service_role=service_role,
+            )
+            for name, capacity in capacities.items()
+        }
+        self.queues = {
+            name: JobQueue(
+                self,
+                f"{name}-queue",
+                name=name,
+                priority=queue.priority,
+                compute_environments=[
+                    self.compute_environments[key] for key in queue.compute_environments
+                ],
+            )
+            for name, queue in queues.items()
+        }
+
+    def _make_service_role(self) -> iam.Role:
+        name = "service-role/AWSBatchServiceRole"
+        role = iam.Role(
+            self,
+            "BatchServiceRole",
+            assumed_by=iam.ServicePrincipal("batch.amazonaws.com"),
+            description="Batch itself",
+            managed_policies=[iam.ManagedPolicy.from_aws_managed_policy_name(name)],
+        )
+        justify_managed(role, {name: "AWS keeps the policy in step with what Batch calls"})
+        return role

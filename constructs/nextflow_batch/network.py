@@ -1,0 +1,90 @@
+"""Where workers run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Network(Construct):
+    """A VPC whose instances reach out and cannot be reached.
+
+    S3 is reached through a gateway endpoint, which costs nothing and keeps genomes off the NAT
+    gateway's bill. Flow logs record who talked to whom.
+
+    Attributes:
+        vpc: The VPC.
+        subnets: Which of its subnets workers run in.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        availability_zones: Sequence[str],
+        cidr: str = "10.0.0.0/16",
+        egress: Literal["nat", "public"] = "nat",
+    ) -> None:
+        """Lay out the VPC.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            availability_zones: The zones, by name or as tokens.
+            cidr: The VPC's IPv4 range, /16 to /24.
+            egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
+                subnets; either way the workers' security group lets nothing in.
+        """
+        super().__init__(scope, construct_id)
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(cidr),
+            availability_zones=list(availability_zones),
+            nat_gateways=1 if egress == "nat" else 0,
+            subnet_configuration=_subnets(egress),
+            restrict_default_security_group=False,  # it would add a Lambda function of the CDK's
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)
+            },
+        )
+        self.subnets = ec2.SubnetSelection(
+            subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
+            if egress == "nat"
+            else ec2.SubnetType.PUBLIC
+        )
+        self._add_flow_log()
+
+    def _add_flow_log(self) -> None:
+        group = logs.LogGroup(
+            self,
+            "FlowLogs",
+            retention=logs.RetentionDays.THREE_MONTHS,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.vpc.add_flow_log(
+            "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group)
+        )
+
+
+def _subnets(egress: str) -> list[ec2.SubnetConfiguration]:
+    public = ec2.SubnetConfiguration(
+        name="Public",
+        subnet_type=ec2.SubnetType.PUBLIC,
+        # Behind a NAT gateway no worker sits in the public subnets, so nothing there needs one.
+        map_public_ip_on_launch=egress == "public",
+    )
+    if egress == "public":
+        return [public]
+    return [
+        public,
+        ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+    ]

@@ -1,0 +1,101 @@
+"""Everything that runs Nextflow on AWS Batch, as one construct."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput, Fn, Stack
+from aws_cdk import aws_ecr_assets as ecr_assets
+from constructs import Construct
+
+from nextflow_batch.compute import Compute
+from nextflow_batch.head_job import HeadJob
+from nextflow_batch.network import Network
+from nextflow_batch.programs import bundled
+from nextflow_batch.storage import Storage
+from nextflow_batch.worker import Scratch, Worker
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_cdk import aws_ec2 as ec2
+
+
+class NextflowBatch(Construct):
+    """An environment with our recommendations: network, bucket, workers, queues and head.
+
+    For other arrangements compose the parts yourself; each is a construct of this library.
+
+    Attributes:
+        network: The VPC, when none was given.
+        storage: Bucket and logs.
+        compute: Compute environments and queues.
+        head: The head's job definition and roles.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: str = "nextflow",
+        vpc: ec2.IVpc | None = None,
+        subnets: ec2.SubnetSelection | None = None,
+        storage: Storage | None = None,
+        head_image: Path | None = None,
+        worker_programs: Path | None = None,
+    ) -> None:
+        """Compose the environment.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            environment: Name that volumes are tagged with; one for each environment of an account.
+            vpc: Where workers run; a new VPC when not given.
+            subnets: In which of its subnets; its private ones with a way out when not given.
+            storage: Bucket and logs; new ones when not given.
+            head_image: Build context of the head's image; the wheel's own when not given.
+            worker_programs: What workers run; the wheel's own when not given.
+
+        Raises:
+            ValueError: A folder of programs is neither given nor in the installed library.
+        """
+        super().__init__(scope, construct_id)
+        self.network: Network | None = None
+        if vpc is None:
+            self.network = Network(self, "Network", availability_zones=zones(self, 3))
+            vpc, subnets = self.network.vpc, self.network.subnets
+        self.storage = storage or Storage(self, "Storage")
+        worker = Worker(
+            self,
+            "Worker",
+            programs=worker_programs or bundled("worker"),
+            environment=environment,
+            storage=self.storage,
+            scratch=Scratch(),
+        )
+        self.compute = Compute(self, "Compute", worker=worker, vpc=vpc, subnets=subnets)
+        self.head = HeadJob(
+            self,
+            "Head",
+            image_directory=head_image or bundled("head"),
+            platform=ecr_assets.Platform.LINUX_AMD64,
+            storage=self.storage,
+            queues=list(self.compute.queues.values()),
+            task_queue=self.compute.queues["default"],
+        )
+        CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
+
+
+def zones(scope: Construct, count: int) -> list[str]:
+    """Name the first zones of a stack's region without asking AWS which they are.
+
+    Args:
+        scope: Anything in the stack.
+        count: How many.
+
+    Returns:
+        Tokens that CloudFormation resolves; a region with fewer zones refuses the deploy.
+    """
+    names = Fn.get_azs(Stack.of(scope).region)
+    return [Fn.select(index, names) for index in range(count)]

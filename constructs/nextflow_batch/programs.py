@@ -1,0 +1,23 @@
+"""The programs that travel in the library's wheel: the head's image and what workers run."""
+
+from pathlib import Path
+
+_BUNDLED = Path(__file__).parent / "bundled"
+
+
+def bundled(name: str) -> Path:
+    """Find a folder of programs in the installed library.
+
+    Args:
+        name: `head` (the image's build context) or `worker`.
+
+    Raises:
+        ValueError: The library is not installed from a wheel, so it carries no programs.
+    """
+    folder = _BUNDLED / name
+    if not folder.is_dir():
+        raise ValueError(
+            f"the library was not installed from a wheel and carries no {name} programs:"
+            f" say where they are"
+        )
+    return folder

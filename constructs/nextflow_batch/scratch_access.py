@@ -1,0 +1,138 @@
+"""What a worker may do with volumes: those of its own environment only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from nextflow_batch.wildcards import justify
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
+    from constructs import Construct
+
+
+class ScratchAccess(iam.ManagedPolicy):
+    """Lets an instance grow its scratch disk.
+
+    It may create volumes only with the environment's tag, and attach, modify and delete only
+    volumes that carry it; it may attach only to itself. The pattern is the EBS CSI driver's:
+    https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/example-iam-policy.json
+
+    Attributes:
+        TAG: Key of the tag whose value is the environment's name.
+    """
+
+    TAG: ClassVar = "nextflow-batch:environment"
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        environment: str,
+        volume_key: kms.IKey | None = None,
+    ) -> None:
+        """Write the policy.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            environment: The tag's value.
+            volume_key: The customer key of the volumes, if there is one.
+        """
+        stack = Stack.of(scope)
+        volumes = stack.format_arn(service="ec2", resource="volume", resource_name="*")
+        instances = stack.format_arn(service="ec2", resource="instance", resource_name="*")
+        requested = {"StringEquals": {f"aws:RequestTag/{self.TAG}": environment}}
+        tagged = {"StringEquals": {f"aws:ResourceTag/{self.TAG}": environment}}
+        # The key holds the ARN of the instance whose credentials sign the request.
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+        itself = {"ArnEquals": {"aws:ResourceArn": "${ec2:SourceInstanceARN}"}}
+        statements = [
+            iam.PolicyStatement(
+                sid="CreateTaggedVolumes",
+                actions=["ec2:CreateVolume"],
+                resources=[volumes],
+                conditions=requested,
+            ),
+            iam.PolicyStatement(
+                sid="TagVolumesAtCreation",
+                actions=["ec2:CreateTags"],
+                resources=[volumes],
+                conditions={"StringEquals": {"ec2:CreateAction": "CreateVolume"}},
+            ),
+            iam.PolicyStatement(
+                sid="UseOwnVolumes",
+                actions=[
+                    "ec2:AttachVolume",
+                    "ec2:DeleteVolume",
+                    "ec2:DetachVolume",
+                    "ec2:ModifyVolume",
+                ],
+                resources=[volumes],
+                conditions=tagged,
+            ),
+            iam.PolicyStatement(
+                sid="AttachToItself",
+                actions=[
+                    "ec2:AttachVolume",
+                    "ec2:DetachVolume",
+                    "ec2:ModifyInstanceAttribute",
+                ],
+                resources=[instances],
+                conditions=itself,
+            ),
+            iam.PolicyStatement(
+                sid="SeeVolumes",
+                # None of these can be limited to a resource.
+                actions=[
+                    "ec2:DescribeInstanceTypes",
+                    "ec2:DescribeInstances",
+                    "ec2:DescribeVolumes",
+                    "ec2:DescribeVolumesModifications",
+                ],
+                resources=["*"],
+            ),
+        ]
+        if volume_key:
+            statements += _key_statements(volume_key)
+        super().__init__(
+            scope,
+            construct_id,
+            description="Grow the scratch disk of a worker",
+            statements=statements,
+        )
+        justify(
+            self,
+            {
+                volumes: "volumes are made at need; the environment's tag is the condition",
+                instances: "limited to the calling instance by condition",
+                "*": "EC2's describe calls cannot be limited to a resource",
+            },
+        )
+
+
+def _key_statements(key: kms.IKey) -> list[iam.PolicyStatement]:
+    # https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
+    return [
+        iam.PolicyStatement(
+            sid="EncryptVolumes",
+            actions=[
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            resources=[key.key_arn],
+        ),
+        iam.PolicyStatement(
+            sid="GrantKeyToVolumes",
+            actions=["kms:CreateGrant"],
+            resources=[key.key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        ),
+    ]

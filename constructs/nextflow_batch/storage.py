@@ -1,0 +1,238 @@
+"""The bucket of work, logs and results, and who may read and write it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import (
+    Acknowledgment,
+    Arn,
+    ArnComponents,
+    Duration,
+    RemovalPolicy,
+    Stack,
+    Validations,
+)
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from nextflow_batch.wildcards import justify
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Storage(Construct):
+    """A bucket, made or existing, with Nextflow's two prefixes and a log group.
+
+    Attributes:
+        bucket: The bucket.
+        log_group: Where head, tasks and workers log.
+        logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
+        runs_uri: `s3://` address of the work directories (NF_WORKDIR).
+        head_access: What the head may do with the data.
+        task_access: What a task may do with the data.
+        worker_access: What an instance may do: write its own log.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket_name: str | None = None,
+        existing_bucket: s3.IBucket | None = None,
+        prefix: str = "_nextflow",
+        reference_buckets: Sequence[str] = (),
+        work_expires: Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        key: kms.IKey | None = None,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """Make or adopt the bucket.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            bucket_name: Name of the new bucket; generated when not given.
+            existing_bucket: Use this bucket and make none.
+            prefix: Below which logs and runs lie, without slashes at its ends.
+            reference_buckets: Names of further buckets that may be read.
+            work_expires: Age at which files below the runs' prefix are deleted; resuming an older
+                run is then no longer possible.
+            log_retention: How long log events are kept.
+            key: Encrypts bucket and logs; S3's and CloudWatch's own keys when not given.
+            removal_policy: What `cdk destroy` does with the bucket and the log group.
+        """
+        super().__init__(scope, construct_id)
+        self._key = key
+        self._reference_buckets = tuple(reference_buckets)
+        self._prefix = prefix
+        self._removal_policy = removal_policy
+        self.bucket = existing_bucket or self._make_bucket(bucket_name, work_expires)
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=log_retention,
+            encryption_key=key,
+            removal_policy=removal_policy,
+        )
+        self.logs_uri = self.bucket.s3_url_for_object(f"{prefix}/logs")
+        self.runs_uri = self.bucket.s3_url_for_object(f"{prefix}/runs")
+        self.head_access = self._make_head_access()
+        self.task_access = self._make_access("TaskAccess", "The tasks' access to the bucket")
+        self.worker_access = self._make_worker_access()
+
+    def _make_bucket(self, name: str | None, work_expires: Duration | None) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "Bucket",
+            bucket_name=name,
+            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self._key,
+            bucket_key_enabled=True if self._key else None,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            server_access_logs_bucket=self._make_access_logs(),
+            removal_policy=self._removal_policy,
+        )
+        bucket.add_lifecycle_rule(
+            id="AbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
+        )
+        if work_expires:
+            bucket.add_lifecycle_rule(
+                id="WorkFiles", prefix=f"{self._prefix}/runs/", expiration=work_expires
+            )
+        return bucket
+
+    def _make_access_logs(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            # The log delivery service can encrypt with no customer key.
+            # https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            lifecycle_rules=[s3.LifecycleRule(id="OldLogs", expiration=Duration.days(365))],
+            removal_policy=self._removal_policy,
+        )
+        Validations.of(bucket).acknowledge(
+            Acknowledgment(id="AwsSolutions-S1", reason="logging its own log's writes never ends")
+        )
+        return bucket
+
+    def _make_access(
+        self, construct_id: str, description: str, *extra: iam.PolicyStatement
+    ) -> iam.ManagedPolicy:
+        policy = iam.ManagedPolicy(
+            self,
+            construct_id,
+            description=description,
+            statements=[*self._object_statements(), *self._reference_statements(), *extra],
+        )
+        justify(
+            policy,
+            {
+                self.bucket.arn_for_objects("*"): "pipelines name their objects themselves",
+                **{
+                    f"{self._bucket_arn(name)}/*": "read-only, of a bucket that the settings name"
+                    for name in self._reference_buckets
+                },
+            },
+        )
+        return policy
+
+    def _make_head_access(self) -> iam.ManagedPolicy:
+        streams = f"{self.log_group.log_group_arn}:log-stream:nf-*"
+        policy = self._make_access(
+            "HeadAccess",
+            "The head's access to the bucket and to the tasks' log",
+            iam.PolicyStatement(
+                sid="OverwriteResults",
+                # Replacing what a pipeline published deletes it first; tasks never delete.
+                actions=["s3:DeleteObject"],
+                resources=[self.bucket.arn_for_objects("*")],
+            ),
+            iam.PolicyStatement(
+                sid="QuoteTaskLogs", actions=["logs:GetLogEvents"], resources=[streams]
+            ),
+        )
+        justify(policy, {streams: "tasks log to streams named after their nf-... definitions"})
+        return policy
+
+    def _make_worker_access(self) -> iam.ManagedPolicy:
+        streams = f"{self.log_group.log_group_arn}:log-stream:worker/*"
+        policy = iam.ManagedPolicy(
+            self,
+            "WorkerAccess",
+            description="A worker's own log",
+            statements=[
+                iam.PolicyStatement(
+                    sid="WriteLog",
+                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                    resources=[streams],
+                )
+            ],
+        )
+        justify(policy, {streams: "a worker's stream is named after its instance"})
+        return policy
+
+    def _object_statements(self) -> list[iam.PolicyStatement]:
+        statements = [
+            iam.PolicyStatement(
+                sid="ListBucket",
+                actions=["s3:GetBucketLocation", "s3:ListBucket"],
+                resources=[self.bucket.bucket_arn],
+            ),
+            iam.PolicyStatement(
+                sid="ReadAndWriteObjects",
+                # What Nextflow's S3 client and the tasks' shell library call; the tagging is for
+                # `publishDir` with tags.
+                actions=[
+                    "s3:AbortMultipartUpload",
+                    "s3:GetObject",
+                    "s3:GetObjectTagging",
+                    "s3:PutObject",
+                    "s3:PutObjectTagging",
+                ],
+                resources=[self.bucket.arn_for_objects("*")],
+            ),
+        ]
+        if self._key:
+            statements.append(
+                iam.PolicyStatement(
+                    sid="UseKey",
+                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                    resources=[self._key.key_arn],
+                )
+            )
+        return statements
+
+    def _reference_statements(self) -> list[iam.PolicyStatement]:
+        arns = [self._bucket_arn(name) for name in self._reference_buckets]
+        if not arns:
+            return []
+        return [
+            iam.PolicyStatement(
+                sid="ListReferenceBuckets",
+                actions=["s3:GetBucketLocation", "s3:ListBucket"],
+                resources=arns,
+            ),
+            iam.PolicyStatement(
+                sid="ReadReferences",
+                actions=["s3:GetObject"],
+                resources=[f"{arn}/*" for arn in arns],
+            ),
+        ]
+
+    def _bucket_arn(self, name: str) -> str:
+        return Arn.format(
+            ArnComponents(service="s3", region="", account="", resource=name), Stack.of(self)
+        )

@@ -1,0 +1,204 @@
+"""What every worker is: its role, its disks and the programs that it runs at boot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aws_cdk import Stack, Tags
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from nextflow_batch.scratch_access import ScratchAccess
+from nextflow_batch.wildcards import justify_managed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from aws_cdk import aws_kms as kms
+
+    from nextflow_batch.storage import Storage
+
+#: The ECS-optimized AMI has one root volume, /dev/xvda.
+#: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
+ROOT_DEVICE = "/dev/xvda"
+SCRATCH_DEVICE = "/dev/xvdba"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scratch:
+    """The disk on which a worker's containers and tasks write.
+
+    Attributes:
+        size_gib: Size of the volume that each worker starts with, in GiB.
+        iops: I/O operations per second of each volume.
+        throughput_mibs: Throughput of each volume in MiB/s.
+        max_size_gib: Up to where it may grow, in GiB over all volumes.
+        max_volumes: Up to how many volumes it may grow.
+    """
+
+    size_gib: int = 100
+    iops: int = 3_000
+    throughput_mibs: int = 250
+    max_size_gib: int = 4_000
+    max_volumes: int = 12
+
+
+class Worker(Construct):
+    """The launch template and the role of all workers of an environment.
+
+    A worker joins the cluster only after it has proved itself; what it runs is in the folder of
+    its programs, which travels as one content-hashed asset.
+
+    Attributes:
+        role: The instances' role.
+        launch_template: How they start.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        programs: Path,
+        environment: str,
+        storage: Storage,
+        scratch: Scratch,
+        volume_key: kms.IKey | None = None,
+    ) -> None:
+        """Define role and launch template.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            programs: Folder of what a worker runs; holds `boothook.sh` and `boot.sh`.
+            environment: Name that the volumes are tagged with.
+            storage: Holds the log in which a worker says why it did not join.
+            scratch: The scratch disk.
+            volume_key: Encrypts the volumes; the account's EBS key when not given.
+        """
+        super().__init__(scope, construct_id)
+        self._environment = environment
+        self._log_group = storage.log_group
+        asset = assets.Asset(self, "Programs", path=str(programs), exclude=["__pycache__", "*.pyc"])
+        self.role = self._make_role(asset, storage.worker_access, volume_key)
+        self.launch_template = self._make_launch_template(asset, programs, scratch, volume_key)
+
+    def _make_role(
+        self, asset: assets.Asset, access: iam.ManagedPolicy, volume_key: kms.IKey | None
+    ) -> iam.Role:
+        managed = {
+            "service-role/AmazonEC2ContainerServiceforEC2Role": "what the ECS agent calls changes"
+            " with the agent, and AWS keeps this policy in step with it",
+            "AmazonSSMManagedInstanceCore": "lets people look at an instance without SSH and"
+            " without an open port; AWS keeps it in step with its agent",
+        }
+        role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
+            description="Instances that Batch starts",
+            managed_policies=[
+                *(iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in managed),
+                access,
+                ScratchAccess(
+                    self, "ScratchAccess", environment=self._environment, volume_key=volume_key
+                ),
+                iam.ManagedPolicy(
+                    self,
+                    "ProgramsAccess",
+                    description="A worker's own programs",
+                    statements=[
+                        iam.PolicyStatement(
+                            sid="FetchPrograms",
+                            actions=["s3:GetObject"],
+                            resources=[asset.bucket.arn_for_objects(asset.s3_object_key)],
+                        )
+                    ],
+                ),
+            ],
+        )
+        justify_managed(role, managed)
+        return role
+
+    def _make_launch_template(
+        self,
+        asset: assets.Asset,
+        programs: Path,
+        scratch: Scratch,
+        volume_key: kms.IKey | None,
+    ) -> ec2.LaunchTemplate:
+        template = ec2.LaunchTemplate(
+            self,
+            "LaunchTemplate",
+            user_data=self._user_data(asset, programs, scratch, volume_key),
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name=ROOT_DEVICE,
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        30,  # GiB, what the AMI has
+                        volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        encrypted=True,
+                        kms_key=volume_key,
+                    ),
+                ),
+                ec2.BlockDevice(
+                    device_name=SCRATCH_DEVICE,
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        scratch.size_gib,
+                        volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        iops=scratch.iops,
+                        throughput=scratch.throughput_mibs,
+                        encrypted=True,
+                        kms_key=volume_key,
+                    ),
+                ),
+            ],
+            http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
+            # One hop ends at the instance: containers get no credentials of the instance's role.
+            http_put_response_hop_limit=1,
+            instance_initiated_shutdown_behavior=ec2.InstanceInitiatedShutdownBehavior.TERMINATE,
+        )
+        # The tag that ScratchAccess goes by must be on the first volume too.
+        Tags.of(template).add(ScratchAccess.TAG, self._environment)
+        return template
+
+    def _user_data(
+        self,
+        asset: assets.Asset,
+        programs: Path,
+        scratch: Scratch,
+        volume_key: kms.IKey | None,
+    ) -> ec2.MultipartUserData:
+        variables = {
+            "NFB_ASSET_BUCKET": asset.s3_bucket_name,
+            "NFB_ASSET_KEY": asset.s3_object_key,
+            "NFB_REGION": Stack.of(self).region,
+            "NFB_ENVIRONMENT": self._environment,
+            "NFB_LOG_GROUP": self._log_group.log_group_name,
+            "NFB_SCRATCH_DEVICE": SCRATCH_DEVICE,
+            "NFB_SCRATCH_IOPS": str(scratch.iops),
+            "NFB_SCRATCH_THROUGHPUT_MIBS": str(scratch.throughput_mibs),
+            "NFB_SCRATCH_MAX_SIZE_GIB": str(scratch.max_size_gib),
+            "NFB_SCRATCH_MAX_VOLUMES": str(scratch.max_volumes),
+            "NFB_SCRATCH_KMS_KEY": volume_key.key_arn if volume_key else "",
+        }
+        exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
+        # Batch takes only MIME multipart, and adds a part of its own with this boundary's default.
+        # https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
+        user_data = ec2.MultipartUserData(parts_separator="//nextflow-batch//")
+        user_data.add_part(
+            ec2.MultipartBody.from_raw_body(
+                content_type='text/cloud-boothook; charset="us-ascii"',
+                body=(programs / "boothook.sh").read_text("ascii"),
+            )
+        )
+        user_data.add_part(
+            ec2.MultipartBody.from_raw_body(
+                content_type='text/x-shellscript; charset="us-ascii"',
+                body="#!/bin/bash\n" + exports + (programs / "boot.sh").read_text("ascii"),
+            )
+        )
+        return user_data

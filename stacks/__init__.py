@@ -1,0 +1,1 @@
+"""How this deployment groups the library's constructs; the settings; where files lie."""

@@ -1,0 +1,117 @@
+"""The batch stack: workers, compute environments, queues and the head."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import CfnOutput, Stack
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
+
+from nextflow_batch import Capacity, Compute, HeadJob, QueueOrder, Scratch, Worker
+from stacks import paths
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from stacks.data import DataStack
+    from stacks.network import NetworkStack
+    from stacks.settings import ExistingVpc, Settings
+
+
+class BatchStack(Stack):
+    """What can be replaced at any time without losing data.
+
+    Attributes:
+        compute: Compute environments and queues.
+        head: The head's job definition and roles.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data: DataStack,
+        network: NetworkStack | None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, description="Nextflow on AWS Batch", **kwargs)
+        vpc, subnets = self._network(settings.network.existing, network)
+        worker = Worker(
+            self,
+            "Worker",
+            programs=paths.WORKER,
+            environment=settings.environment,
+            storage=data.storage,
+            scratch=Scratch(**settings.scratch.model_dump()),
+            volume_key=data.key,
+        )
+        self.compute = Compute(
+            self,
+            "Compute",
+            worker=worker,
+            vpc=vpc,
+            subnets=subnets,
+            capacities={
+                name: Capacity(**environment.model_dump())
+                for name, environment in settings.compute_environments.items()
+            },
+            queues={
+                name: QueueOrder(**queue.model_dump()) for name, queue in settings.queues.items()
+            },
+            own_service_role=settings.batch_service_role == "own",
+        )
+        self.head = HeadJob(
+            self,
+            "Head",
+            image_directory=paths.HEAD_IMAGE,
+            platform=_PLATFORMS[settings.head.architecture],
+            storage=data.storage,
+            queues=list(self.compute.queues.values()),
+            task_queue=self.compute.queues[settings.head.task_queue],
+            name=settings.head.job_definition,
+            vcpus=settings.head.vcpus,
+            memory_mib=settings.head.memory_mib,
+            attempts=settings.head.attempts,
+        )
+        self._add_outputs(settings, data)
+
+    def _network(
+        self, existing: ExistingVpc | None, network: NetworkStack | None
+    ) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
+        if network:
+            return network.network.vpc, network.network.subnets
+        if not existing:
+            raise ValueError("either a network stack or an existing VPC is needed")
+        vpc = ec2.Vpc.from_vpc_attributes(
+            self,
+            "ExistingVpc",
+            vpc_id=existing.vpc_id,
+            availability_zones=sorted({subnet.zone for subnet in existing.subnets}),
+        )
+        subnets = [
+            ec2.Subnet.from_subnet_attributes(
+                self, subnet.id, subnet_id=subnet.id, availability_zone=subnet.zone
+            )
+            for subnet in existing.subnets
+        ]
+        return vpc, ec2.SubnetSelection(subnets=subnets)
+
+    def _add_outputs(self, settings: Settings, data: DataStack) -> None:
+        definition = settings.head.job_definition
+        CfnOutput(self, "Bucket", value=data.storage.bucket.bucket_name)
+        CfnOutput(self, "HeadImage", value=self.head.image.image_uri)
+        CfnOutput(
+            self,
+            "TryIt",
+            value=f"aws batch submit-job --job-name nf-hello --job-queue {settings.head.task_queue}"
+            f" --job-definition {definition} --container-overrides command=hello",
+        )
+
+
+_PLATFORMS = {
+    "arm64": ecr_assets.Platform.LINUX_ARM64,
+    "x86_64": ecr_assets.Platform.LINUX_AMD64,
+}

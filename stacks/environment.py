@@ -1,0 +1,39 @@
+"""One environment of the settings: its stacks and its tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import App, Environment, Tags
+
+from stacks.batch import BatchStack
+from stacks.data import DataStack
+from stacks.network import NetworkStack
+from stacks.operations import OperationsStack
+
+if TYPE_CHECKING:
+    from stacks.settings import Settings
+
+
+def declare(app: App, settings: Settings) -> None:
+    """Declare the stacks that the settings ask for.
+
+    Args:
+        app: The CDK app.
+        settings: What the environment is made of.
+    """
+    where = Environment(account=settings.account, region=settings.region)
+    name = f"nextflow-{settings.environment}"
+    network = None
+    if not settings.network.existing:
+        network = NetworkStack(app, f"{name}-network", env=where, settings=settings.network)
+    data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
+    batch = BatchStack(
+        app, f"{name}-batch", env=where, settings=settings, data=data, network=network
+    )
+    if settings.operations:
+        OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
+    Tags.of(app).add("nextflow-batch:environment", settings.environment)
+    for key, value in settings.tags.items():
+        # A changed tag would replace the compute environments.
+        Tags.of(app).add(key, value, exclude_resource_types=["AWS::Batch::ComputeEnvironment"])

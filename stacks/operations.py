@@ -1,0 +1,43 @@
+"""The operations stack: who is told what. Optional."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aws_cdk import Stack
+
+from nextflow_batch import Operations
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+    from stacks.batch import BatchStack
+    from stacks.settings import Settings
+
+
+class OperationsStack(Stack):
+    """Notifications about the queues and heads of the batch stack."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        batch: BatchStack,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            scope, construct_id, description="Nextflow on AWS Batch: operations", **kwargs
+        )
+        Operations(
+            self,
+            "Operations",
+            queues=list(batch.compute.queues.values()),
+            head_definition=self.format_arn(
+                service="batch",
+                resource="job-definition",
+                resource_name=settings.head.job_definition,
+            ),
+            email=settings.operations.email if settings.operations else None,
+        )

@@ -1,0 +1,339 @@
+"""What one environment is made of: the model that every settings file must fit."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+#: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET_NAME = re.compile(
+    r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9]|[.-](?=[a-z0-9])){1,61}[a-z0-9]"
+)
+_BUCKET_AFFIXES = (
+    ("xn--", "sthree-", "amzn-s3-demo-"),
+    ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"),
+)
+#: The letters after the generation say the processor: a `g` is Graviton (m7g, c6gn, im4gn);
+#: `a1` is the one Graviton family without it.
+#: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_ARM = re.compile(r"a1|[a-z]+\d+[a-z]*g[a-z]*|(?:default|optimal)_arm64")
+_INSTANCE_TYPE = re.compile(
+    r"(?:[a-z]+-?\d+[a-z0-9-]*(?:\.(?:metal|nano|micro|small|medium|large|\d*xlarge)(?:-\d+xl)?)?"
+    r"|optimal|default_x86_64|default_arm64)"
+)
+#: What Batch accepts for queues and job definitions:
+#: https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html
+BatchName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$")]
+#: A key of `compute_environments`; it becomes part of an instance's Name tag.
+ComputeName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+
+
+def _bucket_name(name: str) -> str:
+    if name.startswith("s3://"):
+        raise ValueError("must be a bucket's name, without s3:// and without a path")
+    starts, ends = _BUCKET_AFFIXES
+    if not _BUCKET_NAME.fullmatch(name) or name.startswith(starts) or name.endswith(ends):
+        raise ValueError(
+            "must be a name that S3 accepts: 3 to 63 lower-case letters, digits, dots and hyphens,"
+            " beginning and ending with a letter or digit, not an IP address"
+        )
+    return name
+
+
+def _prefix(prefix: str) -> str:
+    if prefix.startswith("s3://"):
+        raise ValueError("must be a prefix inside the bucket, without s3:// and the bucket's name")
+    if not re.fullmatch(r"[A-Za-z0-9!_.'()-]+(?:/[A-Za-z0-9!_.'()-]+)*", prefix):
+        raise ValueError(
+            "must be one or more names joined by single slashes, without a slash at either end"
+        )
+    return prefix
+
+
+def _instance_type(name: str) -> str:
+    if not _INSTANCE_TYPE.fullmatch(name):
+        raise ValueError("must be an instance family (m6i), a type (m6i.xlarge) or `optimal`")
+    return name
+
+
+def _cidr(text: str) -> str:
+    try:
+        network = IPv4Network(text)
+    except ValueError as error:
+        raise ValueError(f"must be an IPv4 range such as 10.0.0.0/16 ({error})") from None
+    if not 16 <= network.prefixlen <= 24:  # noqa: PLR2004
+        raise ValueError("must be between /16 (the largest of a VPC) and /24")
+    return text
+
+
+def _tag_key(key: str) -> str:
+    if key.lower().startswith("aws:") or not re.fullmatch(r"[\w .:/=+@-]{1,128}", key):
+        raise ValueError("must be 1 to 128 letters, digits, spaces or . : / = + @ - _, not aws:...")
+    return key
+
+
+def _tag_value(value: str) -> str:
+    if not re.fullmatch(r"[\w .:/=+@-]{0,256}", value):
+        raise ValueError("must be up to 256 letters, digits, spaces or . : / = + @ - _")
+    return value
+
+
+BucketName = Annotated[str, AfterValidator(_bucket_name)]
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+TagValue = Annotated[str, AfterValidator(_tag_value)]
+Prefix = Annotated[str, AfterValidator(_prefix)]
+InstanceType = Annotated[str, AfterValidator(_instance_type)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Subnet(_Model):
+    """A subnet of an existing VPC."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^subnet-[0-9a-f]{8,17}$")]
+    zone: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$"),
+        Field(description="Availability zone, for example us-west-2a"),
+    ]
+
+
+class ExistingVpc(_Model):
+    """A VPC that is there already; workers run in the subnets named here."""
+
+    vpc_id: Annotated[str, StringConstraints(pattern=r"^vpc-[0-9a-f]{8,17}$")]
+    subnets: tuple[Subnet, ...] = Field(description="Subnets with a way out, in two zones or more")
+
+    @model_validator(mode="after")
+    def _two_zones(self) -> Self:
+        zones = sorted({subnet.zone for subnet in self.subnets})
+        if len(zones) < 2:  # noqa: PLR2004
+            named = ", ".join(zones) or "none"
+            raise ValueError(f"must name subnets in at least two zones, got {named}")
+        return self
+
+
+class Network(_Model):
+    """Where workers run: a VPC of our own, or an existing one."""
+
+    existing: ExistingVpc | None = Field(None, description="Use this VPC instead of making one")
+    cidr: Annotated[str, AfterValidator(_cidr)] = "10.0.0.0/16"
+    zones: int = Field(3, ge=2, le=6, description="Availability zones of our own VPC")
+    egress: Literal["nat", "public"] = Field(
+        "nat",
+        description="How workers reach registries: private subnets behind one NAT gateway,"
+        " or public subnets (cheaper; still nothing may connect to them)",
+    )
+
+
+class Storage(_Model):
+    """The bucket of work, logs and results, and what else may be read."""
+
+    bucket: BucketName | None = Field(None, description="Name of the new bucket; unset: generated")
+    existing_bucket: BucketName | None = Field(None, description="Use this bucket; make none")
+    prefix: Prefix = Field("_nextflow", description="Logs and runs lie below this prefix")
+    reference_buckets: tuple[BucketName, ...] = Field(
+        (), description="Public or shared buckets that head and tasks may read"
+    )
+    work_expires_days: int | None = Field(
+        None, ge=1, le=3650, description="Days after which files below PREFIX/runs are deleted"
+    )
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 90
+    customer_key: bool = Field(False, description="Encrypt with a KMS key of our own")
+    delete_with_stack: bool = Field(
+        False, description="First of two keys that let `cdk destroy` delete the data"
+    )
+    delete_data_for_good: bool = Field(False, description="Second of the two keys")
+
+    @model_validator(mode="after")
+    def _one_bucket(self) -> Self:
+        if self.bucket and self.existing_bucket:
+            raise ValueError("bucket and existing_bucket exclude each other: give one of them")
+        if self.delete_with_stack != self.delete_data_for_good:
+            raise ValueError(
+                "delete_with_stack and delete_data_for_good must both be true to let a destroy"
+                " delete data, or both be false"
+            )
+        return self
+
+
+class Scratch(_Model):
+    """The disk on which a worker's containers and tasks write."""
+
+    size_gib: int = Field(100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB")
+    iops: int = Field(3_000, ge=3_000, le=80_000)
+    throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
+    max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
+    max_volumes: int = Field(12, ge=1, le=24, description="Ceiling of growth in volumes")
+
+    @model_validator(mode="after")
+    def _within_gp3(self) -> Self:
+        if self.max_size_gib < self.size_gib:
+            raise ValueError(
+                f"max_size_gib {self.max_size_gib} is below size_gib {self.size_gib}:"
+                " must be at least as large"
+            )
+        # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+        if self.iops > max(3_000, 500 * self.size_gib):
+            raise ValueError(f"iops {self.iops} must be at most 500 for each GiB of size_gib")
+        if self.throughput_mibs * 4 > self.iops:
+            raise ValueError(
+                f"throughput_mibs {self.throughput_mibs} must be at most a quarter of iops"
+            )
+        return self
+
+
+class ComputeEnvironment(_Model):
+    """One managed compute environment on EC2."""
+
+    purchase: Literal["on-demand", "spot"]
+    instance_types: tuple[InstanceType, ...] = Field(
+        ("optimal",), min_length=1, description="Families, types or `optimal`, of one architecture"
+    )
+    max_vcpus: int = Field(256, ge=1, le=1_000_000)
+    bid_percentage: int | None = Field(
+        None, ge=1, le=100, description="Highest Spot price in percent of On-Demand; unset: 100"
+    )
+    image_type: Literal["ECS_AL2023", "ECS_AL2023_NVIDIA"] = "ECS_AL2023"
+
+    @property
+    def architecture(self) -> Literal["arm64", "x86_64"]:
+        """The processor of all its instance types."""
+        return _architecture(self.instance_types[0])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        arm = [name for name in self.instance_types if _architecture(name) == "arm64"]
+        if arm and len(arm) < len(self.instance_types):
+            x86 = [name for name in self.instance_types if name not in arm]
+            raise ValueError(
+                f"instance_types must be of one architecture, got arm64 ({', '.join(arm)})"
+                f" and x86_64 ({', '.join(x86)})"
+            )
+        if self.bid_percentage is not None and self.purchase != "spot":
+            raise ValueError("bid_percentage is for purchase: spot only")
+        return self
+
+
+def _architecture(instance_type: str) -> Literal["arm64", "x86_64"]:
+    return "arm64" if _ARM.fullmatch(instance_type.split(".", maxsplit=1)[0]) else "x86_64"
+
+
+class Queue(_Model):
+    """A job queue and the compute environments that serve it, the preferred one first."""
+
+    priority: int = Field(ge=0, le=1_000)
+    compute_environments: tuple[ComputeName, ...] = Field(
+        min_length=1,
+        max_length=3,  # https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+        description="One to three keys of compute_environments",
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = self.compute_environments
+        if len(set(names)) < len(names):
+            raise ValueError("compute_environments must name each environment once")
+        return self
+
+
+class Head(_Model):
+    """The job that runs `nextflow`."""
+
+    job_definition: BatchName = "nextflow"
+    vcpus: int = Field(2, ge=1, le=192)
+    memory_mib: int = Field(8_192, ge=512, le=1_500_000)
+    attempts: int = Field(3, ge=1, le=10)
+    task_queue: BatchName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
+    architecture: Literal["arm64", "x86_64"] = "x86_64"
+
+
+class Operations(_Model):
+    """Who is told when a queue is blocked or a head job fails."""
+
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
+
+
+class Settings(_Model):
+    """One environment. The file's name is what `-c settings=NAME` chooses."""
+
+    environment: Annotated[
+        str,
+        StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,23}$"),
+        Field(description="Begins the stacks' names and tags everything"),
+    ]
+    region: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "us-west-2"
+    account: Annotated[str, StringConstraints(pattern=r"^\d{12}$")] | None = Field(
+        None, description="Twelve digits in quotes; unset: the account of who deploys"
+    )
+    tags: dict[TagKey, TagValue] = Field(default_factory=dict, max_length=40)
+    network: Network = Network()
+    storage: Storage = Storage()
+    scratch: Scratch = Scratch()
+    batch_service_role: Literal["service-linked", "own"] = Field(
+        "service-linked",
+        description="Only the service-linked role lets Batch update workers in place",
+    )
+    compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
+    queues: dict[BatchName, Queue] = Field(min_length=1, max_length=50)
+    head: Head = Head()
+    operations: Operations | None = None
+
+    @model_validator(mode="after")
+    def _queues_fit(self) -> Self:
+        for name, queue in self.queues.items():
+            unknown = [
+                key for key in queue.compute_environments if key not in self.compute_environments
+            ]
+            if unknown:
+                known = ", ".join(self.compute_environments)
+                raise ValueError(
+                    f"queues.{name}.compute_environments: '{unknown[0]}' is not allowed:"
+                    f" must be one of {known}"
+                )
+            found = {
+                self.compute_environments[key].architecture for key in queue.compute_environments
+            }
+            if len(found) > 1:
+                raise ValueError(
+                    f"queues.{name}.compute_environments: must be of one architecture,"
+                    f" got {' and '.join(sorted(found))}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _head_fits(self) -> Self:
+        if self.head.task_queue not in self.queues:
+            raise ValueError(
+                f"head.task_queue: '{self.head.task_queue}' is not allowed:"
+                f" must be one of {', '.join(self.queues)}"
+            )
+        built = {environment.architecture for environment in self.compute_environments.values()}
+        if self.head.architecture not in built:
+            raise ValueError(
+                f"head.architecture: '{self.head.architecture}' is not allowed:"
+                f" no compute environment has it (they have {', '.join(sorted(built))})"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _zones_of_region(self) -> Self:
+        existing = self.network.existing
+        for subnet in existing.subnets if existing else ():
+            if subnet.zone[:-1] != self.region:
+                raise ValueError(
+                    f"network.existing.subnets: zone '{subnet.zone}' is not in region {self.region}"
+                )
+        return self
