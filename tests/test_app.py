@@ -1,0 +1,102 @@
+"""The whole app: what a reviewer reads, and what the checkers say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from stacks import paths, settings_file
+from stacks.environment import declare
+from tests.synthesized import CONTEXT, synthesize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from syrupy.assertion import SnapshotAssertion
+
+SETTINGS = sorted(file.stem for file in paths.SETTINGS.glob("*.yaml"))
+STACKS = [
+    (name, stack)
+    for name in SETTINGS
+    for stack in ("network", "data", "batch", "operations")
+    if not (name == "workshop" and stack == "operations")
+]
+
+
+def _masked(template: Mapping[str, Any]) -> Any:
+    """The template without what each change of a program changes."""
+    document = re.sub(r"\b[0-9a-f]{64}\b", "ASSET", json.dumps(template))
+    return json.loads(document)
+
+
+@pytest.mark.parametrize(("name", "stack"), STACKS)
+def test_a_changed_template_is_reviewed(name: str, stack: str, snapshot: SnapshotAssertion) -> None:
+    template = _masked(synthesize(name)[stack].to_json())
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::EC2::LaunchTemplate":  # the scripts have tests of their own
+            resource["Properties"]["LaunchTemplateData"]["UserData"] = "USER DATA"
+
+    assert template == snapshot(extension_class=JSONSnapshotExtension)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_cdk_nag_finds_nothing_that_is_not_justified(name: str) -> None:
+    app = App(context=CONTEXT)
+    declare(app, settings_file.read(paths.SETTINGS, name))
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+
+    app.synth()  # raises with the findings
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_cfn_lint_finds_nothing(name: str, tmp_path: Path) -> None:
+    files = []
+    for stack, template in synthesize(name).items():
+        file = tmp_path / f"{stack}.template.json"
+        file.write_text(json.dumps(template.to_json()))
+        files.append(str(file))
+
+    lint = subprocess.run(
+        ["cfn-lint", "--regions", "us-west-2", "--", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert lint.stdout + lint.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("mars", f"settings: 'mars' is not allowed: must be one of {', '.join(SETTINGS)}"),
+    ],
+)
+def test_bad_settings_end_the_app_with_one_line_and_status_2(
+    name: str, line: str, tmp_path: Path
+) -> None:
+    run = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=paths.ROOT,
+        env={
+            "CDK_CONTEXT_JSON": json.dumps({"settings": name}),
+            "CDK_OUTDIR": str(tmp_path),
+            "PATH": os.environ["PATH"],
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stderr) == (2, line + "\n")
+    assert list(tmp_path.iterdir()) == []

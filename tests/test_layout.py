@@ -1,0 +1,77 @@
+"""The house: who may import whom, and that this checkout is what is tested."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import constructs
+import pytest
+
+import nextflow_batch
+
+ROOT = Path(__file__).resolve().parents[1]
+#: Each part's folder and the parts that it may import.
+MAY_IMPORT = {
+    "app.py": {"stacks", "nextflow_batch"},
+    "stacks": {"nextflow_batch"},
+    "constructs/nextflow_batch": set[str](),
+    "docker/nextflow/nextflow_head": set[str](),
+    "assets/worker/nextflow_worker": set[str](),
+    "local_aws": set[str](),
+}
+OWN_NAME = {
+    "stacks": "stacks",
+    "constructs/nextflow_batch": "nextflow_batch",
+    "docker/nextflow/nextflow_head": "nextflow_head",
+    "assets/worker/nextflow_worker": "nextflow_worker",
+    "local_aws": "local_aws",
+}
+PARTS = {*OWN_NAME.values(), "tests", "app"}
+
+
+def _imports(file: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_imports_run_one_way(part: str) -> None:
+    path = ROOT / part
+    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    allowed = MAY_IMPORT[part] | {OWN_NAME.get(part, "")}
+
+    strangers = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in files
+        for name in _imports(file) & PARTS - allowed
+    }
+
+    assert files
+    assert strangers == set()
+
+
+def test_the_package_constructs_is_the_one_from_pypi() -> None:
+    assert "site-packages" in inspect.getfile(constructs.Construct)
+    assert not (ROOT / "constructs" / "__init__.py").exists()
+
+
+def test_the_library_is_this_checkouts() -> None:
+    assert Path(nextflow_batch.__file__).is_relative_to(ROOT)
+
+
+def test_the_librarys_names_are_complete_and_sorted() -> None:
+    names = list(nextflow_batch.__all__)
+
+    assert all(hasattr(nextflow_batch, name) for name in names)
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+
+
+def test_app_is_a_table_of_contents() -> None:
+    assert len((ROOT / "app.py").read_text().splitlines()) <= 40

@@ -1,0 +1,128 @@
+"""How a worker starts, and what it may do."""
+
+from __future__ import annotations
+
+from email import message_from_string
+from email.message import Message
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stacks import paths
+from tests.resources import only, properties, statement, text
+from tests.synthesized import changed, of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_cdk.assertions import Template
+
+    from tests.synthesized import Templates
+
+
+@pytest.fixture(scope="module")
+def batch(templates: Callable[[str], Templates]) -> Template:
+    return templates("default")["batch"]
+
+
+@pytest.fixture(scope="module")
+def launch(batch: Template) -> dict[str, Any]:
+    found: dict[str, Any] = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    return found
+
+
+def test_metadata_needs_a_token_and_stays_on_the_instance(launch: dict[str, Any]) -> None:
+    assert launch["MetadataOptions"] == {"HttpPutResponseHopLimit": 1, "HttpTokens": "required"}
+
+
+def test_a_worker_that_shuts_down_is_gone(launch: dict[str, Any]) -> None:
+    assert launch["InstanceInitiatedShutdownBehavior"] == "terminate"
+
+
+def test_every_volume_is_encrypted_gp3(launch: dict[str, Any]) -> None:
+    volumes = [device["Ebs"] for device in launch["BlockDeviceMappings"]]
+
+    assert [(volume["Encrypted"], volume["VolumeType"]) for volume in volumes] == [
+        (True, "gp3")
+    ] * 2
+
+
+def test_instances_and_volumes_carry_the_environments_tag(launch: dict[str, Any]) -> None:
+    tag = {"Key": "nextflow-batch:environment", "Value": "default"}
+
+    assert {entry["ResourceType"] for entry in launch["TagSpecifications"]} == {
+        "instance",
+        "volume",
+    }
+    assert all(tag in entry["Tags"] for entry in launch["TagSpecifications"])
+
+
+def test_the_user_data_is_a_boothook_and_the_boot_script(launch: dict[str, Any]) -> None:
+    message = message_from_string(text(launch["UserData"]))
+    parts = message.get_payload()
+    assert isinstance(parts, list)
+
+    assert [part.get_content_type() for part in parts if isinstance(part, Message)] == [
+        "text/cloud-boothook",
+        "text/x-shellscript",
+    ]
+    assert (paths.WORKER / "boot.sh").read_text().strip() in str(parts[1])
+
+
+def test_the_user_data_leaves_room_for_batchs_own_part(launch: dict[str, Any]) -> None:
+    # 16 KB is EC2's limit before base64; Batch appends about 1 KB.
+    # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
+    assert len(text(launch["UserData"])) < 14 * 1024
+
+
+def test_a_changed_program_reaches_the_compute_environment(batch: Template) -> None:
+    version = [
+        text(entry["ComputeResources"]["LaunchTemplate"]["Version"])
+        for entry in properties(batch, "AWS::Batch::ComputeEnvironment")
+    ]
+
+    assert [entry.endswith(".LatestVersionNumber>") for entry in version] == [True, True]
+
+
+def test_volumes_are_created_only_with_the_environments_tag(batch: Template) -> None:
+    assert statement(batch, "CreateTaggedVolumes")["Condition"] == {
+        "StringEquals": {"aws:RequestTag/nextflow-batch:environment": "default"}
+    }
+
+
+def test_other_environments_volumes_are_out_of_reach(batch: Template) -> None:
+    assert statement(batch, "UseOwnVolumes")["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/nextflow-batch:environment": "default"}
+    }
+
+
+def test_a_worker_attaches_only_to_itself(batch: Template) -> None:
+    assert statement(batch, "AttachToItself")["Condition"] == {
+        "ArnEquals": {"aws:ResourceArn": "${ec2:SourceInstanceARN}"}
+    }
+
+
+def test_a_worker_fetches_its_own_programs_only(batch: Template) -> None:
+    fetch = statement(batch, "FetchPrograms")
+
+    assert fetch["Action"] == "s3:GetObject"
+    assert text(fetch["Resource"]).endswith(".zip")
+
+
+def test_a_worker_has_no_access_to_the_data(templates: Callable[[str], Templates]) -> None:
+    role = next(
+        entry
+        for entry in properties(templates("default")["batch"], "AWS::IAM::Role")
+        if entry["Description"] == "Instances that Batch starts"
+    )
+    attached = [text(arn) for arn in role["ManagedPolicyArns"]]
+
+    assert [arn for arn in attached if "HeadAccess" in arn or "TaskAccess" in arn] == []
+    assert any("WorkerAccess" in arn for arn in attached)
+
+
+def test_scratch_is_as_large_as_the_settings_say() -> None:
+    batch = of(changed("default", scratch__size_gib=500))["batch"]
+    launch = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+
+    assert launch["BlockDeviceMappings"][1]["Ebs"]["VolumeSize"] == 500
