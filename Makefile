@@ -2,24 +2,76 @@
 PYTHON ?= python3
 SETTINGS ?= default
 VENV := .venv
-BIN := $(VENV)/bin
-# Node and npm come from a wheel in the virtual environment; cdk from package-lock.json.
-export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
-
 READY := $(VENV)/.ready
+# Node and npm come from a wheel in the virtual environment; cdk from package-lock.json.
+export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
-.PHONY: help demo test check synth lock clean
-help: ## Lists the targets
+.DEFAULT_GOAL := help
+.PHONY: help setup demo local-aws test lint types check format synth diff deploy destroy \
+	snapshots schema lock bench bench-synth clean
+
+help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+setup: $(READY) ## Makes the virtual environment and installs the cdk CLI
 $(READY): requirements.lock requirements.txt requirements-dev.txt pyproject.toml package-lock.json
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	npm ci --silent
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install it, or say PYTHON=/path/to/python3"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: say PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete: install it (Debian: apt-get install python3-venv)"; exit 2; }
+	@echo "Setting up $(VENV) (once, about a minute)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@npm ci --silent
 	@touch $@
 
+demo: $(READY) ## Deploys the workshop's settings onto a local AWS and runs hello there
+	@python -m local_aws.demo
+
+local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
+	@python -m local_aws
+
 test: $(READY) ## Runs the tests that need no special machine
-	$(BIN)/python -m pytest
+	python -m pytest
+
+lint: $(READY) ## Format and lint
+	ruff format --check .
+	ruff check .
+
+types: $(READY) ## Static types
+	mypy
+
+check: lint types test synth ## Everything that must hold before a commit
+
+format: $(READY) ## Formats and mends what can be mended
+	ruff check --fix .
+	ruff format .
 
 synth: $(READY) ## Writes the templates of SETTINGS to cdk.out/
-	cdk synth --quiet -c settings=$(SETTINGS) --output cdk.out
+	cdk synth --quiet --context settings=$(SETTINGS) --output cdk.out
+
+diff: $(READY) ## What a deploy of SETTINGS would change
+	cdk diff --all --context settings=$(SETTINGS)
+
+deploy: $(READY) ## Deploys SETTINGS to the account of your credentials
+	cdk deploy --all --context settings=$(SETTINGS)
+
+destroy: $(READY) ## Takes SETTINGS away again; what is retained stays
+	cdk destroy --all --context settings=$(SETTINGS)
+
+snapshots: $(READY) ## Accepts changed templates; read the difference first
+	python -m pytest tests/test_app.py --snapshot-update
+
+schema: $(READY) ## Writes settings/schema.json for editors
+	python -m stacks.schema > settings/schema.json
+
+lock: $(READY) ## Pins the newest versions that the requirements allow
+	pip install --quiet uv
+	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
+		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
+
+bench: bench-synth ## All benchmarks
+bench-synth: $(READY) ## cdk synth against an app with one bucket
+	python -m benchmarks.synth
+
+clean: ## Removes what was generated
+	rm -rf build cdk.out .mypy_cache .pytest_cache .ruff_cache
