@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import subprocess
 from email import message_from_string
 from email.message import Message
 from typing import TYPE_CHECKING, Any
@@ -67,6 +69,23 @@ def test_the_user_data_is_a_boothook_and_the_boot_script(launch: dict[str, Any])
         "text/x-shellscript",
     ]
     assert (paths.WORKER / "boot.sh").read_text().strip() in str(parts[1])
+
+
+def test_a_worker_knows_what_its_programs_must_be(
+    templates: Callable[[str], Templates], launch: dict[str, Any]
+) -> None:
+    (sent,) = [
+        folder
+        for folder in templates("default").directory.glob("asset.*")
+        if (folder / "boot.sh").is_file()
+    ]
+    names = sorted(file.relative_to(sent).as_posix() for file in sent.rglob("*") if file.is_file())
+    listing = subprocess.run(
+        ["sha256sum", "--", *names], cwd=sent, capture_output=True, check=True
+    ).stdout
+
+    digest = hashlib.sha256(listing).hexdigest()
+    assert f"export NFB_ASSET_SHA256='{digest}'" in text(launch["UserData"])
 
 
 def test_the_user_data_leaves_room_for_batchs_own_part(launch: dict[str, Any]) -> None:

@@ -76,7 +76,7 @@ def test_has_a_policy_for_the_scratch_disk(batch: Template) -> None:
         "ec2:AttachVolume",
         "ec2:DeleteVolume",
         "ec2:DetachVolume",
-        "ec2:ModifyVolume",
+        "ec2:ModifyInstanceAttribute",
     ]
 
 

@@ -70,7 +70,8 @@ class ScratchAccess(iam.ManagedPolicy):
                     "ec2:AttachVolume",
                     "ec2:DeleteVolume",
                     "ec2:DetachVolume",
-                    "ec2:ModifyVolume",
+                    # Deletion on termination is an attribute of the instance and its volume.
+                    "ec2:ModifyInstanceAttribute",
                 ],
                 resources=[volumes],
                 conditions=tagged,
@@ -87,13 +88,8 @@ class ScratchAccess(iam.ManagedPolicy):
             ),
             iam.PolicyStatement(
                 sid="SeeVolumes",
-                # None of these can be limited to a resource.
-                actions=[
-                    "ec2:DescribeInstanceTypes",
-                    "ec2:DescribeInstances",
-                    "ec2:DescribeVolumes",
-                    "ec2:DescribeVolumesModifications",
-                ],
+                # It cannot be limited to a resource.
+                actions=["ec2:DescribeVolumes"],
                 resources=["*"],
             ),
         ]

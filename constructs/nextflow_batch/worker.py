@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as assets
 from constructs import Construct
 
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.wildcards import justify_managed
+from nextflow_batch.worker_programs import WorkerPrograms
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,12 +82,12 @@ class Worker(Construct):
         super().__init__(scope, construct_id)
         self._environment = environment
         self._log_group = storage.log_group
-        asset = assets.Asset(self, "Programs", path=str(programs), exclude=["__pycache__", "*.pyc"])
+        asset = WorkerPrograms(self, "Programs", directory=programs)
         self.role = self._make_role(asset, storage.worker_access, volume_key)
-        self.launch_template = self._make_launch_template(asset, programs, scratch, volume_key)
+        self.launch_template = self._make_launch_template(asset, scratch, volume_key)
 
     def _make_role(
-        self, asset: assets.Asset, access: iam.ManagedPolicy, volume_key: kms.IKey | None
+        self, asset: WorkerPrograms, access: iam.ManagedPolicy, volume_key: kms.IKey | None
     ) -> iam.Role:
         managed = {
             "service-role/AmazonEC2ContainerServiceforEC2Role": "what the ECS agent calls changes"
@@ -125,15 +125,14 @@ class Worker(Construct):
 
     def _make_launch_template(
         self,
-        asset: assets.Asset,
-        programs: Path,
+        programs: WorkerPrograms,
         scratch: Scratch,
         volume_key: kms.IKey | None,
     ) -> ec2.LaunchTemplate:
         template = ec2.LaunchTemplate(
             self,
             "LaunchTemplate",
-            user_data=self._user_data(asset, programs, scratch, volume_key),
+            user_data=self._user_data(programs, scratch, volume_key),
             block_devices=[
                 ec2.BlockDevice(
                     device_name=ROOT_DEVICE,
@@ -167,14 +166,14 @@ class Worker(Construct):
 
     def _user_data(
         self,
-        asset: assets.Asset,
-        programs: Path,
+        programs: WorkerPrograms,
         scratch: Scratch,
         volume_key: kms.IKey | None,
     ) -> ec2.MultipartUserData:
         variables = {
-            "NFB_ASSET_BUCKET": asset.s3_bucket_name,
-            "NFB_ASSET_KEY": asset.s3_object_key,
+            "NFB_ASSET_BUCKET": programs.s3_bucket_name,
+            "NFB_ASSET_KEY": programs.s3_object_key,
+            "NFB_ASSET_SHA256": programs.digest,
             "NFB_REGION": Stack.of(self).region,
             "NFB_ENVIRONMENT": self._environment,
             "NFB_LOG_GROUP": self._log_group.log_group_name,
@@ -192,13 +191,13 @@ class Worker(Construct):
         user_data.add_part(
             ec2.MultipartBody.from_raw_body(
                 content_type='text/cloud-boothook; charset="us-ascii"',
-                body=(programs / "boothook.sh").read_text("ascii"),
+                body=programs.boothook,
             )
         )
         user_data.add_part(
             ec2.MultipartBody.from_raw_body(
                 content_type='text/x-shellscript; charset="us-ascii"',
-                body="#!/bin/bash\n" + exports + (programs / "boot.sh").read_text("ascii"),
+                body="#!/bin/bash\n" + exports + programs.boot,
             )
         )
         return user_data

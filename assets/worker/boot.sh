@@ -1,0 +1,164 @@
+#!/bin/bash
+# Brings a worker from power-on to its own programs: fetches them, checks them, hands over.
+# Whatever fails, the instance says why, never joins the cluster and shuts down; the launch
+# template turns that into termination.
+#
+# The launch template puts `export NAME='value'` lines in front of this file; after a reboot the
+# same values come from /etc/nextflow-batch/worker.env. docs/worker.md lists them.
+set -euo pipefail
+umask 022
+
+ROOT="${NFB_ROOT:-}" # empty on an instance
+IMDS="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}"
+RUN="$ROOT/run/nextflow-batch"
+OPT="$ROOT/opt/nextflow-batch"
+FETCH_SECONDS="${NFB_FETCH_SECONDS:-180}"
+PROVISION_SECONDS="${NFB_PROVISION_SECONDS:-1200}"
+
+refuse() { # REASON
+  trap - EXIT TERM INT HUP
+  rm -f "$RUN/ready"
+  local line="nextflow-batch: this instance does not join: ${1//$'\n'/ }"
+  printf '%s\n' "$line" >&2
+  printf '%s\n' "$line" >"$ROOT/dev/console" || true
+  report "$line" >/dev/null 2>&1 || true
+  shutdown -h now "$line" || systemctl poweroff --force
+  exit 1
+}
+
+imds() { # PATH below /latest/
+  local token
+  token=$(curl -fsS --max-time 2 -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 300' \
+    "$IMDS/latest/api/token") || return
+  curl -fsS --max-time 2 -H "X-aws-ec2-metadata-token: $token" "$IMDS/latest/$1"
+}
+
+# The AMI has no AWS CLI, but its curl signs requests. Credentials go through a file descriptor:
+# arguments are visible to every process.
+signed() { # SERVICE CURL-ARGUMENT...
+  local service=$1 role document config
+  shift
+  role=$(imds meta-data/iam/security-credentials/) || return
+  document=$(imds "meta-data/iam/security-credentials/$role") || return
+  config=$(python3 -c '
+import json, sys
+c = json.load(sys.stdin)
+print("user = \"%s:%s\"" % (c["AccessKeyId"], c["SecretAccessKey"]))
+print("header = \"x-amz-security-token: %s\"" % c["Token"])' <<<"$document") || return
+  curl -fsS --connect-timeout 5 --aws-sigv4 "aws:amz:$NFB_REGION:$service" \
+    --config <(printf '%s\n' "$config") "$@"
+}
+
+endpoint() { # SERVICE [BUCKET]
+  local domain
+  if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
+    printf '%s%s\n' "$AWS_ENDPOINT_URL" "${2:+/$2}"
+  else
+    domain=$(imds meta-data/services/domain) || return
+    printf 'https://%s%s.%s.%s\n' "${2:+$2.}" "$1" "$NFB_REGION" "$domain"
+  fi
+}
+
+logs() { # ACTION BODY
+  local url
+  url=$(endpoint logs) || return
+  signed logs --max-time 10 -X POST -H 'Content-Type: application/x-amz-json-1.1' \
+    -H "X-Amz-Target: Logs_20140328.$1" --data "$2" "$url/"
+}
+
+report() { # LINE, best effort
+  local group stream message
+  [ -n "${NFB_LOG_GROUP:-}" ] || return 0
+  group="\"logGroupName\": \"$NFB_LOG_GROUP\""
+  stream="\"logStreamName\": \"worker/${NFB_INSTANCE_ID:-unknown}\""
+  message=$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$1") || return
+  logs CreateLogStream "{$group, $stream}" || true # it may be there
+  logs PutLogEvents "{$group, $stream, \"logEvents\": [
+    {\"timestamp\": $(date +%s%3N), \"message\": $message}]}"
+}
+
+# Waits grow and vary, so that a thousand instances that start together do not ask together.
+# The answer is left in ANSWER: in a subshell, refusing would end no more than the subshell.
+persist() { # WHAT COMMAND...
+  local what=$1 delay=1
+  shift
+  until ANSWER=$("$@" 2>&1); do
+    [ "$((SECONDS + delay))" -lt "$FETCH_SECONDS" ] || refuse "$what: ${ANSWER##*$'\n'}"
+    sleep "$((RANDOM % delay + 1))"
+    delay=$((delay < 16 ? delay * 2 : 16))
+  done
+}
+
+# S3 wants the hash of the (empty) body as a header, which not every curl sends by itself:
+# https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+fetch() {
+  local url
+  url=$(endpoint s3 "$NFB_ASSET_BUCKET") || return
+  signed s3 --max-time 60 --output "$OPT/programs.zip" \
+    -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d ' ' -f 1)" "$url/$NFB_ASSET_KEY"
+}
+
+# The digest is of what is inside the archive (sha256 of a sorted `sha256sum` listing), as the
+# bytes of the archive itself are not known when the launch template is written.
+unpack() { # ARCHIVE FOLDER SHA256
+  python3 - "$@" <<'PYTHON'
+import hashlib, os, sys, zipfile
+archive, folder, expected = sys.argv[1:]
+try:
+    with zipfile.ZipFile(archive) as programs:
+        files = sorted((f for f in programs.infolist() if not f.is_dir()), key=lambda f: f.filename)
+        listing = "".join(
+            "%s  %s\n" % (hashlib.sha256(programs.read(f)).hexdigest(), f.filename) for f in files
+        )
+        found = hashlib.sha256(listing.encode()).hexdigest()
+        if found != expected:
+            sys.exit("content has SHA-256 %s, the launch template expects %s" % (found, expected))
+        for f in files:
+            # zipfile drops permissions.
+            os.chmod(programs.extract(f, folder), (f.external_attr >> 16 & 0o777) or 0o644)
+except (OSError, zipfile.BadZipFile) as error:
+    sys.exit(str(error))
+PYTHON
+}
+
+trap 'refuse "boot.sh ended early, at line $LINENO"' EXIT
+trap 'exit 1' TERM INT HUP
+
+mkdir -p "$RUN" "$OPT"
+rm -f "$RUN/ready" "$RUN/reason"
+for name in ASSET_BUCKET ASSET_KEY ASSET_SHA256 REGION ENVIRONMENT SCRATCH_DEVICE; do
+  name="NFB_$name"
+  [ -n "${!name:-}" ] || refuse "the launch template sets no $name"
+done
+# Should this script be killed, the instance still goes; provisioning calls it off.
+shutdown -h "+$(((FETCH_SECONDS + PROVISION_SECONDS) / 60 + 2))" 'nextflow-batch: boot took too long' ||
+  true
+[ -f "$ROOT/etc/systemd/system/ecs.service.d/10-nextflow-batch.conf" ] ||
+  refuse 'the boothook did not run, nothing holds the ECS agent back'
+
+persist 'instance metadata' imds meta-data/instance-id
+export NFB_INSTANCE_ID=$ANSWER
+persist 'instance metadata' imds meta-data/placement/availability-zone
+export NFB_AVAILABILITY_ZONE=$ANSWER
+
+programs="$OPT/$NFB_ASSET_SHA256"
+if [ ! -d "$programs" ]; then
+  persist "fetching s3://$NFB_ASSET_BUCKET/$NFB_ASSET_KEY" fetch
+  rm -rf "$programs.part"
+  problem=$(unpack "$OPT/programs.zip" "$programs.part" "$NFB_ASSET_SHA256" 2>&1) ||
+    refuse "s3://$NFB_ASSET_BUCKET/$NFB_ASSET_KEY: ${problem##*$'\n'}"
+  rm -f "$OPT/programs.zip"
+  mv "$programs.part" "$programs"
+fi
+ln -sfn "$programs" "$OPT/current"
+
+status=0
+PYTHONPATH="$programs" PYTHONDONTWRITEBYTECODE=1 \
+  timeout --kill-after=10 "$PROVISION_SECONDS" python3 -m nextflow_worker provision || status=$?
+[ "$status" -ne 124 ] || refuse "provisioning took more than $PROVISION_SECONDS s"
+[ "$status" -eq 0 ] || refuse "$(cat "$RUN/reason" 2>/dev/null ||
+  echo "provisioning ended with status $status and gave no reason")"
+[ -e "$RUN/ready" ] || refuse 'provisioning ended without the ready flag'
+
+trap - EXIT TERM INT HUP
+shutdown -c || true

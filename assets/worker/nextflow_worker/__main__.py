@@ -1,0 +1,51 @@
+"""Command line: `python3 -m nextflow_worker provision|watch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth import Growth
+from nextflow_worker.host import Host
+from nextflow_worker.provision import provision
+from nextflow_worker.scratch import Scratch
+from nextflow_worker.settings import Settings
+from nextflow_worker.volumes import Volumes, connect
+from nextflow_worker.watch import Watch
+
+
+def _watch(host: Host) -> None:
+    settings = Settings.read(os.environ)
+    scratch = Scratch(host)
+    volumes = Volumes(host, settings, connect(settings))
+    Watch(host, scratch, Growth(host, settings, scratch, volumes)).run()
+
+
+PROGRAMS = {"provision": provision, "watch": _watch}
+
+
+def main(arguments: list[str]) -> int:
+    """Run a program.
+
+    Args:
+        arguments: Its name, nothing else.
+
+    Returns:
+        The exit code: 0, 1 when it refuses, 2 when there is no such program.
+    """
+    if len(arguments) != 1 or arguments[0] not in PROGRAMS:
+        given = " ".join(arguments) or "nothing"
+        print(f"program is {given}; allowed: {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    try:
+        PROGRAMS[arguments[0]](Host(Path(os.environ.get("NFB_ROOT") or "/")))
+    except Refusal as refusal:
+        print(f"nextflow-batch: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

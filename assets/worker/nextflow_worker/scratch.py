@@ -1,0 +1,137 @@
+"""The scratch disk: XFS on one linear logical volume that grows by whole EBS volumes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from nextflow_worker.deadline import Deadline, Refusal, persist
+from nextflow_worker.host import GIB, Space
+
+if TYPE_CHECKING:
+    from nextflow_worker.host import Host
+
+#: allocsize bounds XFS's speculative preallocation, which would otherwise make the free space that
+#: statvfs shows wrong by gigabytes. https://man7.org/linux/man-pages/man5/xfs.5.html
+MOUNT_OPTIONS = "noatime,allocsize=64m"
+
+
+class Scratch:
+    """The scratch disk of a worker.
+
+    Linear, not striped: XFS spreads directories over its allocation groups and so over all
+    volumes, and a stripe would need several equal volumes for each growth.
+
+    Attributes:
+        mount_point: Where it is mounted.
+    """
+
+    def __init__(
+        self, host: Host, *, mount_point: str = "/scratch", volume_group: str = "nextflow"
+    ) -> None:
+        """Name it.
+
+        Args:
+            host: The machine.
+            mount_point: Where it is to be mounted.
+            volume_group: Name of its LVM volume group; the logical volume is called `scratch`.
+        """
+        self.mount_point = mount_point
+        self._host = host
+        self._group = volume_group
+        self._volume = f"/dev/{volume_group}/scratch"
+
+    def assemble(self, find_disk: Callable[[Deadline], str], deadline: Deadline) -> None:
+        """Make and mount it, or mount what an earlier boot made.
+
+        Each layer is made only if it is not there, so that an interrupted first boot is finished
+        by the next one and a reboot destroys nothing.
+
+        Args:
+            find_disk: Returns the path of the first, blank disk; called only if needed.
+            deadline: When to give up.
+
+        Raises:
+            Refusal: A layer cannot be made, or something else is there already.
+        """
+        if self._host.is_mount(self.mount_point):
+            return
+        if not self._report("vgs", "vg_name", deadline):
+            self._run("vgcreate", self._group, find_disk(deadline), deadline=deadline)
+        if not self._report("lvs", "lv_name", deadline):
+            self._run(
+                *("lvcreate", "--yes", "--extents", "100%FREE", "--name", "scratch", self._group),
+                deadline=deadline,
+            )
+        # After a reboot an added volume may show up later than the first.
+        persist(self._host, deadline, lambda: self._activate(deadline), most=4)
+        self._make_filesystem(deadline)
+        self._host.path(self.mount_point).mkdir(parents=True, exist_ok=True)
+        self._run(
+            *("mount", "-t", "xfs", "-o", MOUNT_OPTIONS),
+            *(self._volume, str(self._host.path(self.mount_point))),
+            deadline=deadline,
+        )
+
+    def extend(self, disk: str, deadline: Deadline) -> None:
+        """Add a disk; what an interrupted call did already is not done again.
+
+        Args:
+            disk: Path of the block device.
+            deadline: When to give up.
+
+        Raises:
+            Refusal: A layer cannot be extended.
+        """
+        if disk not in self.disks(deadline):
+            self._run("vgextend", self._group, disk, deadline=deadline)
+        if self._report("vgs", "vg_free_count", deadline) != ["0"]:
+            self._run("lvextend", "--extents", "+100%FREE", self._volume, deadline=deadline)
+        self._run("xfs_growfs", str(self._host.path(self.mount_point)), deadline=deadline)
+
+    def disks(self, deadline: Deadline) -> list[str]:
+        """Return the paths of its disks."""
+        return self._report("pvs", "pv_name", deadline)
+
+    def size_gib(self, deadline: Deadline) -> int:
+        """Return the size of its disks together, in GiB."""
+        (size,) = self._report("vgs", "vg_size", deadline) or ["0"]
+        # LVM keeps a few MiB of each volume for itself.
+        return -(-int(size) // GIB)
+
+    def space(self) -> Space:
+        """Return how full it is.
+
+        Raises:
+            Refusal: It is not mounted. What `statvfs` says then is about the root volume.
+        """
+        if not self._host.is_mount(self.mount_point):
+            message = f"no scratch disk is mounted at {self.mount_point}"
+            raise Refusal(message)
+        return self._host.space(self.mount_point)
+
+    def _activate(self, deadline: Deadline) -> None:
+        self._run(
+            *("vgchange", "--activate", "y", "--activationmode", "complete", self._group),
+            deadline=deadline,
+        )
+
+    def _make_filesystem(self, deadline: Deadline) -> None:
+        found = self._run(
+            "wipefs", "--noheadings", "--output", "TYPE", self._volume, deadline=deadline
+        )
+        if not found:
+            self._run("mkfs.xfs", "-q", "-L", "scratch", self._volume, deadline=deadline)
+        elif found != "xfs":
+            message = f"{self._volume} carries {found}, not xfs"
+            raise Refusal(message)
+
+    def _report(self, command: str, column: str, deadline: Deadline) -> list[str]:
+        lines = self._run(
+            *(command, "--noheadings", "--nosuffix", "--units", "b", "--options", column),
+            *("--select", f"vg_name={self._group}"),
+            deadline=deadline,
+        )
+        return [line.strip() for line in lines.splitlines()]
+
+    def _run(self, *command: str, deadline: Deadline) -> str:
+        return self._host.run(*command, deadline=deadline)

@@ -1,0 +1,156 @@
+"""What the worker's folder promises as a whole: interpreter, units, settings, documentation."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nextflow_worker import agent, packages, volumes
+from nextflow_worker.deadline import Refusal
+from nextflow_worker.scratch import MOUNT_OPTIONS
+from nextflow_worker.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+WORKER = ROOT / "assets" / "worker"
+MODULES = sorted((WORKER / "nextflow_worker").glob("*.py"))
+UNITS = sorted((WORKER / "units").glob("*.service"))
+DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
+
+#: All that the modules import of the standard library; each is in Python 3.9.
+STANDARD = {
+    *("__future__", "collections", "dataclasses", "hashlib", "json", "os", "pathlib", "platform"),
+    *("random", "re", "secrets", "shutil", "stat", "subprocess", "sys", "time", "typing"),
+    "zipfile",
+}
+
+
+def _imports(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_modules_are_python_3_9_and_need_only_the_standard_library_at_start(module: Path) -> None:
+    source = module.read_text("utf-8")
+    tree = ast.parse(source, feature_version=(3, 9))
+    assert _imports(tree) - STANDARD <= {"nextflow_worker", "boto3", "botocore"}
+    at_start = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    assert _imports(ast.Module(at_start, [])).isdisjoint({"boto3", "botocore"})
+    # What ast's feature_version lets pass: 3.10's keyword arguments and 3.11's names.
+    assert not re.search(r"slots=True|kw_only=|strict=True|datetime import UTC", source)
+
+
+def _python_3_9() -> str | None:
+    versions = sorted(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"))
+    for candidate in [*map(str, versions), shutil.which("python3.9")]:
+        if candidate and subprocess.run([candidate, "-V"], check=False).returncode == 0:
+            return candidate
+    return None
+
+
+def test_the_programs_start_on_python_3_9() -> None:
+    python = _python_3_9()
+    if python is None:
+        pytest.skip("no Python 3.9 on this machine")
+    done = subprocess.run(
+        [python, "-B", "-W", "error", "-m", "nextflow_worker", "provision"],
+        cwd=WORKER,
+        env={"NFB_ROOT": "/nonexistent/root"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert "NFB_REGION is ''" in done.stderr, done.stderr
+
+
+def test_without_boto3_the_watch_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings("us-west-2", "e", "i-1", "us-west-2a", "/dev/xvdba", 3000, 125, 100, 2)
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(Refusal, match="the EC2 client is missing: "):
+        volumes.connect(settings)
+
+
+def test_the_ec2_client_retries_within_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    settings = Settings("us-west-2", "e", "i-1", "us-west-2a", "/dev/xvdba", 3000, 125, 100, 2)
+    config = volumes.connect(settings).meta.config
+    assert config.retries == {"mode": "adaptive", "total_max_attempts": 5}
+    assert (config.connect_timeout, config.read_timeout) == (5, 15)
+
+
+def _verify(*units: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    said = [line for line in done.stderr.splitlines() if str(units[0].parent) in line]
+    assert (done.returncode, said) == (0, [])
+
+
+def test_units_are_sound() -> None:
+    assert UNITS
+    _verify(*UNITS)
+
+
+def test_what_the_boothook_writes_is_understood_by_systemd(tmp_path: Path) -> None:
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "systemctl").symlink_to("/bin/true")
+    environ = {"NFB_ROOT": str(tmp_path), "PATH": f"{commands}:/usr/bin:/bin"}
+    subprocess.run(["bash", WORKER / "boothook.sh"], env=environ, check=True)
+    folder = tmp_path / "etc/systemd/system"
+    units = []
+    for name in ["ecs", "docker", "containerd"]:
+        unit = folder / f"{name}.service"
+        unit.write_text("[Service]\nExecStart=/bin/true\n")
+        units.append(unit)
+    _verify(*units)
+
+
+def test_the_task_client_is_locked_by_version() -> None:
+    lock = json.loads((WORKER / "aws-cli.lock").read_text())
+    assert re.fullmatch(r"2\.\d+\.\d+", lock["version"])
+    assert lock["url"].startswith("https://awscli.amazonaws.com/")
+    assert set(lock["sha256"]) <= {"x86_64", "aarch64"}
+
+
+def test_shell_parts_are_ascii_as_their_mime_parts_say() -> None:
+    for script in ["boot.sh", "boothook.sh"]:
+        (WORKER / script).read_text("ascii")
+
+
+def test_the_agents_settings_are_documented_as_they_are() -> None:
+    rows = re.findall(r"^\| `(ECS_\w+)` \| `([^`]+)` \| .+ \| .+ \|$", DOCS, re.MULTILINE)
+    assert dict(rows) == agent.SETTINGS
+
+
+def test_each_variable_of_the_launch_template_is_documented() -> None:
+    code = "".join(module.read_text() for module in MODULES)
+    shell = (WORKER / "boot.sh").read_text() + (WORKER / "boothook.sh").read_text()
+    used = set(re.findall(r"NFB_[A-Z0-9_]+[A-Z0-9]", code + shell))
+    used |= {f"NFB_{name}" for name in ("ASSET_SHA256", "ENVIRONMENT", "SCRATCH_DEVICE")}
+    documented = set(re.findall(r"`(NFB_[A-Z0-9_]+)`", DOCS))
+    assert used - {"NFB_ROOT"} == documented
+
+
+def test_packages_and_mount_options_are_documented() -> None:
+    assert all(f"`{name}`" in DOCS for name in packages.NEEDED)
+    assert f"`{MOUNT_OPTIONS}`" in DOCS

@@ -1,0 +1,317 @@
+"""What an instance does before it joins the cluster, on a pretended machine."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nextflow_worker import agent, aws_cli, settings
+from nextflow_worker.__main__ import main
+from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.provision import REASON, Provisioning, provision
+from nextflow_worker.settings import Settings
+from tests.worker_machine import Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENVIRON = {
+    "NFB_REGION": "us-west-2",
+    "NFB_ENVIRONMENT": "test",
+    "NFB_INSTANCE_ID": "i-0123456789abcdef0",
+    "NFB_AVAILABILITY_ZONE": "us-west-2b",
+    "NFB_SCRATCH_DEVICE": "/dev/xvdba",
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    unlocked = tmp_path / "aws-cli.lock"
+    unlocked.write_text(json.dumps({"version": "2.36.11", "url": "https://x/", "sha256": {}}))
+    monkeypatch.setattr(aws_cli.install, "__kwdefaults__", {"lock_file": unlocked})
+    fresh = Machine(tmp_path / "root")
+    fresh.add_root_disk()
+    fresh.add_disk("nvme1", "vol0123456789abcdef0")
+    return fresh
+
+
+def _reason(machine: Machine) -> str:
+    with pytest.raises(Refusal) as refusal:
+        provision(machine)
+    (line,) = machine.path(REASON).read_text().splitlines()
+    assert line == str(refusal.value)
+    assert not machine.path(agent.READY).exists()
+    assert machine.ran("systemctl start --no-block ecs") == []
+    return line
+
+
+def test_a_sound_instance_joins_last_of_all(machine: Machine) -> None:
+    provision(machine)
+    assert machine.path(agent.READY).exists()
+    assert machine.commands[-1] == "systemctl start --no-block ecs.service"
+    assert machine.mounts == {"/scratch", "/var/lib/docker", "/var/lib/containerd"}
+    assert machine.bound["/var/lib/docker"] == "/scratch/docker"
+    assert machine.group == ["/dev/nvme1n1"]
+    stop = machine.commands.index("systemctl stop docker.socket docker.service containerd.service")
+    assert stop < machine.commands.index("mount --bind /scratch/docker /var/lib/docker")
+
+
+def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
+    provision(machine)
+    starts = [line for line in machine.ran("systemctl") if "start" in line]
+    assert starts
+    assert all("--no-block" in line for line in starts)
+
+
+def test_packages_come_from_amazons_repository_alone(machine: Machine) -> None:
+    provision(machine)
+    (install,) = machine.ran("dnf")
+    assert "--repo=amazonlinux" in install
+    assert install.endswith("lvm2 xfsprogs python3-boto3")
+
+
+def test_after_a_reboot_what_exists_is_mounted_and_nothing_made(machine: Machine) -> None:
+    provision(machine)
+    machine.reboot()
+    provision(machine)
+    made = ("mkfs", "vgcreate", "lvcreate", "dnf", "curl")
+    assert [line for line in machine.commands if line.startswith(made)] == []
+    assert machine.mounts == {"/scratch", "/var/lib/docker", "/var/lib/containerd"}
+    assert machine.path(agent.READY).exists()
+
+
+@pytest.mark.parametrize("last", ["vgcreate", "lvcreate", "mkfs.xfs", "mount -t xfs"])
+def test_a_first_boot_that_was_interrupted_is_finished_by_the_next(
+    machine: Machine, last: str
+) -> None:
+    machine.broken = {last: "power failure"}
+    _reason(machine)
+    machine.broken = {}
+    machine.reboot()
+    provision(machine)
+    assert machine.group == ["/dev/nvme1n1"]
+    assert machine.path(agent.READY).exists()
+
+
+def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) -> None:
+    provision(machine)
+    machine.commands.clear()
+    provision(machine)
+    assert machine.ran("systemctl stop") == []
+
+
+@pytest.mark.parametrize(
+    ("command", "step"),
+    [
+        ("dnf", "packages"),
+        ("vgcreate", "scratch"),
+        ("vgchange", "scratch"),
+        ("mkfs.xfs", "scratch"),
+        ("mount -t xfs", "scratch"),
+        ("systemctl stop", "Docker on scratch"),
+        ("mount --bind", "Docker on scratch"),
+        ("docker info", "Docker on scratch"),
+        ("curl", "AWS CLI for tasks"),
+        ("/opt/aws-cli/bin/aws --version", "AWS CLI for tasks"),
+        ("systemctl enable", "units"),
+    ],
+)
+def test_a_step_that_fails_is_named_with_its_reason(
+    machine: Machine, command: str, step: str
+) -> None:
+    machine.broken = {command: "it is broken"}
+    reason = _reason(machine)
+    assert reason.startswith(f"{step}: ")
+    assert "it is broken" in reason
+
+
+def test_an_agent_that_cannot_be_started_takes_the_flag_back(machine: Machine) -> None:
+    machine.broken = {"systemctl start --no-block ecs": "no bus"}
+    with pytest.raises(Refusal, match=r"^ECS agent: .*no bus"):
+        provision(machine)
+    assert not machine.path(agent.READY).exists()
+
+
+def test_a_step_that_is_tried_again_ends_at_its_deadline(machine: Machine) -> None:
+    machine.broken = {"dnf": "cannot download"}
+    reason = _reason(machine)
+    assert "gave up: took more than 300 s" in reason
+    assert 300 <= machine.clock < 320
+    assert 10 < len(machine.ran("dnf")) < 80
+
+
+def test_a_mirror_that_fails_once_is_asked_again(machine: Machine) -> None:
+    answers = iter([Refusal("dnf install: timeout")])
+
+    def flaky(*_: str) -> None:
+        for refusal in answers:
+            raise refusal
+        machine.installed = True
+
+    machine._dnf = flaky  # type: ignore[method-assign]
+    provision(machine)
+    assert len(machine.ran("dnf")) == 2
+
+
+def test_too_little_space_is_refused_with_numbers(machine: Machine) -> None:
+    machine.sizes_gib["/dev/nvme1n1"] = 8
+    assert _reason(machine) == "free space: 8.0 GiB free, at least 10 needed"
+
+
+def test_docker_that_works_elsewhere_is_refused(machine: Machine) -> None:
+    machine.docker_root = "/mnt/docker"
+    assert _reason(machine) == "Docker on scratch: /mnt/docker is not on /scratch"
+
+
+def test_an_unexpected_error_is_one_line_too(machine: Machine) -> None:
+    def broken(*_: str) -> None:
+        raise ZeroDivisionError("a bug")
+
+    machine._dnf = broken  # type: ignore[method-assign]
+    with pytest.raises(ZeroDivisionError):
+        provision(machine)
+    assert machine.path(REASON).read_text() == "unexpected ZeroDivisionError: a bug\n"
+    assert not machine.path(agent.READY).exists()
+
+
+def test_agent_settings_are_appended_and_never_overwritten(machine: Machine) -> None:
+    config = machine.path(agent.CONFIG)
+    config.parent.mkdir(parents=True)
+    config.write_text("ECS_CLUSTER=batch-1\nECS_CONTAINER_STOP_TIMEOUT=5m")
+    provision(machine)
+    machine.reboot()
+    provision(machine)
+    lines = config.read_text().splitlines()
+    assert lines[:2] == ["ECS_CLUSTER=batch-1", "ECS_CONTAINER_STOP_TIMEOUT=5m"]
+    names = [line.partition("=")[0] for line in lines]
+    assert sorted(names) == sorted({"ECS_CLUSTER", *agent.SETTINGS})
+
+
+def test_the_units_read_the_same_settings_after_a_reboot(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NFB_VOLUME_TAGS", '{"owner": "O\'Neill $lab"}')
+    provision(machine)
+    lines = machine.path(settings.ENVIRONMENT_FILE).read_text().splitlines()
+    again = dict(shlex.split(line)[0].split("=", 1) for line in lines)
+    assert Settings.read(again).volume_tags == {"owner": "O'Neill $lab"}
+    assert Settings.read(again).environment == "test"
+    units = machine.path("/etc/systemd/system")
+    assert {unit.name for unit in units.glob("*.service")} == {
+        "nextflow-worker-boot.service",
+        "nextflow-worker-watch.service",
+    }
+
+
+def test_the_task_client_is_unpacked_with_permissions_and_links(machine: Machine) -> None:
+    provision(machine)
+    dist = machine.path("/opt/aws-cli/v2/2.36.11/dist")
+    assert (dist / "aws").stat().st_mode & 0o777 == 0o755
+    assert (dist / "libz.so").readlink().name == "libz.so.1"
+    assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
+    assert list(machine.path("/opt/aws-cli").rglob("*.zip")) == []
+
+
+def test_a_task_client_other_than_the_locked_one_is_refused(
+    machine: Machine, tmp_path: Path
+) -> None:
+    lock = {"version": "2.36.11", "url": "https://x/{machine}-{version}.zip", "sha256": {}}
+    lock["sha256"] = dict.fromkeys(("x86_64", "aarch64"), "0" * 64)
+    file = tmp_path / "lock"
+    file.write_text(json.dumps(lock))
+    with pytest.raises(Refusal, match=r"-2\.36\.11\.zip has SHA-256 [0-9a-f]{64}, locked is 0{64}"):
+        aws_cli.install(machine, Deadline(machine, 60), lock_file=file)
+    assert not machine.path("/opt/aws-cli").exists()
+
+
+def test_a_task_client_of_another_version_is_refused(machine: Machine) -> None:
+    machine.archive_version = "2.0.0"
+    assert "not aws-cli/2.36.11" in _reason(machine)
+
+
+def test_the_shim_finds_its_own_libraries_and_passes_arguments_on(tmp_path: Path) -> None:
+    dist = tmp_path / "dist"
+    dist.mkdir()
+    (dist / "aws").write_text('#!/bin/sh\necho "$LD_LIBRARY_PATH"\nprintf "<%s>" "$@"\nexit 3\n')
+    (dist / "aws").chmod(0o755)
+    shim = tmp_path / "aws"
+    shim.write_text(aws_cli.SHIM.format(dist=dist))
+    shim.chmod(0o755)
+    environ = {"LD_LIBRARY_PATH": "/task/lib", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [shim, "s3", "cp", "a b", "*"], env=environ, check=False, capture_output=True, text=True
+    )
+    assert done.stdout == f"{dist}:/task/lib\n<s3><cp><a b><*>"
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("NFB_REGION", "", "NFB_REGION is ''; allowed: "),
+        ("NFB_REGION", "us-west-2; reboot", "NFB_REGION is 'us-west-2; reboot'; allowed: "),
+        ("NFB_INSTANCE_ID", "unknown", "NFB_INSTANCE_ID is 'unknown'; allowed: i-[0-9a-f]+"),
+        ("NFB_SCRATCH_DEVICE", "/dev/nvme1n1", "NFB_SCRATCH_DEVICE is '/dev/nvme1n1'; allowed: "),
+        (
+            "NFB_SCRATCH_MAX_VOLUMES",
+            "0",
+            "NFB_SCRATCH_MAX_VOLUMES is '0'; allowed: a whole number from 1 to 127",
+        ),
+        (
+            "NFB_SCRATCH_IOPS",
+            "2999",
+            "NFB_SCRATCH_IOPS is '2999'; allowed: a whole number from 3000 to 80000",
+        ),
+        (
+            "NFB_SCRATCH_THROUGHPUT_MIBS",
+            "1e3",
+            "NFB_SCRATCH_THROUGHPUT_MIBS is '1e3'; allowed: a whole number from 125 to 2000",
+        ),
+        ("NFB_SCRATCH_MAX_SIZE_GIB", "-5", "NFB_SCRATCH_MAX_SIZE_GIB is '-5'; allowed: "),
+        ("NFB_SCRATCH_KMS_KEY", "my-key", "NFB_SCRATCH_KMS_KEY is 'my-key'; allowed: "),
+        (
+            "NFB_VOLUME_TAGS",
+            '{"a": 1}',
+            "NFB_VOLUME_TAGS is '{\"a\": 1}'; allowed: a JSON object of strings",
+        ),
+        ("NFB_VOLUME_TAGS", "a=b", "NFB_VOLUME_TAGS is 'a=b'; allowed: a JSON object of strings"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_value_and_what_is_allowed(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert _reason(machine).startswith(message)
+    assert machine.commands == []
+
+
+def test_each_step_has_a_deadline_and_all_together_end_before_boot_gives_up(
+    machine: Machine,
+) -> None:
+    steps = Provisioning(machine, Settings.read(ENVIRON)).steps()
+    assert all(step.seconds > 0 for step in steps)
+    assert sum(step.seconds for step in steps) <= 1200
+
+
+@pytest.mark.parametrize("arguments", [[], ["grow"], ["provision", "now"]])
+def test_an_unknown_program_is_refused_in_one_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.endswith("allowed: provision, watch\n")
+
+
+def test_the_command_ends_with_1_and_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NFB_ROOT", str(tmp_path))
+    monkeypatch.setenv("NFB_REGION", "x")
+    assert main(["provision"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nextflow-batch: NFB_REGION is 'x'")

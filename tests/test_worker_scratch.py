@@ -1,0 +1,233 @@
+"""The scratch disk: found, made, mounted again and grown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nextflow_worker import devices
+from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.host import Host
+from nextflow_worker.scratch import Scratch
+from tests.worker_machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    fresh = Machine(tmp_path)
+    fresh.add_root_disk()
+    return fresh
+
+
+def _blank(machine: Machine) -> str:
+    return devices.blank(machine, "/dev/xvdba", Deadline(machine, 60))
+
+
+def test_the_only_blank_ebs_volume_is_the_scratch_volume(machine: Machine) -> None:
+    machine.add_disk("nvme1", "AWS1234", "Amazon EC2 NVMe Instance Storage")
+    machine.add_disk("nvme2", "vol0123456789abcdef0")
+    assert _blank(machine) == "/dev/nvme2n1"
+
+
+def test_of_two_blank_volumes_the_one_of_the_launch_template_is_taken(machine: Machine) -> None:
+    machine.add_disk("nvme1", "vol0123456789abcdef0")
+    machine.add_disk("nvme2", "vol0123456789abcdef1")
+    machine.path("/dev").mkdir()
+    machine.path("/dev/nvme2n1").touch()
+    machine.path("/dev/xvdba").symlink_to("nvme2n1")
+    assert _blank(machine) == "/dev/nvme2n1"
+
+
+def test_two_blank_volumes_and_no_name_are_refused(machine: Machine) -> None:
+    machine.add_disk("nvme1", "vol0123456789abcdef0")
+    machine.add_disk("nvme2", "vol0123456789abcdef1")
+    with pytest.raises(Refusal, match=r"blank EBS volumes: /dev/nvme1n1, /dev/nvme2n1"):
+        _blank(machine)
+
+
+def test_a_missing_volume_is_waited_for_and_then_refused(machine: Machine) -> None:
+    with pytest.raises(Refusal, match=r"/dev/xvdba not found; blank EBS volumes: none"):
+        _blank(machine)
+    assert 60 <= machine.clock < 70
+
+
+def test_a_volume_with_data_is_never_taken(machine: Machine) -> None:
+    machine.add_disk("nvme1", "vol0123456789abcdef0")
+    machine.signatures["/dev/nvme1n1"] = "ext4"
+    with pytest.raises(Refusal, match="blank EBS volumes: none"):
+        _blank(machine)
+    machine.path("/dev").mkdir()
+    machine.path("/dev/nvme1n1").touch()
+    machine.path("/dev/xvdba").symlink_to("nvme1n1")
+    with pytest.raises(Refusal, match=r"\(/dev/nvme1n1\) carries data already"):
+        _blank(machine)
+
+
+def test_a_volume_is_found_by_its_serial_whatever_its_name(machine: Machine) -> None:
+    machine.add_disk("nvme7", "vol0123456789abcdef0")
+    found = devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
+    assert found == "/dev/nvme7n1"
+
+
+def test_a_device_that_never_appears_ends_the_wait(machine: Machine) -> None:
+    with pytest.raises(Refusal, match="no block device of vol-0123456789abcdef0 appeared"):
+        devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
+    assert 60 <= machine.clock < 65
+
+
+def test_another_filesystem_on_the_volume_is_refused(machine: Machine) -> None:
+    machine.group, machine.volume = ["/dev/nvme1n1"], True
+    machine.signatures["/dev/nextflow/scratch"] = "ext4"
+    with pytest.raises(Refusal, match="carries ext4, not xfs"):
+        Scratch(machine).assemble(lambda _: "/dev/nvme1n1", Deadline(machine, 60))
+
+
+def test_what_is_not_mounted_has_no_space(machine: Machine) -> None:
+    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+        Scratch(machine).space()
+
+
+def test_an_extension_that_was_interrupted_is_finished(machine: Machine) -> None:
+    scratch = Scratch(machine)
+    scratch.assemble(lambda _: "/dev/nvme1n1", Deadline(machine, 60))
+    for last in ("vgextend", "lvextend", "xfs_growfs"):
+        machine.broken = {last: "killed"}
+        with pytest.raises(Refusal, match="killed"):
+            scratch.extend("/dev/nvme2n1", Deadline(machine, 60))
+    machine.broken = {}
+    scratch.extend("/dev/nvme2n1", Deadline(machine, 60))
+    scratch.extend("/dev/nvme2n1", Deadline(machine, 60))
+    assert machine.group == ["/dev/nvme1n1", "/dev/nvme2n1"]
+    assert machine.in_volume == scratch.size_gib(Deadline(machine, 60)) == 200
+
+
+def _missing_for_real_disks() -> str | None:
+    if os.geteuid() != 0:
+        return "making loop devices needs root"
+    tools = ["losetup", "lvm", "mkfs.xfs", "xfs_growfs", "wipefs"]
+    absent = [tool for tool in tools if shutil.which(tool) is None]
+    if absent:
+        return f"not installed: {', '.join(absent)} (packages lvm2, xfsprogs)"
+    if "xfs" not in Path("/proc/filesystems").read_text():
+        return "this kernel has no XFS"
+    if not Path("/dev/loop-control").exists():
+        return "this machine has no loop devices"
+    return None
+
+
+def _try(*command: str) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+class _NoDeviceMapper(Host):
+    """Real LVM on real disks where the kernel has no device mapper.
+
+    LVM then keeps its metadata all the same but shows no volume, so a loop device of the volume's
+    size stands in for it; XFS on it is real.
+    """
+
+    def __init__(self, volume: str, backing: Path) -> None:
+        super().__init__()
+        self.volume = volume
+        self._backing = backing
+        self._loop = ""
+
+    def run(self, *command: str, deadline: Deadline) -> str:
+        no_driver = ["--driverloaded", "n"]
+        if command[0] == "vgchange":
+            return ""
+        if command[0] == "lvcreate":
+            no_driver += ["--activate", "n", "--zero", "n", "--wipesignatures", "n"]
+        if command[0].startswith(("vg", "lv", "pv")):
+            answer = super().run(command[0], *no_driver, *command[1:], deadline=deadline)
+            self._resize(command[0], deadline)
+            return answer
+        return super().run(*(self._translated(word) for word in command), deadline=deadline)
+
+    def _translated(self, word: str) -> str:
+        return self._loop if word == self.volume else word
+
+    def _resize(self, command: str, deadline: Deadline) -> None:
+        if command not in {"lvcreate", "lvextend"}:
+            return
+        size = self.run(
+            *("lvs", "--noheadings", "--nosuffix", "--units", "b", "--options", "lv_size"),
+            self.volume.removeprefix("/dev/"),
+            deadline=deadline,
+        )
+        with self._backing.open("ab") as file:
+            file.truncate(int(size))
+        if command == "lvextend":
+            super().run("losetup", "--set-capacity", self._loop, deadline=deadline)
+        else:
+            find = ("losetup", "--find", "--show", str(self._backing))
+            self._loop = super().run(*find, deadline=deadline)
+
+    def close(self) -> None:
+        if self._loop:
+            _try("losetup", "--detach", self._loop)
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> Iterator[list[str]]:
+    """Give two blank disks, sized as small as XFS takes them."""
+    why = _missing_for_real_disks()
+    if why:
+        pytest.skip(why)
+    with ExitStack() as stack:
+        made = []
+        for number in range(2):
+            image = tmp_path / f"disk{number}"
+            with image.open("wb") as file:
+                file.truncate(400 << 20)
+            loop = subprocess.run(
+                ["losetup", "--find", "--show", image], check=True, capture_output=True, text=True
+            ).stdout.strip()
+            stack.callback(_try, "losetup", "--detach", loop)
+            made.append(loop)
+        yield made
+
+
+def test_real_lvm_and_xfs_grow_under_data_and_come_back(tmp_path: Path, disks: list[str]) -> None:
+    group, mount_point = f"nfb-test-{secrets.token_hex(4)}", tmp_path / "scratch"
+    real = _try("dmsetup", "version")
+    host = Host() if real else _NoDeviceMapper(f"/dev/{group}/scratch", tmp_path / "volume")
+    scratch = Scratch(host, mount_point=str(mount_point), volume_group=group)
+    with ExitStack() as stack:
+        if isinstance(host, _NoDeviceMapper):
+            stack.callback(host.close)
+        driver = [] if real else ["--driverloaded", "n"]
+        stack.callback(_try, "vgremove", *driver, "-f", "-y", group)
+        stack.callback(_try, "umount", str(mount_point))
+        scratch.assemble(lambda _: disks[0], Deadline(host, 60))
+        before = scratch.space()
+        content = os.urandom(8 << 20)
+        (mount_point / "result").write_bytes(content)
+
+        scratch.extend(disks[1], Deadline(host, 60))
+        scratch.extend(disks[1], Deadline(host, 60))
+        assert scratch.disks(Deadline(host, 60)) == disks
+        assert scratch.space().total > 1.8 * before.total
+
+        subprocess.run(["umount", mount_point], check=True)
+        if real:
+            subprocess.run(["vgchange", "-an", group], check=True, capture_output=True)
+        scratch.assemble(lambda _: pytest.fail("a disk was asked for"), Deadline(host, 60))
+        found = (mount_point / "result").read_bytes()
+        assert hashlib.sha256(found).digest() == hashlib.sha256(content).digest()
+        options = Path("/proc/self/mounts").read_text()
+        (line,) = [line for line in options.splitlines() if str(mount_point) in line]
+        assert "noatime" in line
+        assert "allocsize=65536k" in line
+        assert scratch.space().total > 1.8 * before.total

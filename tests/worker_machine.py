@@ -1,0 +1,184 @@
+"""A pretended machine for the tests of the worker's programs."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.host import GIB, Host, Space
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EBS = "Amazon Elastic Block Store"
+
+
+class Machine(Host):
+    """A host whose files are in a folder and whose commands and clock are pretended.
+
+    LVM, XFS, mounts and packages are kept as state, so that what a program does twice can be told
+    from what it does once.
+
+    Attributes:
+        commands: All commands that were run, each as one line.
+        broken: Beginnings of commands that fail, each with what it says.
+        signatures: What a block device carries, by its path.
+        group: The disks of the volume group, in order; none when there is no group.
+        sizes_gib: Size of a disk by its path; 100 when it is not in here.
+        volume: Whether the logical volume is there.
+        mounts: Mount points.
+        bound: Which folder is bound where.
+        installed: Whether the packages are there.
+        used_gib: How much is written on scratch.
+        docker_root: What Docker says its root is.
+        archive_version: Which AWS CLI the download holds.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.commands: list[str] = []
+        self.broken: dict[str, str] = {}
+        self.signatures: dict[str, str] = {}
+        self.group: list[str] = []
+        self.sizes_gib: dict[str, int] = {}
+        self.volume = False
+        self.in_volume = 0
+        self.mounts: set[str] = set()
+        self.bound: dict[str, str] = {}
+        self.installed = False
+        self.used_gib = 0.0
+        self.docker_root = "/var/lib/docker"
+        self.archive_version = "2.36.11"
+        self.clock = 0.0
+
+    def add_disk(self, controller: str, serial: str, model: str = EBS) -> None:
+        """Let an NVMe disk appear in sysfs."""
+        folder = self.path(f"/sys/class/nvme/{controller}")
+        (folder / f"{controller}n1").mkdir(parents=True)
+        (folder / "serial").write_text(f"{serial:<20}\n")
+        (folder / "model").write_text(f"{model:<40}\n")
+        self.path(f"/sys/class/block/{controller}n1/holders").mkdir(parents=True)
+
+    def add_root_disk(self) -> None:
+        """Let the root volume appear, with a partition."""
+        self.add_disk("nvme0", "vol0000000000000root")
+        partition = self.path("/sys/class/block/nvme0n1/nvme0n1p1")
+        partition.mkdir()
+        (partition / "partition").write_text("1\n")
+
+    def run(self, *command: str, deadline: Deadline) -> str:
+        deadline.remaining()
+        line = " ".join(command).replace(str(self.root), "")
+        self.commands.append(line)
+        for beginning, said in self.broken.items():
+            if line.startswith(beginning):
+                message = f"{' '.join(command[:2])} ended with status 1: {said}"
+                raise Refusal(message)
+        do = getattr(self, "_" + command[0].rpartition("/")[2].replace(".", "_"), None)
+        answer = do(*command[1:]) if do else ""
+        return str(answer or "")
+
+    def ran(self, beginning: str) -> list[str]:
+        """Return the commands that begin so."""
+        return [line for line in self.commands if line.startswith(beginning)]
+
+    def now(self) -> float:
+        return self.clock
+
+    def pause(self, seconds: float) -> None:
+        self.clock += seconds
+
+    def is_mount(self, absolute: str) -> bool:
+        return absolute in self.mounts
+
+    def same_filesystem(self, one: str, other: str) -> bool:
+        scratch = {"/scratch", *self.bound}
+        return (one in scratch) == (other in scratch)
+
+    def space(self, absolute: str) -> Space:
+        assert absolute == "/scratch"
+        return Space(self.in_volume * GIB, int((self.in_volume - self.used_gib) * GIB))
+
+    def reboot(self) -> None:
+        """Forget what a reboot forgets."""
+        self.mounts.clear()
+        self.bound.clear()
+        self.commands.clear()
+        for file in self.path("/run").rglob("*"):
+            if file.is_file():
+                file.unlink()
+
+    def _size(self) -> int:
+        return sum(self.sizes_gib.get(disk, 100) for disk in self.group)
+
+    def _rpm(self, *_: str) -> None:
+        if not self.installed:
+            raise Refusal("rpm --query ended with status 1: package lvm2 is not installed")
+
+    def _dnf(self, *_: str) -> None:
+        self.installed = True
+
+    def _wipefs(self, *arguments: str) -> str:
+        return self.signatures.get(arguments[-1], "")
+
+    def _vgs(self, *arguments: str) -> str:
+        column = arguments[arguments.index("--options") + 1]
+        spare = self._size() - self.in_volume if self.volume else self._size()
+        values = {
+            "vg_name": "nextflow",
+            "vg_size": f"{self._size() * GIB - len(self.group) * (4 << 20)}",
+            "vg_free_count": f"{spare * 256}",
+        }
+        return f"  {values[column]}\n" if self.group else ""
+
+    def _lvs(self, *_: str) -> str:
+        return "  scratch\n" if self.volume else ""
+
+    def _pvs(self, *_: str) -> str:
+        return "".join(f"  {disk}\n" for disk in self.group)
+
+    def _vgcreate(self, _: str, disk: str) -> None:
+        self._vgextend(_, disk)
+
+    def _vgextend(self, _: str, disk: str) -> None:
+        assert disk not in self.group
+        self.group.append(disk)
+        self.signatures[disk] = "LVM2_member"
+
+    def _lvcreate(self, *_: str) -> None:
+        assert not self.volume
+        self.volume = True
+        self.in_volume = self._size()
+
+    def _lvextend(self, *_: str) -> None:
+        assert self.in_volume < self._size()
+        self.in_volume = self._size()
+
+    def _mkfs_xfs(self, *arguments: str) -> None:
+        assert arguments[-1] not in self.signatures
+        self.signatures[arguments[-1]] = "xfs"
+
+    def _mount(self, *arguments: str) -> None:
+        source, target = (text.replace(str(self.root), "") for text in arguments[-2:])
+        assert target not in self.mounts
+        self.mounts.add(target)
+        if "--bind" in arguments:
+            self.bound[target] = source
+
+    def _docker(self, *_: str) -> str:
+        return self.docker_root
+
+    def _curl(self, *arguments: str) -> None:
+        target = arguments[arguments.index("--output") + 1]
+        with zipfile.ZipFile(target, "w") as bundle:
+            bundle.writestr("aws/install", "")
+            entry = zipfile.ZipInfo("aws/dist/aws")
+            entry.external_attr = 0o100755 << 16
+            bundle.writestr(entry, "#!/bin/sh\n")
+            link = zipfile.ZipInfo("aws/dist/libz.so")
+            link.external_attr = 0o120777 << 16
+            bundle.writestr(link, "libz.so.1")
+
+    def _aws(self, *_: str) -> str:
+        return f"aws-cli/{self.archive_version} Python/3.13.4 Linux/6.1"
