@@ -68,6 +68,7 @@ class BatchStack(Stack):
             "Head",
             image_directory=paths.HEAD_IMAGE,
             platform=_PLATFORMS[settings.head.architecture],
+            environment=settings.environment,
             storage=data.storage,
             queues=list(self.compute.queues.values()),
             task_queue=self.compute.queues[settings.head.task_queue],

@@ -41,6 +41,7 @@ class HeadJob(Construct):
         *,
         image_directory: Path,
         platform: ecr_assets.Platform,
+        environment: str,
         storage: Storage,
         queues: Sequence[batch.IJobQueue],
         task_queue: batch.IJobQueue,
@@ -56,6 +57,7 @@ class HeadJob(Construct):
             construct_id: Its name below the parent.
             image_directory: Folder of the Dockerfile.
             platform: For which processor the image is built.
+            environment: Name that tasks are tagged with.
             storage: Where logs and work directories lie.
             queues: To which queues the head may submit.
             task_queue: Where tasks go unless the pipeline says otherwise.
@@ -82,7 +84,7 @@ class HeadJob(Construct):
             cpu=vcpus,
             memory=Size.mebibytes(memory_mib),
             job_role=self.role,
-            environment=self._environment(storage, task_queue),
+            environment=self._variables(environment, storage, task_queue),
             logging=ecs.LogDriver.aws_logs(stream_prefix="head", log_group=storage.log_group),
         )
         justify(container, {"*": "ecr:GetAuthorizationToken cannot be limited to a repository"})
@@ -109,7 +111,9 @@ class HeadJob(Construct):
             managed_policies=list(policies),
         )
 
-    def _environment(self, storage: Storage, task_queue: batch.IJobQueue) -> dict[str, str]:
+    def _variables(
+        self, environment: str, storage: Storage, task_queue: batch.IJobQueue
+    ) -> dict[str, str]:
         region = Stack.of(self).region
         return {
             "NF_LOGSDIR": storage.logs_uri,
@@ -118,6 +122,7 @@ class HeadJob(Construct):
             "NF_JOB_ROLE": self.task_role.role_arn,
             "NF_LOG_GROUP": storage.log_group.log_group_name,
             "NF_AWS_CLI": AWS_CLI_PATH,
+            "NF_ENVIRONMENT": environment,
             # Batch sets neither on EC2, and Nextflow's clients look at different ones.
             "AWS_REGION": region,
             "AWS_DEFAULT_REGION": region,

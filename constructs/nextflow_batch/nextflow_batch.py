@@ -80,6 +80,7 @@ class NextflowBatch(Construct):
             "Head",
             image_directory=head_image or bundled("head"),
             platform=ecr_assets.Platform.LINUX_AMD64,
+            environment=environment,
             storage=self.storage,
             queues=list(self.compute.queues.values()),
             task_queue=self.compute.queues["default"],

@@ -1,0 +1,88 @@
+"""The Nextflow configuration of a run, generated from the template `nextflow.config`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from nextflow_head import memory
+from nextflow_head.environment import Environment
+from nextflow_head.plugin import AMAZON, CLOUD_CACHE, Plugin
+from nextflow_head.session import Session
+
+TEMPLATE = Path(__file__).with_name("nextflow.config")
+
+
+def render(
+    environment: Environment,
+    session: Session,
+    plugins: Mapping[str, Plugin],
+    evidence: Path,
+    heap: int | None,
+) -> str:
+    """The configuration as text.
+
+    Args:
+        environment: What the head was told.
+        session: The run's identity.
+        plugins: The plugins that the image brings, by name.
+        evidence: The folder for the four reports.
+        heap: The Java heap in MiB, or None if the JVM decides.
+    """
+    labels = {"nextflow-run": session.run_name, "nextflow-session": session.id}
+    if environment.name:
+        labels["nextflow-environment"] = environment.name
+    endpoint = environment.endpoint
+    return _fill(
+        TEMPLATE.read_text(),
+        {
+            "nf_amazon": _pin(plugins.get(AMAZON)),
+            "nf_cloudcache": _pin(plugins.get(CLOUD_CACHE)),
+            "work_dir": _text(str(session.work)),
+            "queue": _text(environment.job_queue),
+            "labels": "[" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in labels.items()) + "]",
+            "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,
+            "region": _text(environment.region),
+            "aws_cli": _text(environment.aws_cli),
+            "job_role": _text(environment.job_role),
+            "log_group": _text(environment.log_group),
+            "endpoint": _text(endpoint),
+            "path_style": "true" if endpoint else None,
+            "download_buffers": _text(f"{memory.download_buffers(heap)} MB") if heap else None,
+            "report": _text(str(evidence / "report.html")),
+            "timeline": _text(str(evidence / "timeline.html")),
+            "trace": _text(str(evidence / "trace.txt")),
+            "dag": _text(str(evidence / "dag.html")),
+        },
+    )
+
+
+def _pin(plugin: Plugin | None) -> str | None:
+    return _text(str(plugin)) if plugin else None
+
+
+def _text(value: str | None) -> str | None:
+    """A literal of Nextflow's configuration language; in single quotes nothing is expanded."""
+    if value is None:
+        return None
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _fill(template: str, values: Mapping[str, str | None]) -> str:
+    """Fills in `@name`; a line without a value goes, and so does a block that it leaves empty."""
+    lines: list[str] = []
+    for line in template.splitlines():
+        match = re.search(r" @([a-z_]+)$", line)
+        value = values[match[1]] if match else None
+        if match is None and line.strip() == "}" and lines[-1].endswith("{"):
+            lines.pop()
+        elif match is None:
+            lines.append(line)
+        elif value is not None:
+            lines.append(f"{line[: match.start()]} {value}")
+        else:
+            # Its comment goes with it.
+            while lines[-1].lstrip().startswith("//"):
+                lines.pop()
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)) + "\n"

@@ -1,0 +1,47 @@
+"""The memory that the container may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MIB = 2**20
+
+# Version 2 (Amazon Linux 2023) and version 1 (Amazon Linux 2) of control groups, as a container
+# sees its own: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+_LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+# Version 1 writes the largest number of pages where there is no limit, version 2 the word "max".
+_UNLIMITED = 2**60
+
+
+def limit(root: Path = Path("/")) -> int | None:
+    """The container's memory limit in MiB, or None where there is none.
+
+    Args:
+        root: The folder that holds `sys`.
+    """
+    for name in _LIMITS:
+        try:
+            text = (root / name).read_text().strip()
+        except OSError:
+            continue
+        if text.isdecimal() and int(text) < _UNLIMITED:
+            return int(text) // MIB
+    return None
+
+
+def heap(limit: int) -> int:
+    """The Java heap for a container of `limit` MiB, in MiB.
+
+    Outside of its heap the JVM needs some 250 MiB for itself and Nextflow's classes, and more with
+    every thread and every transfer buffer; so a quarter of the rest stays free as well.
+    """
+    return max(128, limit * 3 // 4 - 256)
+
+
+def download_buffers(heap: int) -> int:
+    """How much of the heap S3 downloads may take, in MiB.
+
+    Nextflow would allow itself 400 MB whatever the heap; it accepts no less than ten parts of 8 MB.
+    """
+    return min(400, max(80, heap // 4))

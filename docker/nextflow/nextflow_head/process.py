@@ -1,0 +1,87 @@
+"""The Nextflow process, and the head's duties as its parent and as PID 1."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+
+from nextflow_head.refusal import Refusal
+
+
+class Process:
+    """Nextflow as a child, from before its start to its end.
+
+    The kernel drops signals that PID 1 has no handler for, so make this before anything else.
+    A signal that arrives before Nextflow's start ends the head as it would end any program; the
+    first one afterwards goes to Nextflow, which cancels its tasks and writes its reports; further
+    ones would only disturb it, and are dropped.
+    """
+
+    def __init__(self) -> None:
+        self._child: int | None = None
+        self._starting = False
+        self._stop: int | None = None
+        self._on_stop: Callable[[str], None] = lambda name: None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def run(
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        on_stop: Callable[[str], None],
+    ) -> int:
+        """Runs the command to its end.
+
+        It writes to the head's own output. It has a process group of its own, so that a Ctrl-C in
+        a terminal reaches it once, not twice.
+
+        Args:
+            command: The command line; no shell reads it.
+            variables: Its whole environment.
+            on_stop: Called with a signal's name once that has been handed on. It runs in a signal
+                handler, so it must not take a lock that this thread may hold.
+
+        Returns:
+            Its exit status, or 128 and the signal that ended it, as a shell reports it.
+
+        Raises:
+            Refusal: The command cannot be started.
+        """
+        self._on_stop = on_stop
+        self._starting = True
+        try:
+            child = subprocess.Popen(
+                command, env=variables, stdin=subprocess.DEVNULL, process_group=0
+            )
+        except OSError as error:
+            raise Refusal(f"{command[0]} does not start: {error.strerror}") from error
+        self._child = child.pid
+        if self._stop is not None:
+            self._hand_on(child.pid, self._stop)
+        child.returncode = self._reap(child.pid)
+        return child.returncode
+
+    def _reap(self, child: int) -> int:
+        # PID 1 inherits every orphan in the container.
+        while True:
+            pid, status = os.waitpid(-1, 0)
+            if pid == child:
+                self._child = None
+                code = os.waitstatus_to_exitcode(status)
+                return code if code >= 0 else 128 - code
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._starting:
+            raise SystemExit(128 + number)
+        if self._stop is None:
+            self._stop = number
+            if self._child is not None:
+                self._hand_on(self._child, number)
+
+    def _hand_on(self, child: int, number: int) -> None:
+        os.kill(child, number)
+        self._on_stop(signal.Signals(number).name)

@@ -1,0 +1,326 @@
+"""The whole path: the real cdk CLI deploys the workshop onto the local AWS, and hello runs there.
+
+Each row of the workshop's table is asked for again by a call on the deployed environment. With a
+Docker engine the head image is built and jobs are containers; without, jobs are processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_aws.cdk import Cdk, CdkError
+from local_aws.demo import means
+from local_aws.demo.__main__ import SUBMIT
+from local_aws.demo.jobs import Jobs, Outcome
+from local_aws.server import LocalAws
+from stacks import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+_WORKSHOP = {"settings": "workshop"}
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed environment and the app that it came from."""
+
+    aws: LocalAws
+    cdk: Cdk
+    app: Path
+    is_docker: bool
+
+    def ask(self, command: str) -> Any:
+        """Ask with the real AWS CLI."""
+        answer = subprocess.run(
+            command.split(),
+            env={**self.aws.environment(), "PATH": _path()},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout) if answer.stdout else None
+
+    @property
+    def bucket(self) -> str:
+        stacks = self.ask("aws cloudformation describe-stacks --stack-name nextflow-workshop-batch")
+        outputs = stacks["Stacks"][0]["Outputs"]
+        return str(next(e["OutputValue"] for e in outputs if e["OutputKey"] == "Bucket"))
+
+
+def _path() -> str:
+    return os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    app = tmp_path_factory.mktemp("app")
+    for name in ("app.py", "cdk.json", "stacks", "settings", "docker", "assets"):
+        source = paths.ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, app / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, app / name)
+    directory = paths.ROOT / "build" / "end-to-end"
+    shutil.rmtree(directory / "state", ignore_errors=True)
+    found = means.find(directory, lambda _: None)
+    with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
+        cdk = Cdk(aws, app, environment=found.build_arguments)
+        cdk.bootstrap()
+        cdk.deploy(context=_WORKSHOP)
+        yield Deployed(aws, cdk, app, is_docker=aws.runner_name == "docker")
+
+
+@pytest.fixture(scope="module")
+def hello(deployed: Deployed) -> Outcome:
+    job = deployed.ask(SUBMIT)["jobId"]
+    jobs = Jobs(deployed.aws)
+    for _ in jobs.follow(job):
+        pass
+    return jobs.outcome(job)
+
+
+def test_the_compute_environments_are_the_workshops(deployed: Deployed) -> None:
+    found = deployed.ask("aws batch describe-compute-environments")["computeEnvironments"]
+    resources = {
+        entry["computeResources"]["tags"]["Name"]: entry["computeResources"] for entry in found
+    }
+
+    assert {entry["type"] for entry in found} == {"MANAGED"}
+    assert {entry["status"] for entry in found} == {"VALID"}
+    assert {name: entry["type"] for name, entry in resources.items()} == {
+        "batch-ondemand-worker": "EC2",
+        "batch-spot-worker": "SPOT",
+    }
+    assert resources["batch-spot-worker"]["bidPercentage"] == 100
+    for entry in resources.values():
+        assert (entry["minvCpus"], entry["desiredvCpus"], entry["maxvCpus"]) == (0, 0, 256)
+        assert entry["instanceTypes"] == ["optimal"]
+        assert entry["ec2Configuration"][0]["imageType"] == "ECS_AL2023"
+
+
+def test_the_queues_prefer_what_the_workshops_prefer(deployed: Deployed) -> None:
+    environments = deployed.ask("aws batch describe-compute-environments")["computeEnvironments"]
+    names = {
+        entry["computeEnvironmentArn"]: entry["computeResources"]["tags"]["Name"]
+        for entry in environments
+    }
+    queues = deployed.ask("aws batch describe-job-queues")["jobQueues"]
+
+    found = {
+        queue["jobQueueName"]: (
+            queue["priority"],
+            [
+                names[entry["computeEnvironment"]]
+                for entry in sorted(queue["computeEnvironmentOrder"], key=lambda e: int(e["order"]))
+            ],
+        )
+        for queue in queues
+    }
+    assert found == {
+        "default": (1, ["batch-spot-worker", "batch-ondemand-worker"]),
+        "highpriority": (100, ["batch-ondemand-worker", "batch-spot-worker"]),
+    }
+
+
+def test_the_job_definition_is_the_workshops(deployed: Deployed) -> None:
+    (definition,) = deployed.ask(
+        "aws batch describe-job-definitions --job-definition-name nextflow --status ACTIVE"
+    )["jobDefinitions"]
+    container = definition["containerProperties"]
+    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    queue = deployed.ask("aws batch describe-job-queues --job-queues default")["jobQueues"][0]
+
+    assert definition["retryStrategy"]["attempts"] == 5
+    assert {e["type"]: e["value"] for e in container["resourceRequirements"]} == {
+        "VCPU": "2",
+        "MEMORY": "1024",
+    }
+    assert environment["NF_LOGSDIR"] == f"s3://{deployed.bucket}/_nextflow/logs"
+    assert environment["NF_WORKDIR"] == f"s3://{deployed.bucket}/_nextflow/runs"
+    assert environment["NF_JOB_QUEUE"] == queue["jobQueueArn"]
+    assert container["image"].startswith("123456789012.dkr.ecr.us-west-2.amazonaws.com/cdk-")
+
+
+def test_the_bucket_is_private_and_encrypted(deployed: Deployed) -> None:
+    bucket = deployed.bucket
+    block = deployed.ask(f"aws s3api get-public-access-block --bucket {bucket}")
+    encryption = deployed.ask(f"aws s3api get-bucket-encryption --bucket {bucket}")
+    policy = deployed.ask(f"aws s3api get-bucket-policy --bucket {bucket}")
+
+    assert set(block["PublicAccessBlockConfiguration"].values()) == {True}
+    assert "AES256" in str(encryption)
+    assert "aws:SecureTransport" in policy["Policy"]
+
+
+def test_the_launch_template_is_al2023s_with_a_growing_scratch_disk(deployed: Deployed) -> None:
+    (template,) = deployed.ask("aws ec2 describe-launch-templates")["LaunchTemplates"]
+    (version,) = deployed.ask(
+        "aws ec2 describe-launch-template-versions --versions $Latest --launch-template-id "
+        + template["LaunchTemplateId"]
+    )["LaunchTemplateVersions"]
+    data = version["LaunchTemplateData"]
+
+    assert [d["DeviceName"] for d in data["BlockDeviceMappings"]] == ["/dev/xvda", "/dev/xvdba"]
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+
+
+def test_the_roles_may_do_what_the_workshops_may(deployed: Deployed) -> None:
+    roles = deployed.ask("aws iam list-roles")["Roles"]
+    ours = [role["RoleName"] for role in roles if role["RoleName"].startswith("nextflow-workshop")]
+    attached = {
+        policy["PolicyName"]
+        for name in ours
+        for policy in deployed.ask(f"aws iam list-attached-role-policies --role-name {name}")[
+            "AttachedPolicies"
+        ]
+    }
+
+    assert {"AWSBatchServiceRole", "AmazonEC2ContainerServiceforEC2Role"} <= attached
+    for part in ("HeadAccess", "TaskAccess", "ScratchAccess", "BatchAccess"):
+        assert any(part in name for name in attached), part
+    assert len(deployed.ask("aws iam list-instance-profiles")["InstanceProfiles"]) == 2
+
+
+def test_the_vpc_is_our_own(deployed: Deployed) -> None:
+    (vpc,) = deployed.ask(
+        "aws ec2 describe-vpcs --filters Name=tag:nextflow-batch:environment,Values=workshop"
+    )["Vpcs"]
+    subnets = deployed.ask(f"aws ec2 describe-subnets --filters Name=vpc-id,Values={vpc['VpcId']}")[
+        "Subnets"
+    ]
+
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 3
+
+
+def test_the_image_is_in_the_engine_under_its_name_in_ecr(deployed: Deployed) -> None:
+    if not deployed.is_docker:
+        pytest.skip("no Docker engine answers, so no image is built")
+    (definition,) = deployed.ask("aws batch describe-job-definitions --status ACTIVE")[
+        "jobDefinitions"
+    ][:1]
+    image = definition["containerProperties"]["image"]
+
+    shown = subprocess.run(
+        [
+            "docker",
+            "image",
+            "inspect",
+            "--format",
+            "{{json .Config.Entrypoint}} {{.Config.User}}",
+            image,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.strip() == '["nextflow-head"] nextflow'
+
+
+def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
+    assert hello.state == "SUCCEEDED", hello.log
+    greetings = {line for line in hello.log if line.endswith("world!")}
+    assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
+
+
+def test_hello_is_five_jobs(deployed: Deployed, hello: Outcome) -> None:
+    assert hello.state == "SUCCEEDED"
+    summaries = deployed.ask("aws batch list-jobs --job-queue default --job-status SUCCEEDED")
+    names = [entry["jobName"] for entry in summaries["jobSummaryList"]]
+
+    assert len(names) == 5
+    assert names.count("nf-hello") == 1
+
+
+def test_hello_leaves_logs_reports_and_work_in_the_bucket(
+    deployed: Deployed, hello: Outcome
+) -> None:
+    assert hello.state == "SUCCEEDED"
+    listed = deployed.ask(f"aws s3api list-objects-v2 --bucket {deployed.bucket}")["Contents"]
+    keys = [entry["Key"] for entry in listed]
+
+    logs = {key.rsplit("/", 1)[1] for key in keys if key.startswith("_nextflow/logs/")}
+    assert {".nextflow.log", "report.html", "timeline.html", "trace.txt", "dag.html"} <= logs
+    work = [key for key in keys if key.startswith("_nextflow/runs/")]
+    assert len([key for key in work if key.endswith("/.exitcode")]) == 4
+
+
+def test_nothing_differs_after_a_deploy(deployed: Deployed) -> None:
+    difference = deployed.cdk.diff(context=_WORKSHOP)
+
+    assert not difference.any, difference.text
+
+
+def test_bad_settings_deploy_nothing(deployed: Deployed) -> None:
+    bad = deployed.app / "settings" / "bad.yaml"
+    bad.write_text("environment: bad\n")
+
+    with pytest.raises(CdkError) as refused:
+        deployed.cdk.deploy(context={"settings": "bad"})
+
+    assert "settings/bad.yaml: compute_environments: is missing" in refused.value.output
+    assert "Traceback" not in refused.value.output
+    stacks = deployed.ask("aws cloudformation list-stacks")["StackSummaries"]
+    assert not any(entry["StackName"].startswith("nextflow-bad") for entry in stacks)
+
+
+def test_one_changed_setting_changes_what_it_means_and_nothing_else(deployed: Deployed) -> None:
+    """What a reviewer reads in `cdk diff`, and what the deploy then does."""
+    file = deployed.app / "settings" / "workshop.yaml"
+    unchanged = file.read_text()
+    file.write_text(
+        unchanged.replace("bid_percentage: 100", "bid_percentage: 100\n    max_vcpus: 512")
+    )
+    before = _environments(deployed)
+
+    difference = deployed.cdk.diff(context=_WORKSHOP)
+    changed = [line for line in difference.text.splitlines() if "AWS::" in line and "[" in line]
+    deployed.cdk.deploy(context=_WORKSHOP)
+    after = _environments(deployed)
+
+    assert len(changed) == 1, difference.text
+    assert "AWS::Batch::ComputeEnvironment" in changed[0]
+    assert "MaxvCpus" in difference.text
+    assert after["batch-spot-worker"]["maxvCpus"] == 512
+    assert after["batch-ondemand-worker"] == before["batch-ondemand-worker"]
+    assert not deployed.cdk.diff(context=_WORKSHOP).any
+
+
+def _environments(deployed: Deployed) -> dict[str, Any]:
+    found = deployed.ask("aws batch describe-compute-environments")["computeEnvironments"]
+    return {entry["computeResources"]["tags"]["Name"]: entry["computeResources"] for entry in found}
+
+
+def test_a_changed_worker_reaches_the_compute_environments(deployed: Deployed) -> None:
+    file = deployed.app / "settings" / "workshop.yaml"
+    file.write_text(file.read_text() + "\nscratch:\n  size_gib: 200\n")
+    before = _environments(deployed)["batch-spot-worker"]["launchTemplate"]["version"]
+
+    deployed.cdk.deploy(context=_WORKSHOP)
+
+    after = _environments(deployed)["batch-spot-worker"]["launchTemplate"]["version"]
+    assert int(after) == int(before) + 1
+
+
+def test_destroy_leaves_the_data_and_nothing_else(deployed: Deployed) -> None:
+    bucket = deployed.bucket
+
+    deployed.cdk.destroy(context=_WORKSHOP)
+
+    stacks = deployed.ask("aws cloudformation describe-stacks")["Stacks"]
+    assert [entry["StackName"] for entry in stacks] == ["CDKToolkit"]
+    assert deployed.ask("aws batch describe-compute-environments")["computeEnvironments"] == []
+    assert deployed.ask("aws batch describe-job-queues")["jobQueues"] == []
+    buckets = [entry["Name"] for entry in deployed.ask("aws s3api list-buckets")["Buckets"]]
+    assert bucket in buckets

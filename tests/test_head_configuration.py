@@ -1,0 +1,150 @@
+"""The configuration that the head writes for Nextflow."""
+
+import dataclasses
+from pathlib import Path
+
+from nextflow_head import configuration
+from nextflow_head.environment import Environment
+from nextflow_head.location import Location
+from nextflow_head.plugin import Plugin, baked
+from nextflow_head.session import Session
+
+BARE = Environment(
+    job_id="0b3ba3b5",
+    attempt=1,
+    region="us-west-2",
+    endpoint=None,
+    job_queue="default",
+    job_role=None,
+    log_group=None,
+    aws_cli="/opt/aws-cli/bin/aws",
+    name=None,
+    work=Location("bucket", "runs"),
+    logs=Location("bucket", "logs"),
+)
+FULL = dataclasses.replace(
+    BARE,
+    endpoint="http://169.254.170.2:5000",
+    job_role="arn:aws:iam::123456789012:role/task",
+    log_group="/nextflow/tasks",
+    name="it's mine",
+)
+PLUGINS = {
+    "nf-amazon": Plugin("nf-amazon", "3.9.2"),
+    "nf-cloudcache": Plugin("nf-cloudcache", "0.6.0"),
+}
+
+
+def render(environment: Environment, *, plugins: bool, heap: int | None) -> list[str]:
+    """The configuration without comments and empty lines."""
+    text = configuration.render(
+        environment,
+        Session.of(environment, cloud_cache=plugins),
+        PLUGINS if plugins else {},
+        Path("/evidence"),
+        heap,
+    )
+    return [line for line in text.splitlines() if line and not line.lstrip().startswith("//")]
+
+
+def test_writes_all_that_a_fully_described_environment_needs() -> None:
+    session = Session.of(FULL, cloud_cache=True).id
+
+    assert render(FULL, plugins=True, heap=512) == [
+        "plugins {",
+        "    id 'nf-amazon@3.9.2'",
+        "    id 'nf-cloudcache@0.6.0'",
+        "}",
+        "workDir = 's3://bucket/runs/run-0b3ba3b5/work'",
+        "process {",
+        "    executor = 'awsbatch'",
+        "    queue = 'default'",
+        "    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', "
+        f"'nextflow-session': '{session}', 'nextflow-environment': 'it\\'s mine']",
+        "    containerOptions = '-e AWS_ENDPOINT_URL=http://169.254.170.2:5000'",
+        "}",
+        "executor {",
+        "    pollInterval = '5 sec'",
+        "    submitRateLimit = '25/1sec'",
+        "}",
+        "aws {",
+        "    region = 'us-west-2'",
+        "    batch {",
+        "        cliPath = '/opt/aws-cli/bin/aws'",
+        "        jobRole = 'arn:aws:iam::123456789012:role/task'",
+        "        logsGroup = '/nextflow/tasks'",
+        "        maxSpotAttempts = 5",
+        "        terminateUnschedulableJobs = true",
+        "    }",
+        "    client {",
+        "        endpoint = 'http://169.254.170.2:5000'",
+        "        s3PathStyleAccess = true",
+        "        maxDownloadHeapMemory = '128 MB'",
+        "    }",
+        "}",
+        "report {",
+        "    enabled = true",
+        "    overwrite = true",
+        "    file = '/evidence/report.html'",
+        "}",
+        "timeline {",
+        "    enabled = true",
+        "    overwrite = true",
+        "    file = '/evidence/timeline.html'",
+        "}",
+        "trace {",
+        "    enabled = true",
+        "    overwrite = true",
+        "    file = '/evidence/trace.txt'",
+        "}",
+        "dag {",
+        "    enabled = true",
+        "    overwrite = true",
+        "    file = '/evidence/dag.html'",
+        "}",
+    ]
+
+
+def test_leaves_out_what_the_environment_does_not_have() -> None:
+    bare = render(BARE, plugins=False, heap=None)
+
+    assert bare[: bare.index("report {")] == [
+        "workDir = 's3://bucket/runs/run-0b3ba3b5/work'",
+        "process {",
+        "    executor = 'awsbatch'",
+        "    queue = 'default'",
+        "    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', "
+        f"'nextflow-session': '{Session.of(BARE, cloud_cache=False).id}']",
+        "}",
+        "executor {",
+        "    pollInterval = '5 sec'",
+        "    submitRateLimit = '25/1sec'",
+        "}",
+        "aws {",
+        "    region = 'us-west-2'",
+        "    batch {",
+        "        cliPath = '/opt/aws-cli/bin/aws'",
+        "        maxSpotAttempts = 5",
+        "        terminateUnschedulableJobs = true",
+        "    }",
+        "}",
+    ]
+
+
+def test_explains_every_setting_that_is_not_obvious_to_whoever_reads_it() -> None:
+    comments = [line for line in configuration.TEMPLATE.read_text().splitlines() if "//" in line]
+
+    assert any("wins" in line for line in comments)
+    assert any("Spot" in line for line in comments)
+
+
+def test_finds_the_plugins_that_the_image_brings(tmp_path: Path) -> None:
+    for name in ("nf-amazon-3.9.2", "nf-cloudcache-0.6.0", "nf-schema-2.5.1-rc1", "rubbish"):
+        (tmp_path / name).mkdir()
+
+    assert {str(plugin) for plugin in baked({"NXF_PLUGINS_DIR": str(tmp_path)}).values()} == {
+        "nf-amazon@3.9.2",
+        "nf-cloudcache@0.6.0",
+        "nf-schema@2.5.1-rc1",
+    }
+    assert baked({}) == baked({"NXF_PLUGINS_DIR": str(tmp_path / "missing")}) == {}

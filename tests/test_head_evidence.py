@@ -1,0 +1,147 @@
+"""Logs and reports in S3, while a run goes on and when it ends."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from nextflow_head import evidence as evidence_module
+from nextflow_head.evidence import Evidence
+from nextflow_head.location import Location
+
+DESTINATION = Location("bucket", "logs/run-1-a1")
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        yield client
+
+
+def kept(s3: Any) -> dict[str, bytes]:
+    return {
+        item["Key"]: s3.get_object(Bucket="bucket", Key=item["Key"])["Body"].read()
+        for item in s3.list_objects_v2(Bucket="bucket").get("Contents", [])
+    }
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen within 10 s"
+        time.sleep(0.02)
+
+
+def test_keeps_a_log_while_it_grows(s3: Any, tmp_path: Path) -> None:
+    log = tmp_path / ".nextflow.log"
+    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=0.05):
+        log.write_bytes(b"one\n")
+        eventually(lambda: kept(s3) == {"logs/run-1-a1/.nextflow.log": b"one\n"})
+        log.write_bytes(b"one\ntwo\n")
+        eventually(lambda: kept(s3) == {"logs/run-1-a1/.nextflow.log": b"one\ntwo\n"})
+
+
+def test_the_end_waits_for_the_last_words(s3: Any, tmp_path: Path) -> None:
+    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=3600) as evidence:
+        (tmp_path / "report.html").write_bytes(b"<html>")
+        (tmp_path / "sub").mkdir()
+        (tmp_path / "sub" / "trace.txt").write_bytes(b"task")
+
+    assert evidence.kept
+    assert kept(s3) == {
+        "logs/run-1-a1/report.html": b"<html>",
+        "logs/run-1-a1/sub/trace.txt": b"task",
+    }
+
+
+def test_uploads_only_what_has_changed(s3: Any, tmp_path: Path) -> None:
+    (tmp_path / "still").write_bytes(b"1")
+    (tmp_path / "alive").write_bytes(b"1")
+    uploads: list[str] = []
+    upload = s3.upload_file
+
+    def recording(path: str, *rest: Any, **options: Any) -> None:
+        uploads.append(path)
+        upload(path, *rest, **options)
+
+    s3.upload_file = recording
+
+    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=0.02):
+        eventually(lambda: len(uploads) == 2)
+        (tmp_path / "alive").write_bytes(b"22")
+        eventually(lambda: len(uploads) == 3)
+        time.sleep(0.1)
+
+    assert [Path(path).name for path in uploads] == ["alive", "still", "alive"]
+
+
+def test_a_stop_does_not_wait_for_the_next_round(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_module, "HURRY", 0.05)
+    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=3600) as evidence:
+        (tmp_path / "log").write_bytes(b"last words")
+        evidence.hurry()
+        eventually(lambda: kept(s3) == {"logs/run-1-a1/log": b"last words"})
+        (tmp_path / "log").write_bytes(b"very last words")
+        eventually(lambda: kept(s3) == {"logs/run-1-a1/log": b"very last words"})
+
+
+def test_shows_in_a_browser_what_a_browser_can_show(s3: Any, tmp_path: Path) -> None:
+    for name in ("report.html", ".nextflow.log", "trace.txt", "nextflow.config"):
+        (tmp_path / name).write_text("x")
+    with Evidence(tmp_path, DESTINATION, lambda: s3, print):
+        pass
+
+    types = {
+        key.rsplit("/", 1)[1]: s3.head_object(Bucket="bucket", Key=key)["ContentType"]
+        for key in kept(s3)
+    }
+    text = "text/plain; charset=utf-8"
+    assert types == {
+        "report.html": "text/html",
+        ".nextflow.log": text,
+        "trace.txt": text,
+        "nextflow.config": text,
+    }
+
+
+def test_an_absent_bucket_is_told_once_and_ends_nothing(s3: Any, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("x")
+    said: list[str] = []
+    with Evidence(tmp_path, Location("absent", "l"), lambda: s3, said.append, 0.02) as evidence:
+        time.sleep(0.3)
+
+    assert not evidence.kept
+    assert len(said) == 1
+    assert said[0].startswith("logs and reports did not reach s3://absent/l: ")
+    assert "NoSuchBucket" in said[0]
+
+
+def test_tries_again_once_s3_is_back(s3: Any, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("x")
+    said: list[str] = []
+    back = threading.Event()
+
+    def connect() -> Any:
+        if not back.is_set():
+            raise ConnectionError("refused")
+        return s3
+
+    with Evidence(tmp_path, DESTINATION, connect, said.append, 0.02) as evidence:
+        eventually(lambda: bool(said))
+        back.set()
+
+    assert evidence.kept
+    assert kept(s3) == {"logs/run-1-a1/log": b"x"}

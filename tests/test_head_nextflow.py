@@ -1,0 +1,188 @@
+"""The head with a real Nextflow: its core, which runs tasks as local processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from local_aws.rehearsal import core
+
+ROOT = Path(__file__).parents[1]
+JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+RUN = f"run-{JOB}-a1"
+
+PIPELINE = """
+params.who = 'script'
+params.seconds = 0
+
+process GREET {
+    output: stdout
+    script: "sleep ${params.seconds}; echo done"
+}
+
+workflow {
+    println "who: ${params.who}"
+    println "region: ${session.config.aws.region}"
+    println "spot: ${session.config.aws.batch.maxSpotAttempts}"
+    println "queue: ${session.config.process.queue}"
+    println "cpus: ${session.config.process.cpus}"
+    println "labels: ${session.config.process.resourceLabels}"
+    println "session: ${workflow.sessionId}"
+    println "name: ${workflow.runName}"
+    if( params.who == 'nobody' ) error "nobody to greet"
+    GREET | view
+}
+"""
+
+# The pipeline's own configuration: says where tasks run, and something that the user overrides.
+PIPELINE_CONFIG = """
+process.executor = 'local'
+process.queue = 'of the pipeline'
+process.cpus = 1
+executor.pollInterval = '100ms'
+params.who = 'config'
+"""
+
+
+@pytest.fixture(scope="module")
+def nextflow() -> Path:
+    try:
+        return core.fetch(ROOT / "build" / "rehearsal")
+    except core.CoreUnavailable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://{host}:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    client.create_bucket(Bucket="bucket")
+    yield client
+    server.stop()
+
+
+@pytest.fixture
+def environment(nextflow: Path, s3: Any, tmp_path: Path) -> dict[str, str]:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "main.nf").write_text(PIPELINE)
+    (project / "nextflow.config").write_text(PIPELINE_CONFIG)
+    return {
+        "PATH": f"{nextflow / 'bin'}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(ROOT / "docker" / "nextflow"),
+        # These tests compare outcomes, not speed: a JVM that compiles little starts sooner.
+        "NXF_JVM_ARGS": "-XX:TieredStopAtLevel=1",
+        "NXF_OFFLINE": "true",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": s3.meta.endpoint_url,
+        "AWS_REGION": "us-east-1",
+        "AWS_BATCH_JOB_ID": JOB,
+        "AWS_BATCH_JOB_ATTEMPT": "1",
+        "NF_JOB_QUEUE": "ours",
+        "NF_WORKDIR": "s3://bucket/runs",
+        "NF_LOGSDIR": f"s3://bucket/{tmp_path.name}",
+    }
+
+
+def start(environment: dict[str, str], folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    # Without its cloud plugins this core knows no s3://, so the work directory is local.
+    return subprocess.Popen(
+        [sys.executable, "-m", "nextflow_head", str(folder / "project"), "-w", "work", *arguments],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kept(s3: Any, folder: Path) -> dict[str, int]:
+    prefix = f"{folder.name}/{RUN}/"
+    found = s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])
+    return {item["Key"].removeprefix(prefix): item["Size"] for item in found}
+
+
+def test_everything_that_the_user_says_wins_over_the_heads_configuration(
+    environment: dict[str, str], s3: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.config").write_text("process.queue = 'of the user'; process.cpus = 2")
+    (tmp_path / "params.json").write_text('{"who": "file"}')
+
+    with start(
+        *(environment, tmp_path, "-c", "mine.config", "-params-file", "params.json"),
+        *("-process.cpus=1", "--who", 'it\'s "me" $HOME; *'),
+    ) as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output + errors
+    said = dict(line.split(": ", 1) for line in output.splitlines() if ": " in line)
+    assert said["region"] == "us-east-1", "what nobody overrides is the head's"
+    assert said["spot"] == "5"
+    assert said["queue"] == "of the user", "-c wins over the pipeline's and the head's"
+    assert said["cpus"] == "1", "the command line wins over -c"
+    assert said["who"] == 'it\'s "me" $HOME; *', "a --param wins over the params file"
+    assert said["session"] in errors
+    assert said["name"] == RUN
+    assert f"nextflow-run:{RUN}" in said["labels"]
+    evidence = kept(s3, tmp_path)
+    assert set(evidence) == {
+        *(".nextflow.log", "nextflow.config"),
+        *("report.html", "timeline.html", "trace.txt", "dag.html"),
+    }
+    assert min(evidence.values()) > 0
+
+
+def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
+    environment: dict[str, str], s3: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "params.yml").write_text("who: nobody")
+
+    with start(environment, tmp_path, "-params-file", "params.yml") as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "who: nobody" in output, "a params file wins over the pipeline's configuration"
+    assert "queue: of the pipeline" in output, "the pipeline's configuration wins over the head's"
+    assert "nobody to greet" in output + errors
+    assert "Nextflow ended with status 1" in errors
+    assert ".nextflow.log" in kept(s3, tmp_path)
+
+
+def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
+    environment: dict[str, str], s3: Any, tmp_path: Path
+) -> None:
+    with start(environment, tmp_path, "--seconds", "3600") as process:
+        begun = tmp_path / "work"
+        deadline = time.monotonic() + 60
+        while not list(begun.glob("*/*/.command.begin")):
+            assert time.monotonic() < deadline, "no task began"
+            time.sleep(0.05)
+        process.terminate()
+        stopped = time.monotonic()
+        time.sleep(0.2)
+        process.terminate()
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert time.monotonic() - stopped < 20
+    assert "Killing running tasks (1)" in output + errors
+    assert f"{signal.SIGTERM.name} was passed on to Nextflow" in errors
+    assert {".nextflow.log", "report.html", "timeline.html", "trace.txt"} <= set(kept(s3, tmp_path))

@@ -1,0 +1,366 @@
+"""The head as a program: arguments, exit statuses, signals, what it says and what it leaves.
+
+A recording `nextflow` stands on PATH; S3 is a server of its own, as the head is another process.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto.server import ThreadedMotoServer
+
+PACKAGE = Path(__file__).parents[1] / "docker" / "nextflow"
+JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+RUN = f"run-{JOB}-a1"
+LOGS = f"logs/{RUN}"
+
+# What it was called with, separated by NUL, which no argument can hold; then what a test wants.
+RECORDER = """#!/bin/sh
+printf '%s\\0' "$@" >"$RECORD/arguments"
+env -0 >"$RECORD/environment"
+pwd >"$RECORD/folder"
+eval "$BEHAVIOUR"
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(endpoint: str) -> Any:
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-west-2",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    client.create_bucket(
+        Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+    )
+    yield client
+    for item in client.list_objects_v2(Bucket="bucket").get("Contents", []):
+        client.delete_object(Bucket="bucket", Key=item["Key"])
+    client.delete_bucket(Bucket="bucket")
+
+
+@dataclass
+class Head:
+    """A head to start in a folder of its own."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def start(
+        self, *arguments: str, behaviour: str = "", **changes: str
+    ) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", "nextflow_head", *arguments],
+            env=self.environment | {"BEHAVIOUR": behaviour} | changes,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, behaviour: str = "", **changes: str) -> tuple[int, str, str]:
+        """Runs it and returns its status, output and errors."""
+        with self.start(*arguments, behaviour=behaviour, **changes) as process:
+            output, errors = process.communicate(timeout=60)
+            return process.returncode, output, errors
+
+    def started(self) -> bool:
+        return (self.folder / "folder").exists()
+
+    def arguments(self) -> list[str]:
+        return (self.folder / "arguments").read_text().split("\0")[:-1]
+
+    def variables(self) -> dict[str, str]:
+        text = (self.folder / "environment").read_text()
+        return dict(line.split("=", 1) for line in text.split("\0")[:-1])
+
+
+@pytest.fixture
+def head(tmp_path: Path, endpoint: str, s3: Any) -> Head:
+    recorder = tmp_path / "bin" / "nextflow"
+    recorder.parent.mkdir()
+    recorder.write_text(RECORDER)
+    recorder.chmod(0o755)
+    return Head(
+        tmp_path,
+        {
+            "PATH": f"{recorder.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(PACKAGE),
+            "RECORD": str(tmp_path),
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "hush-hush",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_REGION": "us-west-2",
+            "AWS_BATCH_JOB_ID": JOB,
+            "AWS_BATCH_JOB_ATTEMPT": "1",
+            "NF_JOB_QUEUE": "default",
+            "NF_WORKDIR": "s3://bucket/runs",
+            "NF_LOGSDIR": "s3://bucket/logs",
+        },
+    )
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path.name} did not appear"
+        time.sleep(0.01)
+
+
+def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
+    arguments = ["hello", "--a", "b c", "$HOME", "*", "'", '"', "", ";", "line\nline", "é", "\\"]
+
+    status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
+
+    log = f"{head.folder}/.nextflow-head/{RUN}/evidence/.nextflow.log"
+    assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
+    assert (status, output) == (7, "out\n")
+    assert "\nerr\n" in errors
+    assert errors.endswith(
+        "nextflow-head: Nextflow ended with status 7; its logs and reports are in"
+        f" s3://bucket/logs/{RUN}\n"
+    )
+
+
+def test_says_what_it_runs_with_and_no_secret(head: Head) -> None:
+    _, _, errors = head.run("hello", MY_TOKEN="hush-hush")
+
+    assert f"nextflow-head: run {RUN}, session " in errors
+    assert "nextflow-head: NF_WORKDIR=s3://bucket/runs\n" in errors
+    assert "this image has no plugin nf-cloudcache" in errors
+    assert "hush" not in errors
+
+
+def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> None:
+    status, _, _ = head.run("hello", behaviour='echo log >"$2"; echo 1 >"${2%/*}/trace.txt"')
+
+    kept = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
+    assert status == 0
+    assert kept == {f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"}
+
+
+def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
+    head.run("hello", NXF_HOME="/elsewhere")
+
+    home = Path(head.variables()["NXF_HOME"])
+    assert home == head.folder / ".nextflow-head" / RUN / "home"
+    assert "executor = 'awsbatch'" in (home / "config").read_text()
+    assert (head.folder / "folder").read_text() == f"{head.folder}\n"
+
+
+def test_a_lost_s3_does_not_change_the_outcome(head: Head) -> None:
+    status, _, errors = head.run("hello", behaviour="exit 5", NF_LOGSDIR="s3://absent/logs")
+
+    assert status == 5
+    assert "logs and reports could not be kept in s3://absent/logs" in errors
+
+
+def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
+    s3.put_object(Bucket="bucket", Key="projects/p/main.nf", Body=b"workflow {}")
+
+    head.run("-r", "main", "s3://bucket/projects/p", "--input", "s3://bucket/projects/p")
+
+    project = head.arguments()[7]
+    assert head.arguments()[5:] == ["-r", "main", project, "--input", "s3://bucket/projects/p"]
+    assert (Path(project) / "main.nf").read_text() == "workflow {}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changes", "line"),
+    [
+        (
+            [],
+            {},
+            "no pipeline is named: the container's command must be the arguments of `nextflow run`,"
+            " such as hello, or nf-core/rnaseq -r 3.24.0 --outdir s3://my-bucket/results",
+        ),
+        (
+            ["hello"],
+            {"NF_JOB_QUEUE": ""},
+            "NF_JOB_QUEUE is missing: it must be the ARN or the name",
+        ),
+        (["hello", "-bg"], {}, "-bg is refused: a container ends, and Nextflow with it,"),
+        (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
+        (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
+        (["hello"], {"PATH": "/nowhere"}, "nextflow does not start: No such file or directory"),
+    ],
+)
+def test_refuses_bad_input_with_one_line_and_status_2(
+    head: Head, arguments: list[str], changes: dict[str, str], line: str
+) -> None:
+    status, output, errors = head.run(*arguments, **changes)
+
+    assert status == 2
+    assert output == ""
+    assert not head.started()
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1].startswith(f"nextflow-head: {line}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_hands_a_signal_on_at_once_and_keeps_what_nextflow_writes_then(
+    head: Head, s3: Any, number: signal.Signals
+) -> None:
+    # A shell notices a signal when its child ends, so the child is short.
+    behaviour = (
+        "trap 'echo stopped >\"$2\"; exit 9' TERM INT; touch ready; while :; do sleep 0.05; done"
+    )
+    with head.start("hello", behaviour=behaviour) as process:
+        wait_for(head.folder / "ready")
+        process.send_signal(number)
+        began = time.monotonic()
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 9
+    assert time.monotonic() - began < 5
+    assert f"nextflow-head: {number.name} was passed on to Nextflow" in errors
+    log = s3.get_object(Bucket="bucket", Key=f"{LOGS}/.nextflow.log")["Body"].read()
+    assert log == b"stopped\n"
+
+
+def test_nextflow_sees_only_the_first_of_several_signals(head: Head) -> None:
+    behaviour = (
+        "trap 'echo x >>seen' TERM INT; touch ready;"
+        "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done; exit 3"
+    )
+    with head.start("hello", behaviour=behaviour) as process:
+        wait_for(head.folder / "ready")
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+            process.send_signal(number)
+            time.sleep(0.2)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 3
+    assert (head.folder / "seen").read_text() == "x\n"
+
+
+def test_keeps_the_log_while_nextflow_is_still_cancelling(head: Head, s3: Any) -> None:
+    behaviour = 'trap : TERM; echo early >"$2"; touch ready; while :; do sleep 0.05; done'
+    with head.start("hello", behaviour=behaviour) as process:
+        wait_for(head.folder / "ready")
+        process.terminate()
+        deadline = time.monotonic() + 20
+        while "Contents" not in s3.list_objects_v2(Bucket="bucket", Prefix=f"{LOGS}/.nextflow"):
+            assert time.monotonic() < deadline, "no log arrived before the grace period's end"
+            time.sleep(0.1)
+        child = int(Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text())
+        os.kill(child, signal.SIGKILL)
+        process.communicate(timeout=30)
+
+    assert process.returncode == 128 + signal.SIGKILL
+
+
+def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
+    program = (
+        "import os, signal, nextflow_head.memory as m, nextflow_head.__main__ as head\n"
+        "m.limit = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "raise SystemExit(head.main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "hello"], env=head.environment, cwd=head.folder, check=False
+    )
+
+    assert done.returncode == 128 + signal.SIGTERM
+    assert not head.started()
+
+
+def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
+    # PR_SET_CHILD_SUBREAPER makes the head inherit orphans, as PID 1 does.
+    program = (
+        "import ctypes, nextflow_head.__main__ as head\n"
+        "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
+        "raise SystemExit(head.main())"
+    )
+    behaviour = (
+        "(true & exec true) & (sleep 0.2 & exec true); sleep 0.6;"
+        "ps -o stat= --ppid $PPID >children; exit 4"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "hello"],
+        env=head.environment | {"BEHAVIOUR": behaviour},
+        cwd=head.folder,
+        check=False,
+    )
+
+    assert done.returncode == 4
+    assert "Z" not in (head.folder / "children").read_text()
+
+
+DRIVER = """
+import json, os, sys
+from pathlib import Path
+from nextflow_head import __main__ as head, invocation
+from nextflow_head.environment import Environment
+from nextflow_head.process import Process
+from nextflow_head.session import Session
+
+environment = Environment.read(os.environ)
+session = Session.of(environment, cloud_cache=True)
+for line in sys.stdin:
+    arguments = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
+    ready = head.with_project_at_hand(arguments, Path("p"), environment)
+    command = invocation.command(session, Path("log"), ready)
+    print(Process().run(command, os.environ, print), flush=True)
+"""
+
+
+@pytest.fixture
+def driver(head: Head) -> Iterator["subprocess.Popen[str]"]:
+    """Calls the recorder with one list of arguments after the other, without starting anew."""
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER],
+        env=head.environment | {"BEHAVIOUR": ""},
+        cwd=head.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"")),
+            st.text("-$`'\"\\*?[]{}()<>|&;!#~= \n\t%éa", max_size=20).map(str.encode),
+        ).filter(lambda raw: raw not in {b"-bg", b"-name", b"-resume"}),
+        max_size=8,
+    )
+)
+def test_every_argument_arrives_byte_for_byte(
+    head: Head, driver: "subprocess.Popen[str]", arguments: list[bytes]
+) -> None:
+    arguments = [b"hello", *arguments]
+    assert driver.stdin
+    assert driver.stdout
+    driver.stdin.write(json.dumps([argument.hex() for argument in arguments]) + "\n")
+    driver.stdin.flush()
+    assert driver.stdout.readline() == "0\n"
+
+    seen = (head.folder / "arguments").read_bytes().split(b"\0")[:-1]
+    assert seen[-len(arguments) :] == arguments
