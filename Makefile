@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test lint types check format synth diff deploy destroy \
+.PHONY: help setup demo local-aws test lint types check format synth diff bootstrap deploy destroy \
 	snapshots schema lock bench bench-synth clean
 
 help: ## Lists these targets
@@ -51,6 +51,9 @@ synth: $(READY) ## Writes the templates of SETTINGS to cdk.out/
 
 diff: $(READY) ## What a deploy of SETTINGS would change
 	cdk diff --all --context settings=$(SETTINGS)
+
+bootstrap: $(READY) ## Prepares the account and region of your credentials for the CDK
+	cdk bootstrap --context settings=$(SETTINGS)
 
 deploy: $(READY) ## Deploys SETTINGS to the account of your credentials
 	cdk deploy --all --context settings=$(SETTINGS)

@@ -395,3 +395,12 @@ def test_the_editors_schema_is_the_models() -> None:
     shipped = json.loads((paths.SETTINGS / "schema.json").read_text())
 
     assert shipped == Settings.model_json_schema(), "run `make schema`"
+
+
+def test_the_readme_names_every_setting() -> None:
+    readme = (paths.ROOT / "README.md").read_text()
+    schema = Settings.model_json_schema()
+    models = [schema, *schema["$defs"].values()]
+    names = {name for model in models for name in model.get("properties", {})}
+
+    assert {name for name in names if f"`{name}" not in readme} <= {"id", "zone", "vpc_id", "subnets"}
