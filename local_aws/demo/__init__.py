@@ -1,0 +1,1 @@
+"""`make demo`: the workshop's settings on a local AWS, and `hello` run there."""

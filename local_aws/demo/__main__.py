@@ -1,0 +1,159 @@
+"""Deploys the workshop's settings onto a local AWS, runs `hello` there and says what was real."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from local_aws.cdk import Cdk, CdkError
+from local_aws.demo import means
+from local_aws.demo.display import Display
+from local_aws.demo.jobs import Jobs, Outcome
+from local_aws.demo.summary import summarize
+from local_aws.images import ImagesUnavailable
+from local_aws.server import LocalAws, LocalAwsError
+from local_aws.worker_root import WorkerRootError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local_aws.demo.display import Step
+
+_APP = Path(__file__).resolve().parents[2]
+_DIRECTORY = _APP / "build" / "demo"
+_CONTEXT = {"settings": "workshop"}
+#: Not the folder of `make synth`, which may be at work at the same time.
+_OUTPUT = {"CDK_OUTPUT": str(_DIRECTORY / "cdk.out")}
+#: Literally as the workshop prints it.
+SUBMIT = (
+    "aws batch submit-job --job-name nf-hello --job-queue default"
+    " --job-definition nextflow --container-overrides command=hello"
+)
+
+
+class DemoError(Exception):
+    """The demo cannot go on; the message is a sentence that says what to do."""
+
+
+def main() -> int:
+    """Run the demo; returns the exit code."""
+    display = Display()
+    try:
+        with _alone():
+            outcome = _run(display)
+    except (
+        DemoError,
+        ImagesUnavailable,
+        LocalAwsError,
+        WorkerRootError,
+        FileNotFoundError,
+    ) as error:
+        display.console.print(f"[red]{error}[/]")
+        return 2
+    except CdkError as error:
+        display.console.print(str(error), markup=False)
+        return 2
+    except KeyboardInterrupt:
+        display.console.print("Stopped; nothing of it runs on.")
+        return 130
+    return 0 if outcome.state == "SUCCEEDED" else 1
+
+
+def _run(display: Display) -> Outcome:
+    shutil.rmtree(_DIRECTORY / "state", ignore_errors=True)
+    with display.step("Looking at this machine") as step:
+        found = means.find(_DIRECTORY, lambda text: _tell(step, text))
+        step.detail = f"jobs run as {'rehearsed ' if found.is_rehearsal else ''}{_kind(found)}"
+    with LocalAws(runner=found.runner, state_dir=_DIRECTORY / "state") as aws:
+        _deploy(display, aws, found)
+        jobs = Jobs(aws)
+        display.console.print(f"\n[bold]$ {SUBMIT}[/]")
+        job_id = _submit(aws)
+        with display.step("Running hello") as step:
+            for lines in jobs.follow(job_id):
+                step.jobs = lines
+            step.detail = f"{len(step.jobs)} jobs"
+        outcome = jobs.outcome(job_id)
+        summarize(display.console, aws, outcome, found)
+    return outcome
+
+
+def _deploy(display: Display, aws: LocalAws, found: means.Means) -> None:
+    with display.step("Bootstrapping the account (cdk bootstrap)") as step:
+        Cdk(aws, _APP, environment=_OUTPUT, say=lambda line: _tell(step, line)).bootstrap()
+        step.detail = aws.endpoint
+    with display.step("Deploying the workshop's settings (cdk deploy)") as step:
+        counted = _Counter(step)
+        cdk = Cdk(aws, _APP, environment=found.build_arguments | _OUTPUT, say=counted.hear)
+        cdk.deploy(context=_CONTEXT)
+        step.detail = f"{counted.made} resources in {counted.stacks} stacks"
+
+
+class _Counter:
+    """Counts what a deploy makes from what the cdk command line says."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self.made = 0
+        self.stacks = 0
+
+    def hear(self, line: str) -> None:
+        if found := re.search(r"CREATE_COMPLETE\s*\|\s*(AWS::\S+)", line):
+            if found[1] == "AWS::CloudFormation::Stack":
+                self.stacks += 1
+            else:
+                self.made += 1
+            self._step.detail = f"{self.made} resources, {found[1]}"
+        elif line.startswith(("Step ", "#")):
+            self._step.detail = line
+
+
+def _submit(aws: LocalAws) -> str:
+    submitted = subprocess.run(
+        [*SUBMIT.split(), "--query", "jobId", "--output", "text"],
+        env={**aws.environment(), "PATH": _path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if submitted.returncode:
+        raise DemoError(f"the job could not be submitted: {submitted.stderr.strip()}")
+    return submitted.stdout.strip()
+
+
+def _path() -> str:
+    """The PATH with this virtual environment's `aws` first."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def _tell(step: Step, text: str) -> None:
+    step.detail = text
+
+
+def _kind(found: means.Means) -> str:
+    return "containers" if found.build_arguments else "processes"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Refuse to run beside another demo of this checkout."""
+    _DIRECTORY.mkdir(parents=True, exist_ok=True)
+    with (_DIRECTORY / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DemoError(
+                "Another `make demo` of this folder is running: wait for it or stop it."
+            ) from None
+        yield
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,139 @@
+"""What this machine lets the demo do for real, and what it can only rehearse."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from local_aws import images
+from local_aws.jobs import make_runner
+from local_aws.network import engine_answers
+from local_aws.rehearsal import core, distribution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from local_aws.batch.runner import Runner
+
+#: Where the head's Dockerfile takes Nextflow from; it is asked whether it answers.
+_OFFICIAL = "https://github.com/nextflow-io/nextflow/releases"
+_ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """How the demo goes on this machine.
+
+    Attributes:
+        runner: What runs the jobs.
+        build_arguments: Of the head image, for what cannot be had from where it usually comes.
+        real: What is real, each in a few words.
+        rehearsed: What is not, each in a few words with the reason.
+        is_rehearsal: Whether the head replays what Nextflow would ask of AWS.
+    """
+
+    runner: Runner
+    build_arguments: dict[str, str] = field(default_factory=dict)
+    real: list[str]
+    rehearsed: list[str]
+    is_rehearsal: bool
+
+
+def find(directory: Path, progress: Callable[[str], None]) -> Means:
+    """Look at the machine and prepare what the demo needs of it.
+
+    Args:
+        directory: Where what is made or fetched is kept.
+        progress: Told, in a few words, what is going on.
+
+    Raises:
+        ImagesUnavailable: There is an engine, but no base image can be had.
+    """
+    if engine_answers():
+        return _with_docker(directory, progress)
+    return _with_processes(directory, progress)
+
+
+def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
+    found = images.ensure(progress)
+    runner = make_runner(directory / "state", docker=True)
+    real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
+    rehearsed = []
+    if not found.pulled:
+        rehearsed.append("the base image: Debian trixie made here, as no registry answers")
+    if _official_answers():
+        real.append("Nextflow and its plugins: the official distribution")
+        arguments = {"BASE_IMAGE": found.base}
+        return Means(
+            runner=runner,
+            build_arguments=arguments,
+            real=real,
+            rehearsed=rehearsed,
+            is_rehearsal=False,
+        )
+    progress("preparing the rehearsal of Nextflow")
+    libraries, said = _core(directory)
+    real += said.real
+    rehearsed += said.rehearsed
+    archive = distribution.build(directory / "distribution", libraries, found.task)
+    base, url = images.with_distribution(found.base, archive)
+    return Means(
+        runner=runner,
+        build_arguments={"BASE_IMAGE": base, "NEXTFLOW_DISTRIBUTION": url},
+        real=real,
+        rehearsed=rehearsed,
+        is_rehearsal=True,
+    )
+
+
+def _with_processes(directory: Path, progress: Callable[[str], None]) -> Means:
+    runner = make_runner(directory / "state", docker=False)
+    progress("preparing the rehearsal of Nextflow")
+    libraries, said = _core(directory)
+    home = distribution.unpacked(directory / "nextflow", libraries)
+    os.environ["PATH"] = os.pathsep.join([str(home / "bin"), os.environ["PATH"]])
+    return Means(
+        runner=runner,
+        real=["the head's program", *said.real],
+        rehearsed=[
+            "the head image: not built, and jobs are processes of this machine, as no Docker"
+            " engine answers",
+            *said.rehearsed,
+        ],
+        is_rehearsal=True,
+    )
+
+
+@dataclass(frozen=True)
+class _Said:
+    real: list[str]
+    rehearsed: list[str]
+
+
+def _core(directory: Path) -> tuple[Path | None, _Said]:
+    """Nextflow's core, and what that means for the demo."""
+    plugin = (
+        "what Nextflow's awsbatch plugin asks of AWS: a replay of its calls for hello, as the plugin"
+        " cannot be had here"
+    )
+    try:
+        libraries = core.fetch(directory / "core")
+    except core.CoreUnavailable as reason:
+        return None, _Said([], [f"Nextflow itself: {reason}", plugin])
+    real = (
+        f"Nextflow's core {core.VERSION}: it runs hello, logs and reports; its tasks are Batch jobs"
+    )
+    return libraries, _Said([real], [plugin])
+
+
+def _official_answers() -> bool:
+    request = urllib.request.Request(_OFFICIAL, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):  # noqa: S310
+            return True
+    except (urllib.error.URLError, OSError):
+        return False

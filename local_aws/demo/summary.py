@@ -1,0 +1,77 @@
+"""What the demo says at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from local_aws.demo.jobs import Outcome
+    from local_aws.demo.means import Means
+    from local_aws.server import LocalAws
+
+_NEXT = """\
+make local-aws                 a local AWS of your own, until Ctrl-C; then cdk, aws and nextflow
+make diff SETTINGS=default     what our recommendation would deploy to your account
+make deploy SETTINGS=default   deploy it
+docs/head.md                   pipelines, parameters, logs and reports
+docs/workshop.md               the workshop's table and each departure from it"""
+_LOG_LINES = 40
+
+
+def summarize(console: Console, aws: LocalAws, outcome: Outcome, found: Means) -> None:
+    """Print the head's log, what landed in the bucket, what was real, and what to do next.
+
+    Args:
+        console: Where to print.
+        aws: The local AWS, still running.
+        outcome: How the head ended.
+        found: How the demo went on this machine.
+    """
+    console.rule("the head's log", align="left", style="dim")
+    for line in outcome.log[-_LOG_LINES:]:
+        console.print(Text(line), soft_wrap=True)
+    console.rule("in the bucket", align="left", style="dim")
+    for line in _bucket_lines(aws):
+        console.print(Text(line), soft_wrap=True)
+    console.rule(style="dim")
+    ended = (
+        "[green]SUCCEEDED[/]"
+        if outcome.state == "SUCCEEDED"
+        else f"[red]FAILED[/] {outcome.reason}"
+    )
+    console.print(f"hello: {ended}\n\n[bold]What was real[/]")
+    for entry in ("the templates, deployed by the cdk command line", *found.real):
+        console.print(f"  [green]●[/] {entry}")
+    console.print("[bold]What was rehearsed[/]")
+    for entry in ("AWS itself: moto with our mends, on this machine", *found.rehearsed):
+        console.print(f"  [yellow]○[/] {entry}")
+    if aws.skipped_resource_types:
+        console.print(
+            f"  [yellow]○[/] nothing stands behind {', '.join(aws.skipped_resource_types)}"
+        )
+    console.print(f"\n[bold]What next[/]\n{_NEXT}")
+
+
+def _bucket_lines(aws: LocalAws) -> list[str]:
+    """The environment's bucket: its folders and what is in each."""
+    s3 = aws.client("s3")
+    outputs = aws.client("cloudformation").describe_stacks(StackName="nextflow-workshop-batch")
+    bucket = next(
+        entry["OutputValue"]
+        for entry in outputs["Stacks"][0]["Outputs"]
+        if entry["OutputKey"] == "Bucket"
+    )
+    folders: dict[str, list[str]] = {}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for entry in page.get("Contents", []):
+            folder, _, name = entry["Key"].rpartition("/")
+            if name:
+                folders.setdefault(folder, []).append(name)
+    lines = [f"s3://{bucket}/"]
+    for folder, names in sorted(folders.items()):
+        lines += [f"  {folder}/", f"    {'  '.join(names)}"]
+    return lines
