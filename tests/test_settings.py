@@ -403,4 +403,9 @@ def test_the_readme_names_every_setting() -> None:
     models = [schema, *schema["$defs"].values()]
     names = {name for model in models for name in model.get("properties", {})}
 
-    assert {name for name in names if f"`{name}" not in readme} <= {"id", "zone", "vpc_id", "subnets"}
+    assert {name for name in names if f"`{name}" not in readme} <= {
+        "id",
+        "zone",
+        "vpc_id",
+        "subnets",
+    }

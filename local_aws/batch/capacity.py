@@ -1,0 +1,103 @@
+"""Which jobs fit the instances of a compute environment."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+# What AWS documents for `optimal` and the default_* bundles:
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html (instanceTypes)
+_BUNDLES = {
+    "optimal": ("m6i", "c6i", "r6i", "c7i"),
+    "default_x86_64": ("m6i", "c6i", "r6i", "c7i"),
+    "default_arm64": ("m6g", "c6g", "r6g", "c7g"),
+}
+
+# The kernel and the ECS agent take their part: an instance of 32 GiB offers 31,431 MiB
+# (https://github.com/aws/containers-roadmap/issues/2231).
+_USABLE_MEMORY = 31431 / 32768
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """What one instance type offers to jobs.
+
+    Attributes:
+        name: Such as `m6i.large`.
+        vcpus: Its vCPUs.
+        memory_mib: The memory that ECS can hand out, in MiB.
+        gpus: Its GPUs.
+
+    """
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    gpus: int
+
+    def holds(self, vcpus: float, memory_mib: float, gpus: float) -> bool:
+        """Tell whether a job fits when it has the instance to itself."""
+        return vcpus <= self.vcpus and memory_mib <= self.memory_mib and gpus <= self.gpus
+
+
+@cache
+def _offer(name: str) -> InstanceType:
+    described = INSTANCE_TYPES[name]
+    return InstanceType(
+        name=name,
+        vcpus=described["VCpuInfo"]["DefaultVCpus"],
+        memory_mib=int(described["MemoryInfo"]["SizeInMiB"] * _USABLE_MEMORY),
+        gpus=sum(gpu["Count"] for gpu in described.get("GpuInfo", {}).get("Gpus", [])),
+    )
+
+
+def is_known(name: str) -> bool:
+    """Tell whether `instanceTypes` may name this type, family or bundle."""
+    return bool(_members(name))
+
+
+@cache
+def _members(name: str) -> tuple[str, ...]:
+    if name in INSTANCE_TYPES:
+        return (name,)
+    families = _BUNDLES.get(name, (name,))
+    return tuple(
+        kind
+        for kind in INSTANCE_TYPES
+        if kind.split(".")[0] in families and not kind.endswith(".metal")
+    )
+
+
+def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
+    """Expand types, families and bundles.
+
+    Args:
+        names: A compute environment's `instanceTypes`.
+
+    Returns:
+        The instance types, smallest first.
+
+    """
+    members = {member for name in names for member in _members(name)}
+    return tuple(
+        sorted((_offer(member) for member in members), key=lambda i: (i.vcpus, i.memory_mib))
+    )
+
+
+def smallest_that_holds(
+    types: Sequence[InstanceType], vcpus: float, memory_mib: float, gpus: float
+) -> InstanceType | None:
+    """Find the instance that Batch would start for a job.
+
+    Args:
+        types: What a compute environment may start, smallest first.
+        vcpus: The job's vCPUs.
+        memory_mib: The job's memory in MiB.
+        gpus: The job's GPUs.
+
+    Returns:
+        The smallest type that holds the job, or None.
+
+    """
+    return next((kind for kind in types if kind.holds(vcpus, memory_mib, gpus)), None)

@@ -1,0 +1,235 @@
+"""Runs jobs in containers of the local Docker engine."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.models.containers import Container as DockerContainer
+from docker.types import CancellableStream, DeviceRequest
+from docker.types import Mount as DockerMount
+from docker.types import Ulimit as DockerUlimit
+
+import docker
+from local_aws.batch.process_runner import worker_path
+from local_aws.batch.runner import Container, ContainerError, ContainerSpec, Exit
+
+OWNER_LABEL = "nextflow-batch.local-aws.pid"
+"""The label with the id of the process that started a container."""
+
+_JOB_LABEL = "nextflow-batch.local-aws.job"
+_POOL_SIZE = 128
+_PULL_TIMEOUT = 600
+
+
+class DockerRunner:
+    """Starts each job's container as the ECS agent does.
+
+    Attributes:
+        worker_root: The folder that plays the worker's file system: host volumes are served
+            from it, never from the laptop's own paths.
+        network: The Docker network that containers join, or None for the engine's default.
+
+    """
+
+    def __init__(self, worker_root: Path, *, network: str | None = "nextflow-batch-local") -> None:
+        """Connect to the engine.
+
+        Args:
+            worker_root: See the class.
+            network: See the class.
+
+        Raises:
+            docker.errors.DockerException: No engine answers.
+
+        """
+        self.worker_root = worker_root
+        self.network = network
+        self._client = docker.from_env(max_pool_size=_POOL_SIZE, timeout=_PULL_TIMEOUT)
+        self._client.ping()
+        self._pulling: dict[str, Lock] = {}
+        self._lock = Lock()
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._client.close()
+
+    def remove_leftovers(self) -> int:
+        """Remove containers of local AWSs that are no more.
+
+        Returns:
+            How many there were.
+
+        """
+        removed = 0
+        for container in self._client.containers.list(
+            all=True, filters={"label": OWNER_LABEL}, ignore_removed=True
+        ):
+            if not _is_alive(container.labels[OWNER_LABEL]):
+                _remove(container)
+                removed += 1
+        return removed
+
+    def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
+        """Start a container; see `Runner`."""
+        self._ensure_image(spec.image)
+        try:
+            container = self._client.containers.create(spec.image, **self._options(spec))
+        except APIError as error:
+            raise ContainerError(f"CannotCreateContainerError: {_message(error)}") from error
+        # Attached before it starts, as by `docker run`: following the log of a container that
+        # ends can miss its last lines.
+        output = container.attach(stream=True)
+        try:
+            container.start()
+        except APIError as error:
+            _hang_up(output)
+            _remove(container)
+            raise ContainerError(f"CannotStartContainerError: {_message(error)}") from error
+        return _JobContainer(container, output, on_line)
+
+    def _ensure_image(self, image: str) -> None:
+        with self._lock:
+            pulling = self._pulling.setdefault(image, Lock())
+        # One pull for all the jobs that wait for the same image.
+        with pulling:
+            try:
+                self._client.images.get(image)
+            except ImageNotFound:
+                self._pull(image)
+
+    def _pull(self, image: str) -> None:
+        try:
+            name, tag = _name_and_tag(image)
+            self._client.images.pull(name, tag=tag)
+        except DockerException as error:
+            raise ContainerError(f"CannotPullContainerError: {_message(error)}") from error
+
+    def _options(self, spec: ContainerSpec) -> dict[str, Any]:
+        memory = spec.memory_mib * 1024**2
+        options: dict[str, Any] = {
+            "name": spec.name,
+            "command": list(spec.command) or None,
+            "environment": dict(spec.environment),
+            "labels": {OWNER_LABEL: str(os.getpid()), _JOB_LABEL: spec.job_id},
+            "cpu_shares": max(2, int(spec.vcpus * 1024)),
+            "mem_limit": memory,
+            # Without swap of its own a container has none: ECS's AMIs have none to give.
+            "memswap_limit": memory + spec.swap_mib * 1024**2,
+            "user": spec.user,
+            "privileged": spec.privileged,
+            "read_only": spec.read_only_root,
+            "init": spec.init,
+            "mounts": [
+                self._mount(mount.source, mount.target, mount.read_only) for mount in spec.mounts
+            ],
+            "ulimits": [
+                DockerUlimit(name=limit.name, soft=limit.soft, hard=limit.hard)
+                for limit in spec.ulimits
+            ],
+            "tmpfs": {
+                entry.target: ",".join([f"size={entry.size_mib}m", *entry.options])
+                for entry in spec.tmpfs
+            },
+            "devices": [":".join(device) for device in spec.devices],
+            "network": self.network,
+            "log_config": {"type": "json-file", "config": {}},
+        }
+        if spec.shared_memory_mib is not None:
+            options["shm_size"] = spec.shared_memory_mib * 1024**2
+        if spec.swappiness is not None and spec.swap_mib:
+            options["mem_swappiness"] = spec.swappiness
+        if spec.gpus:
+            options["device_requests"] = [DeviceRequest(count=spec.gpus, capabilities=[["gpu"]])]
+        return options
+
+    def _mount(self, source: str | None, target: str, read_only: bool) -> DockerMount:
+        if source is None:
+            return DockerMount(target=target, source=None, type="volume", read_only=read_only)
+        path = worker_path(self.worker_root, source)
+        return DockerMount(target=target, source=str(path), type="bind", read_only=read_only)
+
+
+class _JobContainer:
+    """One job's container; see `Container`."""
+
+    def __init__(
+        self, container: DockerContainer, output: CancellableStream, on_line: Callable[[str], None]
+    ) -> None:
+        self._container = container
+        self._reader = Thread(
+            target=_deliver,
+            args=(output, on_line),
+            name=f"log-{container.short_id}",
+            daemon=True,
+        )
+        self._reader.start()
+
+    def wait(self) -> Exit:
+        """Wait for the end and remove the container."""
+        # No time limit of ours: a job may run for days.
+        status = self._container.client.api.wait(self._container.id, timeout=None)
+        self._reader.join()
+        self._container.reload()
+        state = self._container.attrs["State"]
+        _remove(self._container)
+        return Exit(code=int(status["StatusCode"]), out_of_memory=bool(state["OOMKilled"]))
+
+    def stop(self) -> None:
+        """Send SIGTERM to PID 1."""
+        self._signal("SIGTERM")
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._signal("SIGKILL")
+
+    def _signal(self, name: str) -> None:
+        try:
+            self._container.kill(signal=name)
+        except APIError:
+            # It has ended meanwhile: 409 not running, or 404 removed.
+            return
+
+
+def _deliver(output: CancellableStream, on_line: Callable[[str], None]) -> None:
+    rest = b""
+    for chunk in output:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            on_line(line.decode(errors="replace").rstrip("\r"))
+    if rest:
+        on_line(rest.decode(errors="replace").rstrip("\r"))
+    _hang_up(output)
+
+
+def _hang_up(output: CancellableStream) -> None:
+    # The end of the stream leaves its connection open, and the stream's own `close` fails where
+    # the engine has closed its side already.
+    output._response.close()
+
+
+def _remove(container: DockerContainer) -> None:
+    try:
+        container.remove(force=True, v=True)
+    except (NotFound, APIError):
+        # Gone already, or on its way out.
+        return
+
+
+def _is_alive(pid: str) -> bool:
+    return Path(f"/proc/{pid}").exists() if pid.isdigit() else False
+
+
+def _name_and_tag(image: str) -> tuple[str, str | None]:
+    """Split `name[:tag]`; without a tag Docker would pull every tag there is."""
+    name, _, tag = image.rpartition(":")
+    if not name or "/" in tag:
+        return image, "latest"
+    return (image, None) if "@" in image else (name, tag)
+
+
+def _message(error: Exception) -> str:
+    text = getattr(error, "explanation", None) or error
+    return f"Error response from daemon: {text}"

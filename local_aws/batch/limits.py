@@ -1,0 +1,173 @@
+"""The quotas and patterns that users meet.
+
+https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
+"""
+
+import json
+import re
+from typing import Any
+
+from local_aws.batch import container, retry
+from local_aws.batch.errors import ClientException, request_error
+
+MAX_QUEUES = 50
+MAX_COMPUTE_ENVIRONMENTS = 50
+MAX_ENVIRONMENTS_PER_QUEUE = 3
+MAX_DEPENDENCIES = 20
+MAX_DESCRIBED_JOBS = 100
+MAX_BULK = 50
+MAX_TAGS = 50
+MAX_OVERRIDES = 8192
+OVERRIDES_TOO_LONG = f"Container Overrides length must be at most {MAX_OVERRIDES}"
+
+_KIB = 1024
+_MAX_JOB_KIB = 30
+_MAX_DEFINITION_KIB = 24
+_MIN_TIMEOUT = 60
+_MIN_MEMORY_MIB = 4
+_ARRAY_SIZES = range(2, 10_001)
+_PRIORITIES = range(10_000)
+_TIME_LIMITS = range(600, 86_401)
+_BLOCKING_REASONS = (
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z0-9_-]{1,128}")
+
+
+def check_name(member: str, name: str) -> None:
+    """Refuse a name of a job or a job definition that AWS refuses.
+
+    Args:
+        member: The request's member, for the message.
+        name: The name.
+
+    Raises:
+        ClientException: It does not match the pattern.
+
+    """
+    if not _NAME.fullmatch(name):
+        raise request_error(f"{member} {name} should match valid pattern: ^{_NAME.pattern}$")
+
+
+def check_resource_name(member: str, name: str) -> None:
+    """Refuse a name of a queue or a compute environment that AWS refuses."""
+    if not _ENVIRONMENT_NAME.fullmatch(name):
+        raise request_error(
+            f"{member} {name} should match valid pattern: ^{_ENVIRONMENT_NAME.pattern}$"
+        )
+
+
+def check_time_limits(actions: list[dict[str, Any]]) -> None:
+    """Refuse a queue's `jobStateTimeLimitActions` that AWS refuses.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_JobStateTimeLimitAction.html
+
+    Args:
+        actions: The actions.
+
+    Raises:
+        ClientException: One has a time that is not allowed, or a reason that does not exist.
+
+    """
+    for action in actions:
+        if action["maxTimeSeconds"] not in _TIME_LIMITS:
+            raise request_error("maxTimeSeconds must be between 600 and 86400")
+        if action["reason"] not in _BLOCKING_REASONS:
+            raise request_error("Invalid job reason")
+
+
+def check_tags(tags: dict[str, str]) -> None:
+    """Refuse tags that AWS refuses: too many, reserved or too long."""
+    if len(tags) > MAX_TAGS:
+        raise request_error(f"tags must have at most {MAX_TAGS} entries")
+    for key, value in tags.items():
+        if key.lower().startswith("aws:") or not 1 <= len(key) <= 128 or len(value) > 256:  # noqa: PLR2004 - Tag's limits
+            raise request_error(f"tag {key} is not valid")
+
+
+def _kib(request: dict[str, Any]) -> int:
+    size = len(json.dumps(request, separators=(",", ":")).encode())
+    return -(-size // _KIB)
+
+
+def check_submission(request: dict[str, Any]) -> None:
+    """Refuse a SubmitJob request that breaks a limit.
+
+    The literal message about the size: https://github.com/ASFHyP3/hyp3/issues/3041.
+
+    Args:
+        request: The checked request.
+
+    Raises:
+        ClientException: It breaks one.
+
+    """
+    check_name("Job name", request["jobName"])
+    size = _kib(request)
+    if size > _MAX_JOB_KIB:
+        raise request_error(f"Job size must be less than {_MAX_JOB_KIB} KiB, got {size} KiB")
+    for member in ("nodeOverrides", "eksPropertiesOverride", "ecsPropertiesOverride"):
+        if member in request:
+            raise ClientException(f"{member}: the local AWS runs single-container jobs only")
+    array = request.get("arrayProperties", {})
+    if "size" in array and array["size"] not in _ARRAY_SIZES:
+        raise request_error("Array size must be between 2 and 10000")
+    if len(request.get("dependsOn", [])) > MAX_DEPENDENCIES:
+        raise request_error(f"A job can depend upon a maximum of {MAX_DEPENDENCIES} jobs")
+    if request.get("schedulingPriorityOverride", 0) not in _PRIORITIES:
+        raise request_error("schedulingPriorityOverride must be between 0 and 9999")
+    overrides = request.get("containerOverrides", {})
+    _check_environment(overrides.get("environment", []))
+    if "" in overrides.get("command", []):
+        raise request_error("containerOverrides.command can't contain an empty string")
+    _check_run(request)
+
+
+def check_definition(request: dict[str, Any]) -> None:
+    """Refuse a RegisterJobDefinition request that breaks a limit.
+
+    Args:
+        request: The checked request.
+
+    Raises:
+        ClientException: It breaks one, or needs what the local AWS does not have.
+
+    """
+    check_name("jobDefinitionName", request["jobDefinitionName"])
+    size = _kib(request)
+    if size > _MAX_DEFINITION_KIB:
+        raise request_error(
+            f"Job definition size must be less than {_MAX_DEFINITION_KIB} KiB, got {size} KiB"
+        )
+    for member in ("nodeProperties", "eksProperties", "ecsProperties"):
+        if member in request:
+            raise ClientException(f"{member}: the local AWS runs containerProperties only")
+    if "containerProperties" not in request:
+        raise request_error("containerProperties must be specified")
+    properties = request["containerProperties"]
+    if not properties.get("image"):
+        raise request_error("Container image is required")
+    if container.requirement(properties, "VCPU") <= 0:
+        raise request_error("Container properties should contain vcpus greater than 0")
+    if container.requirement(properties, "MEMORY") < _MIN_MEMORY_MIB:
+        raise request_error(f"Container memory must be at least {_MIN_MEMORY_MIB} MiB")
+    _check_environment(properties.get("environment", []))
+    _check_run(request)
+
+
+def _check_environment(environment: list[dict[str, str]]) -> None:
+    for variable in environment:
+        if variable.get("name", "").startswith("AWS_BATCH"):
+            raise request_error(
+                f"Environment variable {variable['name']} must not start with AWS_BATCH"
+            )
+
+
+def _check_run(request: dict[str, Any]) -> None:
+    retry.check_strategy(request.get("retryStrategy", {}))
+    if request.get("timeout", {}).get("attemptDurationSeconds", _MIN_TIMEOUT) < _MIN_TIMEOUT:
+        raise request_error(f"timeout.attemptDurationSeconds must be at least {_MIN_TIMEOUT}")
+    check_tags(request.get("tags", {}))

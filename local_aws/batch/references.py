@@ -1,0 +1,109 @@
+"""Checks that what a compute environment names exists."""
+
+from typing import TYPE_CHECKING, Any
+
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+
+from local_aws.batch import capacity
+from local_aws.batch.errors import request_error
+
+if TYPE_CHECKING:
+    from local_aws.batch.backend import LocalBatch
+
+
+def service_role(backend: "LocalBatch", given: str | None) -> str:
+    """Give the role that Batch works with.
+
+    Without one it is the service-linked role, which exists in every account that has used Batch
+    (https://docs.aws.amazon.com/batch/latest/userguide/using-service-linked-roles.html).
+
+    Args:
+        backend: Batch in the account.
+        given: `serviceRole` of the request.
+
+    Returns:
+        The role's ARN.
+
+    Raises:
+        ClientException: There is no such role.
+
+    """
+    linked = (
+        f"arn:{backend.partition}:iam::{backend.account_id}:role/aws-service-role/"
+        "batch.amazonaws.com/AWSServiceRoleForBatch"
+    )
+    if not given or given == linked:
+        return linked
+    if not any(given in (role.arn, role.name) for role in _iam(backend).roles.values()):
+        raise request_error(f"Could not find IAM role {given}")
+    return given
+
+
+def _iam(backend: "LocalBatch") -> Any:
+    return iam_backends[backend.account_id][backend.partition]
+
+
+def instance_role_of(backend: "LocalBatch", profile: str | None) -> str | None:
+    """Find the role behind an instance profile.
+
+    Args:
+        backend: Batch in the account.
+        profile: The profile's name or ARN.
+
+    Returns:
+        The role's ARN, or None.
+
+    """
+    for known in _iam(backend).get_instance_profiles():
+        if profile in (known.arn, known.name) and known.roles:
+            return str(known.roles[0].arn)
+    return None
+
+
+def check_resources(backend: "LocalBatch", resources: dict[str, Any] | None) -> None:
+    """Refuse compute resources that name what is not there.
+
+    Args:
+        backend: Batch in the account and region.
+        resources: `computeResources` of the request.
+
+    Raises:
+        ClientException: Something is missing or does not exist.
+
+    """
+    if resources is None:
+        raise request_error("computeResources is required.")
+    least, most = resources.get("minvCpus", 0), resources["maxvCpus"]
+    if most < 1 or not 0 <= least <= most:
+        raise request_error(
+            f"minvCpus {least} and maxvCpus {most} are not 0 <= min <= max, 1 <= max"
+        )
+    _check_network(backend, resources)
+    if not resources["type"].startswith("FARGATE"):
+        _check_instances(backend, resources)
+
+
+def _check_network(backend: "LocalBatch", resources: dict[str, Any]) -> None:
+    ec2 = ec2_backends[backend.account_id][backend.region_name]
+    if not resources.get("subnets"):
+        raise request_error("computeResources.subnets is required.")
+    subnets = {subnet for zone in ec2.subnets.values() for subnet in zone}
+    for subnet in resources["subnets"]:
+        if subnet not in subnets:
+            raise request_error(f"subnet {subnet} does not exist")
+    for group in resources.get("securityGroupIds", []):
+        if ec2.get_security_group_from_id(group) is None:
+            raise request_error(f"security group {group} does not exist")
+
+
+def _check_instances(backend: "LocalBatch", resources: dict[str, Any]) -> None:
+    role = resources.get("instanceRole")
+    if not role:
+        raise request_error("Instance role is required.")
+    known = _iam(backend).get_instance_profiles()
+    if not any(role in (profile.arn, profile.name) for profile in known):
+        raise request_error(f"Could not find instance profile {role}")
+    for name in resources.get("instanceTypes", []):
+        if not capacity.is_known(name):
+            raise request_error(f"Instance type {name} does not exist")

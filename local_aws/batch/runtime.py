@@ -1,0 +1,71 @@
+"""What the server gives the job engine: a runner, an address and faults."""
+
+from dataclasses import dataclass, field
+from threading import Lock
+
+from local_aws.batch.runner import ContainerError, Runner
+
+
+@dataclass
+class PullFaults:
+    """Image pulls that are to fail.
+
+    Attributes:
+        pending: How many pulls of each image still fail; None stands for any image.
+
+    """
+
+    pending: dict[str | None, int] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def add(self, image: str | None, count: int) -> None:
+        """Let the next pulls fail.
+
+        Args:
+            image: The image's name; None for whatever is pulled next.
+            count: How many.
+
+        """
+        with self._lock:
+            self.pending[image] = self.pending.get(image, 0) + count
+
+    def check(self, image: str) -> None:
+        """Fail a pull if one is to fail.
+
+        Args:
+            image: The image that a container needs.
+
+        Raises:
+            ContainerError: This pull is to fail.
+
+        """
+        with self._lock:
+            for key in (image, None):
+                if self.pending.get(key, 0) > 0:
+                    self.pending[key] -= 1
+                    raise ContainerError(
+                        "CannotPullContainerError: Error response from daemon: "
+                        f"failed to pull {image}: injected by the fault switch"
+                    )
+
+
+@dataclass
+class Runtime:
+    """How jobs are run in this process.
+
+    Attributes:
+        runner: Starts containers; None until `install` has been given one.
+        endpoint: The URL of this AWS as a job's container reaches it.
+        stop_timeout: Seconds between SIGTERM and SIGKILL. ECS's default is 30
+            (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html).
+        pull_faults: Image pulls that are to fail.
+
+    """
+
+    runner: Runner | None = None
+    endpoint: str | None = None
+    stop_timeout: float = 30
+    pull_faults: PullFaults = field(default_factory=PullFaults)
+
+
+RUNTIME = Runtime()

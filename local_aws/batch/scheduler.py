@@ -1,0 +1,261 @@
+"""Places jobs in compute environments and follows them to their end."""
+
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from local_aws.batch import retry
+from local_aws.batch.attempt import Attempt
+from local_aws.batch.compute_environment import ComputeEnvironment
+from local_aws.batch.dependencies import FAILED, Dependencies
+from local_aws.batch.job import WAITING, Job, now
+from local_aws.batch.job_queue import JobQueue
+from local_aws.batch.limits import MAX_OVERRIDES, OVERRIDES_TOO_LONG
+
+if TYPE_CHECKING:
+    from local_aws.batch.backend import LocalBatch
+
+# https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+MAX_RESOURCE = (
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue "
+    "cannot meet the CPU requirement of the job."
+)
+JOB_REQUIREMENT = (
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) "
+    "is higher than that can be met by the CE(s) attached to the job queue."
+)
+DEPENDENCY_FAILED = "Dependent Job failed"
+CHILD_FAILED = "Array Child Job failed"
+
+
+class Scheduler:
+    """Decides which job runs where.
+
+    Queues are served by descending priority, a queue's jobs in their order, and each goes to the
+    first compute environment of its queue that has room. The job at the head of a queue blocks
+    those behind it until it is placed or cancelled, as on AWS
+    (https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html).
+
+    Attributes:
+        dependencies: Jobs that wait for others.
+
+    """
+
+    def __init__(self, backend: "LocalBatch") -> None:
+        self._backend = backend
+        self.dependencies = Dependencies()
+
+    def add(self, jobs: list[Job]) -> None:
+        """Take in submitted jobs, the parent of an array job first."""
+        with self._backend.lock:
+            for job in jobs:
+                job.status = "PENDING"
+            for job in jobs:
+                if job.open_dependencies == FAILED:
+                    self._finish(job, "FAILED", DEPENDENCY_FAILED)
+                elif not job.children and not job.open_dependencies:
+                    self._enqueue(job)
+            self.dispatch()
+
+    def _enqueue(self, job: Job) -> None:
+        job.status = "RUNNABLE"
+        if job.history:
+            # "The job is placed at the front of the queue" after a failed attempt:
+            # https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
+            job.queue.waiting.insert(0, job)
+        else:
+            job.queue.waiting.append(job)
+
+    def dispatch(self) -> None:
+        """Start every job that can start now."""
+        claimed: set[str] = set()
+        with self._backend.lock:
+            queues = sorted(self._backend.job_queues.values(), key=lambda queue: -queue.priority)
+            for queue in queues:
+                self._serve(queue, claimed)
+
+    def _serve(self, queue: JobQueue, claimed: set[str]) -> None:
+        while job := self._head(queue):
+            if job.overrides_length > MAX_OVERRIDES:
+                queue.waiting.remove(job)
+                self._finish(job, "FAILED", OVERRIDES_TOO_LONG)
+                continue
+            fitting = [e for e in queue.environments if e.takes_jobs and _could_hold(e, job)]
+            place = next((e for e in fitting if e.arn not in claimed and e.has_room(job)), None)
+            if place is None:
+                self._block(job, queue, fitting)
+                # A queue of lower priority must not take the room that this job waits for.
+                claimed.update(e.arn for e in fitting)
+                return
+            queue.waiting.remove(job)
+            self._start(job, place)
+
+    def _head(self, queue: JobQueue) -> Job | None:
+        policy = self._backend.scheduling_policies.get(queue.policy_arn or "")
+        if policy is None or not queue.waiting:
+            return queue.waiting[0] if queue.waiting else None
+        usage: dict[str | None, float] = {}
+        for job in self._backend.jobs.values():
+            if job.queue is queue and job.status in ("STARTING", "RUNNING"):
+                usage[job.share_identifier] = usage.get(job.share_identifier, 0) + job.vcpus
+        # Past usage, which AWS lets decay, is not counted: only what runs now.
+        return min(
+            queue.waiting,
+            key=lambda job: (
+                usage.get(job.share_identifier, 0) * policy.weight(job.share_identifier),
+                -job.scheduling_priority,
+            ),
+        )
+
+    def _block(self, job: Job, queue: JobQueue, fitting: list[ComputeEnvironment]) -> None:
+        usable = [e for e in queue.environments if e.takes_jobs]
+        reason = None
+        if usable and not fitting:
+            too_few = all(job.vcpus > e.max_vcpus for e in usable)
+            reason = MAX_RESOURCE if too_few else JOB_REQUIREMENT
+        if reason is None or reason == job.blocked_reason:
+            job.blocked_reason = reason
+            return
+        job.blocked_reason = reason
+        for limit in queue.time_limits:
+            if reason.startswith(limit["reason"]):
+                timer = Timer(limit["maxTimeSeconds"], self.expire, (job, limit["reason"]))
+                timer.daemon = True
+                timer.start()
+
+    def expire(self, job: Job, reason: str) -> None:
+        """Cancel a job that has blocked its queue for too long (`jobStateTimeLimitActions`).
+
+        Args:
+            job: The job.
+            reason: The action's reason.
+
+        """
+        with self._backend.lock:
+            if job.status == "RUNNABLE" and (job.blocked_reason or "").startswith(reason):
+                self.cancel(job, f"Canceled by JobStateTimeLimit action due to reason: {reason}")
+
+    def _start(self, job: Job, environment: ComputeEnvironment) -> None:
+        attempt = Attempt(self._backend, job, environment, self._running, self._ended)
+        environment.used_vcpus += job.vcpus
+        job.status, job.status_reason, job.blocked_reason = "STARTING", None, None
+        job.history.append(attempt)
+        attempt.start()
+
+    def _running(self, attempt: Attempt) -> None:
+        with self._backend.lock:
+            attempt.job.status = "RUNNING"
+            attempt.job.started_at = attempt.started_at
+
+    def _ended(self, attempt: Attempt) -> None:
+        job = attempt.job
+        with self._backend.lock:
+            attempt.stopped_at = now()
+            attempt.environment.used_vcpus -= job.vcpus
+            if attempt.succeeded:
+                self._finish(job, "SUCCEEDED", attempt.status_reason)
+            elif self._retries(job, attempt):
+                self._enqueue(job)
+            else:
+                asked = job.status_reason if job.is_terminated else None
+                self._finish(job, "FAILED", asked or attempt.status_reason)
+            self.dispatch()
+
+    def _retries(self, job: Job, attempt: Attempt) -> bool:
+        if job.is_terminated or job.is_cancelled or attempt.timed_out:
+            return False
+        if len(job.history) >= job.retry_strategy.get("attempts", 1):
+            return False
+        return retry.should_retry(
+            job.retry_strategy.get("evaluateOnExit", []),
+            status_reason=attempt.status_reason,
+            reason=attempt.reason,
+            exit_code=attempt.exit_code,
+        )
+
+    def _finish(self, job: Job, status: str, reason: str | None) -> None:
+        job.blocked_reason = None
+        job.end(status, reason)
+        for waiting in self.dependencies.resolve(job):
+            if waiting.is_cancelled:
+                self._finish(waiting, "FAILED", waiting.status_reason)
+            elif waiting.open_dependencies == FAILED:
+                self._finish(waiting, "FAILED", DEPENDENCY_FAILED)
+            elif not waiting.children:
+                self._enqueue(waiting)
+        if job.parent is not None:
+            self._finish_parent(job.parent)
+
+    def _finish_parent(self, parent: Job) -> None:
+        if parent.ended or not all(child.ended for child in parent.children):
+            return
+        if all(child.status == "SUCCEEDED" for child in parent.children):
+            self._finish(parent, "SUCCEEDED", None)
+        else:
+            self._finish(parent, "FAILED", parent.status_reason or CHILD_FAILED)
+
+    def cancel(self, job: Job, reason: str) -> None:
+        """Cancel a job that has not started; leave it alone otherwise.
+
+        A PENDING job is cancelled once its dependencies have completed
+        (https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html).
+
+        Args:
+            job: The job.
+            reason: The caller's reason, which becomes the status reason.
+
+        """
+        with self._backend.lock:
+            if job.status not in WAITING:
+                return
+            job.is_cancelled, job.status_reason = True, reason
+            for child in job.children:
+                self.cancel(child, reason)
+            if job.status == "RUNNABLE":
+                job.queue.waiting.remove(job)
+                self._finish(job, "FAILED", reason)
+                self.dispatch()
+
+    def terminate(self, job: Job, reason: str) -> None:
+        """Stop a job that runs, cancel one that has not started.
+
+        Args:
+            job: The job.
+            reason: The caller's reason, which becomes the status reason.
+
+        """
+        with self._backend.lock:
+            if job.ended:
+                return
+            job.is_terminated, job.status_reason = True, reason
+            for child in job.children:
+                self.terminate(child, reason)
+            if job.children:
+                return
+            if job.status in WAITING:
+                if job.status == "RUNNABLE":
+                    job.queue.waiting.remove(job)
+                self.dependencies.forget(job)
+                self._finish(job, "FAILED", reason)
+                self.dispatch()
+                return
+            attempt = job.attempt
+        if attempt is not None:
+            attempt.stop()
+
+    def stop_all(self) -> None:
+        """Kill what runs, retry nothing, and wait for the end."""
+        with self._backend.lock:
+            for queue in self._backend.job_queues.values():
+                queue.waiting.clear()
+            running = [job for job in self._backend.jobs.values() if not job.ended]
+            for job in running:
+                job.is_terminated = True
+        attempts = [job.attempt for job in running if job.attempt and not job.attempt.ended]
+        for attempt in attempts:
+            attempt.kill()
+        for attempt in attempts:
+            attempt.join(timeout=10)
+
+
+def _could_hold(environment: ComputeEnvironment, job: Job) -> bool:
+    return job.vcpus <= environment.max_vcpus and environment.instance_type_for(job) is not None

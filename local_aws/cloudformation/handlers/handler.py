@@ -1,0 +1,99 @@
+"""What the engine asks of each resource type."""
+
+import secrets
+import string
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from local_aws.cloudformation.api import Api
+
+Properties = Mapping[str, Any]
+"""A resource's properties, every function resolved."""
+
+
+class Handler:
+    """Creates, changes and deletes the resources of one type.
+
+    The engine calls `create`, then `complete`; on a changed property that needs no replacement
+    `update`; at the end `delete`. Each raises `ResourceError` when the service refuses.
+    """
+
+    applies: ClassVar[frozenset[str] | None] = None
+    """The properties that the handler brings into effect; `None` where it passes all on."""
+
+    updates_in_place: bool = True
+    """Whether the type's handler can change a resource rather than only make a new one."""
+
+    def __init__(self, api: Api) -> None:
+        self.call = api.call
+        self.pages = api.pages
+
+    def create(self, name: str, properties: Properties) -> str:
+        """Makes the bare resource.
+
+        Args:
+            name: A name to use where the properties give none.
+            properties: The resource's properties.
+
+        Returns:
+            The physical id, which `Ref` gives.
+        """
+        raise NotImplementedError
+
+    def complete(self, physical_id: str, properties: Properties) -> None:
+        """Brings a bare resource to its properties; here as an update from nothing."""
+        self.update(physical_id, {}, properties)
+
+    def update(self, physical_id: str, old: Properties, new: Properties) -> str | None:
+        """Changes the resource in place.
+
+        Returns:
+            The physical id if it is another one now.
+        """
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        """Deletes the resource."""
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        """Returns what `Fn::GetAtt` gives.
+
+        Raises:
+            KeyError: If the type has no such attribute.
+        """
+        raise KeyError(name)
+
+
+def changed(old: Properties, new: Properties, *names: str) -> bool:
+    """Returns whether any of these properties differs."""
+    return any(old.get(name) != new.get(name) for name in names)
+
+
+def tag_changes(
+    old: Properties, new: Properties, name: str = "Tags"
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Returns the tags to set and the keys of those to remove."""
+    before, after = tags_of(old, name), tags_of(new, name)
+    to_set = [
+        {"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value
+    ]
+    return to_set, [key for key in before if key not in after]
+
+
+def tags_of(properties: Properties, name: str = "Tags") -> dict[str, str]:
+    """Returns a resource's tags, whichever way the type writes them."""
+    tags = properties.get(name) or []
+    if isinstance(tags, Mapping):
+        return {str(key): str(value) for key, value in tags.items()}
+    return {str(tag["Key"]): str(tag.get("Value", "")) for tag in tags}
+
+
+def shortened(name: str, length: int) -> str:
+    """Returns a generated name cut to a length, with its random end kept."""
+    stem, _, end = name.rpartition("-")
+    return name if len(name) <= length else f"{stem[: length - len(end) - 1]}-{end}"
+
+
+def random_end() -> str:
+    """Returns the 12 characters that end a generated name."""
+    characters = string.ascii_letters + string.digits
+    return "".join(secrets.choice(characters) for _ in range(12))

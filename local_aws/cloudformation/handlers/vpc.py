@@ -1,0 +1,184 @@
+"""The network: VPCs, subnets and the ways out of them."""
+
+# ruff: noqa: D102 -- what a handler's methods do is said once, in `Handler`
+
+from typing import Any, ClassVar
+
+from local_aws.cloudformation.handlers.ec2 import Ec2Handler, first, given
+from local_aws.cloudformation.handlers.handler import Properties, changed
+
+
+class Vpc(Ec2Handler):
+    """`AWS::EC2::VPC`."""
+
+    kind = "vpc"
+    applies: ClassVar = frozenset(
+        {"CidrBlock", "EnableDnsHostnames", "EnableDnsSupport", "InstanceTenancy", "Tags"}
+    )
+
+    def create(self, name: str, properties: Properties) -> str:
+        answer = self.ec2(
+            "create_vpc",
+            **given(properties, "CidrBlock", "InstanceTenancy"),
+            TagSpecifications=self.tag_specifications(properties),
+        )
+        return str(answer["Vpc"]["VpcId"])
+
+    def modify(self, physical_id: str, old: Properties, new: Properties) -> None:
+        for name in ("EnableDnsSupport", "EnableDnsHostnames"):
+            if changed(old, new, name):
+                value = {"Value": new.get(name, name == "EnableDnsSupport")}
+                self.ec2("modify_vpc_attribute", VpcId=physical_id, **{name: value})
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.ec2("delete_vpc", VpcId=physical_id)
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        vpc = first(self.ec2("describe_vpcs", VpcIds=[physical_id]), "Vpcs")
+        in_vpc = [{"Name": "vpc-id", "Values": [physical_id]}]
+        if name == "DefaultSecurityGroup":
+            named = {"Name": "group-name", "Values": ["default"]}
+            answer = self.ec2("describe_security_groups", Filters=[*in_vpc, named])
+            return first(answer, "SecurityGroups")["GroupId"]
+        if name == "DefaultNetworkAcl":
+            return first(self.ec2("describe_network_acls", Filters=in_vpc), "NetworkAcls")[
+                "NetworkAclId"
+            ]
+        blocks = [item["AssociationId"] for item in vpc.get("CidrBlockAssociationSet", [])]
+        return {
+            "VpcId": physical_id,
+            "CidrBlock": vpc["CidrBlock"],
+            "CidrBlockAssociations": blocks,
+            "Ipv6CidrBlocks": [],
+        }[name]
+
+
+class Subnet(Ec2Handler):
+    """`AWS::EC2::Subnet`."""
+
+    kind = "subnet"
+    applies: ClassVar = frozenset(
+        {
+            "AvailabilityZone",
+            "AvailabilityZoneId",
+            "CidrBlock",
+            "MapPublicIpOnLaunch",
+            "Tags",
+            "VpcId",
+        }
+    )
+
+    def create(self, name: str, properties: Properties) -> str:
+        answer = self.ec2(
+            "create_subnet",
+            **given(properties, "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"),
+            TagSpecifications=self.tag_specifications(properties),
+        )
+        return str(answer["Subnet"]["SubnetId"])
+
+    def modify(self, physical_id: str, old: Properties, new: Properties) -> None:
+        if changed(old, new, "MapPublicIpOnLaunch"):
+            value = {"Value": new.get("MapPublicIpOnLaunch", False)}
+            self.ec2("modify_subnet_attribute", SubnetId=physical_id, MapPublicIpOnLaunch=value)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.ec2("delete_subnet", SubnetId=physical_id)
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        if name == "NetworkAclAssociationId":
+            filters = [{"Name": "association.subnet-id", "Values": [physical_id]}]
+            acl = first(self.ec2("describe_network_acls", Filters=filters), "NetworkAcls")
+            return next(
+                item["NetworkAclAssociationId"]
+                for item in acl["Associations"]
+                if item["SubnetId"] == physical_id
+            )
+        subnet = first(self.ec2("describe_subnets", SubnetIds=[physical_id]), "Subnets")
+        return {**subnet, "Ipv6CidrBlocks": []}[name]
+
+
+class InternetGateway(Ec2Handler):
+    """`AWS::EC2::InternetGateway`."""
+
+    kind = "internet-gateway"
+    applies: ClassVar = frozenset({"Tags"})
+
+    def create(self, name: str, properties: Properties) -> str:
+        answer = self.ec2(
+            "create_internet_gateway", TagSpecifications=self.tag_specifications(properties)
+        )
+        return str(answer["InternetGateway"]["InternetGatewayId"])
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.ec2("delete_internet_gateway", InternetGatewayId=physical_id)
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        return {"InternetGatewayId": physical_id}[name]
+
+
+class VpcGatewayAttachment(Ec2Handler):
+    """`AWS::EC2::VPCGatewayAttachment` of an internet gateway."""
+
+    applies: ClassVar = frozenset({"InternetGatewayId", "VpcId"})
+
+    def create(self, name: str, properties: Properties) -> str:
+        attachment = given(properties, "InternetGatewayId", "VpcId")
+        self.ec2("attach_internet_gateway", **attachment)
+        return f"IGW|{properties['VpcId']}"
+
+    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
+        self.delete(physical_id, old)
+        self.ec2("attach_internet_gateway", **given(new, "InternetGatewayId", "VpcId"))
+
+    def complete(self, physical_id: str, properties: Properties) -> None:
+        """Nothing is left to do."""
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        attachment = given(properties, "InternetGatewayId", "VpcId")
+        self.ec2("detach_internet_gateway", **attachment)
+
+
+class ElasticIp(Ec2Handler):
+    """`AWS::EC2::EIP`; its physical id is the address."""
+
+    kind = "elastic-ip"
+    applies: ClassVar = frozenset({"Domain", "Tags"})
+
+    def create(self, name: str, properties: Properties) -> str:
+        answer = self.ec2(
+            "allocate_address",
+            Domain=properties.get("Domain", "vpc"),
+            TagSpecifications=self.tag_specifications(properties),
+        )
+        return str(answer["PublicIp"])
+
+    def tagged_id(self, physical_id: str) -> str:
+        answer = self.ec2("describe_addresses", PublicIps=[physical_id])
+        return str(first(answer, "Addresses")["AllocationId"])
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.ec2("release_address", AllocationId=self.tagged_id(physical_id))
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        return {"AllocationId": self.tagged_id(physical_id), "PublicIp": physical_id}[name]
+
+
+class NatGateway(Ec2Handler):
+    """`AWS::EC2::NatGateway`."""
+
+    kind = "natgateway"
+    applies: ClassVar = frozenset({"AllocationId", "ConnectivityType", "SubnetId", "Tags"})
+
+    def create(self, name: str, properties: Properties) -> str:
+        answer = self.ec2(
+            "create_nat_gateway",
+            **given(properties, "AllocationId", "ConnectivityType", "SubnetId"),
+            TagSpecifications=self.tag_specifications(properties),
+        )
+        return str(answer["NatGateway"]["NatGatewayId"])
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.ec2("delete_nat_gateway", NatGatewayId=physical_id)
+
+    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
+        return {"NatGatewayId": physical_id}[name]

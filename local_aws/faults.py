@@ -1,0 +1,142 @@
+"""Makes the local AWS fail on purpose: the fault switch."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from local_aws.error_forms import unavailable_answer
+
+KINDS: Final = ("unavailable", "refused", "host-reclaimed", "failed-pull")
+"""The faults there are."""
+
+
+class FaultError(ValueError):
+    """A fault that cannot be switched on; the message says what is allowed."""
+
+
+@dataclass(frozen=True)
+class JobFaults:
+    """The faults that happen to jobs.
+
+    Attributes:
+        reclaim_host: Takes away the host of a running job, as EC2 does with Spot instances;
+            given the job's id.
+        fail_pull: Lets the next pull of an image fail; given the image's name, or `None` for
+            whichever is pulled next.
+    """
+
+    reclaim_host: Callable[[str], None]
+    fail_pull: Callable[[str | None], None]
+
+
+class Faults:
+    """The faults that are on.
+
+    Args:
+        refuse: Refuses connections for a number of seconds.
+
+    Attributes:
+        jobs: The faults that happen to jobs; set once jobs can run.
+    """
+
+    def __init__(self, refuse: Callable[[float], None]) -> None:
+        self._refuse = refuse
+        self._until: dict[str, float] = {}
+        self._lock = Lock()
+        self.jobs: JobFaults | None = None
+
+    def unavailable(self, service: str, seconds: float) -> None:
+        """Lets a service answer 503, in its own error form, for some seconds.
+
+        Args:
+            service: The service's signing name, such as `s3` or `batch`.
+            seconds: For how long; 0 ends it.
+        """
+        with self._lock:
+            self._until[service] = time.monotonic() + seconds
+
+    def refused(self, seconds: float) -> None:
+        """Drops every connection and refuses new ones for some seconds."""
+        self._refuse(seconds)
+
+    def host_reclaimed(self, job: str) -> None:
+        """Takes away the host on which a job runs.
+
+        Raises:
+            FaultError: If no such job runs.
+        """
+        self._of_jobs().reclaim_host(job)
+
+    def failed_pull(self, image: str | None = None) -> None:
+        """Lets the next pull of an image fail, or of any image if none is named."""
+        self._of_jobs().fail_pull(image)
+
+    def _of_jobs(self) -> JobFaults:
+        if self.jobs is None:
+            raise FaultError("no jobs can run here, so no fault can happen to them")
+        return self.jobs
+
+    def clear(self) -> None:
+        """Ends what makes services unavailable."""
+        with self._lock:
+            self._until.clear()
+
+    def answer_of(self, service: str) -> tuple[dict[str, str], bytes] | None:
+        """Returns the headers and body of the 503 that a service answers now, if it does."""
+        with self._lock:
+            until = self._until.get(service, 0.0)
+        return unavailable_answer(service) if time.monotonic() < until else None
+
+    def switch(self, body: bytes) -> Callable[[], None] | None:
+        """Switches on the fault that a request to `POST /_local/faults` describes.
+
+        Args:
+            body: JSON with `kind` and, as it needs them, `service`, `seconds`, `job`, `image`.
+
+        Returns:
+            What is still to be done once the request has been answered.
+
+        Raises:
+            FaultError: If the request does not describe a fault.
+        """
+        asked = _parsed(body)
+        kind = asked.get("kind")
+        if kind == "unavailable":
+            self.unavailable(_text(asked, "service"), _seconds(asked))
+        elif kind == "refused":
+            seconds = _seconds(asked)
+            return lambda: self.refused(seconds)
+        elif kind == "host-reclaimed":
+            self.host_reclaimed(_text(asked, "job"))
+        elif kind == "failed-pull":
+            self.failed_pull(asked.get("image"))
+        else:
+            raise FaultError(f"kind is {kind!r}; allowed are {', '.join(KINDS)}")
+        return None
+
+
+def _parsed(body: bytes) -> Mapping[str, Any]:
+    try:
+        asked = json.loads(body)
+    except ValueError as error:
+        raise FaultError(f"the body is not JSON: {error}") from error
+    if not isinstance(asked, dict):
+        raise FaultError('the body must be a JSON object such as {"kind": "refused", "seconds": 3}')
+    return asked
+
+
+def _text(asked: Mapping[str, Any], name: str) -> str:
+    value = asked.get(name)
+    if not isinstance(value, str) or not value:
+        raise FaultError(f"{name} is {value!r}; {asked['kind']} needs it as a text")
+    return value
+
+
+def _seconds(asked: Mapping[str, Any]) -> float:
+    value = asked.get("seconds")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:  # noqa: PLR2004
+        raise FaultError(f"seconds is {value!r}; {asked['kind']} needs a number from 0 to 3600")
+    return float(value)

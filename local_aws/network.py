@@ -1,0 +1,116 @@
+"""The Docker network in which job containers reach the local AWS.
+
+SDKs take container credentials only from loopback and from 169.254.170.2, the ECS agent's address
+(https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html), so this
+network's gateway, which is the host, has that address.
+"""
+
+import fcntl
+import socket
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TextIO
+
+from docker.errors import APIError, DockerException, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+import docker
+
+NAME = "nextflow-batch-local"
+"""The network's name."""
+
+GATEWAY = "169.254.170.2"
+"""The host's address in it."""
+
+_SUBNET = "169.254.170.0/24"
+_LOCK = Path(tempfile.gettempdir()) / f"{NAME}.lock"
+
+
+class NetworkError(Exception):
+    """The network cannot be made; the message is one line that says what to do."""
+
+
+def engine_answers() -> bool:
+    """Returns whether a Docker engine answers on this machine."""
+    try:
+        client = docker.from_env(timeout=5)
+    except DockerException:
+        return False
+    try:
+        client.ping()
+    except (DockerException, OSError):
+        return False
+    finally:
+        client.close()
+    return True
+
+
+class JobNetwork:
+    """The network, for as long as this object is not closed.
+
+    Several local AWS may run on one machine; a lock on a file that each holds tells the last of
+    them that it may remove the network.
+
+    Raises:
+        NetworkError: If the network cannot be made.
+    """
+
+    def __init__(self) -> None:
+        self._client = docker.from_env()
+        self._lock: TextIO = _LOCK.open("a")
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        try:
+            self._created = self._make()
+        except BaseException:
+            self._lock.close()
+            self._client.close()
+            raise
+
+    def _make(self) -> bool:
+        try:
+            existing = self._client.networks.get(NAME)
+        except NotFound:
+            pool = IPAMPool(subnet=_SUBNET, gateway=GATEWAY)
+            try:
+                self._client.networks.create(
+                    NAME, driver="bridge", ipam=IPAMConfig(pool_configs=[pool])
+                )
+            except APIError as error:
+                if error.status_code == 409:  # noqa: PLR2004 -- another one was quicker
+                    return False
+                raise NetworkError(
+                    f"Docker cannot make the network {NAME} ({_SUBNET}): {error.explanation}; "
+                    "remove the network that has these addresses (`docker network ls`)"
+                ) from error
+            return True
+        subnets = [item.get("Gateway") for item in existing.attrs["IPAM"]["Config"]]
+        if GATEWAY not in subnets:
+            raise NetworkError(
+                f"the Docker network {NAME} exists with other addresses; "
+                f"remove it with `docker network rm {NAME}`"
+            )
+        return False
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the gateway is on this machine; Docker Desktop's is in a machine of its own."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind((GATEWAY, 0))
+            except OSError:
+                return False
+        return True
+
+    def close(self) -> None:
+        """Removes the network unless another local AWS or a container uses it."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            pass
+        else:
+            with suppress(APIError):
+                self._client.networks.get(NAME).remove()
+        finally:
+            self._lock.close()
+            self._client.close()

@@ -1,0 +1,274 @@
+"""The local AWS: one server on loopback, and on the Docker bridge if there is an engine."""
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from moto.core.config import default_user_config
+from moto.iam.models import iam_backends
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from local_aws import cloudformation, ec2, s3
+from local_aws.batch import credentials
+from local_aws.cloudformation.service import CloudFormation
+from local_aws.faults import Faults
+from local_aws.gateway import Gateway
+from local_aws.jobs import Jobs, is_docker, make_runner
+from local_aws.listener import Listener
+from local_aws.network import GATEWAY, JobNetwork, NetworkError, engine_answers
+
+if TYPE_CHECKING:
+    from local_aws.batch.runner import Runner
+
+ACCOUNT = "123456789012"
+"""The account's id."""
+
+_LOOPBACK = "127.0.0.1"
+_PORT_ATTEMPTS = 20
+_KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+
+class LocalAwsError(Exception):
+    """The local AWS cannot start; the message is one line that says what to do."""
+
+
+class LocalAws:
+    """An AWS on this machine, from `start` to `stop`, or in a `with` statement.
+
+    One at a time to a process, because moto keeps its state in the process. It starts empty.
+
+    Args:
+        region: The region that clients and jobs use.
+        port: The port to listen on; 0 for a free one.
+        runner: Runs the jobs' containers; by default Docker if an engine answers whose networks
+            are this machine's (Docker Desktop's are not), otherwise local processes.
+        state_dir: Where what lies on disk goes; by default a temporary folder.
+
+    Attributes:
+        port: The port it listens on.
+        faults: Makes it fail on purpose.
+        state_dir: The folder for what lies on disk.
+    """
+
+    def __init__(
+        self,
+        region: str = "us-west-2",
+        port: int = 0,
+        runner: "Runner | None" = None,
+        state_dir: Path | None = None,
+    ) -> None:
+        self.region = region
+        self.port = port
+        self.faults = Faults(self._refuse)
+        self._temporary = state_dir is None
+        self.state_dir = state_dir or Path(tempfile.gettempdir(), f"local-aws-{uuid4()}")
+        self._given_runner = runner
+        self._jobs: Jobs | None = None
+        self._listeners: list[Listener] = []
+        self._network: JobNetwork | None = None
+        self._reopening: Timer | None = None
+        self._cloudformation: CloudFormation | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
+        self._clients_lock = Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for programs on this machine.
+
+        By name, not by address: moto reads path-style template URLs only of `localhost`.
+        """
+        return f"http://localhost:{self.port}"
+
+    @property
+    def container_endpoint(self) -> str:
+        """The URL for the jobs' containers, or for the processes that stand in for them."""
+        return f"http://{GATEWAY if self._network else _LOOPBACK}:{self.port}"
+
+    @property
+    def runner_name(self) -> str:
+        """What runs the jobs: `docker` or `processes`."""
+        return "docker" if self._network else "processes"
+
+    @property
+    def images_dir(self) -> Path:
+        """The folder of notes on images that could not be built for want of a Docker engine."""
+        return self.state_dir / "images"
+
+    @property
+    def skipped_resource_types(self) -> list[str]:
+        """What stacks asked for that nothing here stands behind.
+
+        Either a resource type, or `Type.Property` for a single property without effect.
+        """
+        return self._cloudformation.skipped if self._cloudformation else []
+
+    def start(self) -> None:
+        """Starts, with empty state.
+
+        Raises:
+            LocalAwsError: If the port is taken or the Docker network cannot be had.
+        """
+        self.state_dir.mkdir(parents=True, exist_ok=True)
+        # Forgotten rather than reset: a reset would read AWS's policies for each partition anew.
+        iam_backends.clear()
+        moto_api_backend.reset()
+        # Roles attach AWS's own managed policies by ARN; without this moto knows none.
+        default_user_config["iam"]["load_aws_managed_policies"] = True
+        ec2.install()
+        s3.install()
+        self._cloudformation = cloudformation.install(self._client_in, ACCOUNT)
+        services = DomainDispatcherApplication(create_backend_app)
+        gateway = Gateway(services, self.faults, self.state_dir / "errors.log")
+        try:
+            self._start_jobs(gateway)
+        except NetworkError as error:
+            self.stop()
+            raise LocalAwsError(str(error)) from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_jobs(self, gateway: Gateway) -> None:
+        given = self._given_runner
+        if engine_answers() if given is None else is_docker(given):
+            self._network = JobNetwork()
+        if self._network and not self._network.is_here and given is None:
+            self._network.close()
+            self._network = None
+        self._listen(gateway)
+        runner = given or make_runner(self.state_dir, docker=self._network is not None)
+        self._jobs = Jobs(runner, self.container_endpoint)
+        self.faults.jobs = self._jobs.faults
+        gateway.credentials = credentials.answer
+        gateway.add_image = self._jobs.add_image
+
+    def _listen(self, gateway: Gateway) -> None:
+        wanted = self.port
+        for _ in range(_PORT_ATTEMPTS):
+            try:
+                loopback = Listener(_LOOPBACK, wanted, gateway)
+            except OSError as error:
+                raise LocalAwsError(
+                    f"port {wanted} is not free on {_LOOPBACK} ({error.strerror}): stop what "
+                    "listens there, or choose another port (0 takes any free one)"
+                ) from error
+            self._listeners = [loopback]
+            self.port = loopback.port
+            if self._network is None or self._listen_on_bridge(gateway):
+                return
+            loopback.close()
+            self._listeners = []
+            if wanted:
+                raise LocalAwsError(
+                    f"port {wanted} is not free on {GATEWAY}, where containers look for it: "
+                    "stop what listens there, or choose another port (0 takes any free one)"
+                )
+        raise LocalAwsError("no port is free on both loopback and the Docker bridge")
+
+    def _listen_on_bridge(self, gateway: Gateway) -> bool:
+        try:
+            self._listeners.append(Listener(GATEWAY, self.port, gateway))
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stops listening and takes away what it made on this machine."""
+        if self._reopening:
+            self._reopening.cancel()
+            self._reopening = None
+        if self._jobs:
+            self._jobs.stop()
+            self._jobs = None
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
+        if self._network:
+            self._network.close()
+            self._network = None
+        if self._temporary:
+            shutil.rmtree(self.state_dir, ignore_errors=True)
+
+    def _refuse(self, seconds: float) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._reopening = Timer(seconds, self._reopen)
+        self._reopening.daemon = True
+        self._reopening.start()
+
+    def _reopen(self) -> None:
+        for listener in self._listeners:
+            with suppress(OSError):
+                listener.open()
+
+    def environment(self) -> dict[str, str]:
+        """Returns this process's environment, made to use the local AWS and nothing else."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_") or name == "AWS_PAGER"
+        }
+        no_proxy = ",".join(filter(None, [os.environ.get("NO_PROXY"), "localhost"]))
+        return {
+            **kept,
+            **self.client_environment(),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        }
+
+    def client_environment(self) -> dict[str, str]:
+        """Returns the variables that lead an AWS SDK or CLI to the local AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": _KEYS["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": _KEYS["aws_secret_access_key"],
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Returns the boto3 client of a service, such as `s3`."""
+        return self._client_in(service, self.region)
+
+    def _client_in(self, service: str, region: str) -> Any:
+        with self._clients_lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = _session().client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self.endpoint,
+                    config=Config(proxies={}, retries={"total_max_attempts": 1}),
+                )
+            return self._clients[service, region]
+
+
+def _session() -> Any:
+    """Makes a session that knows nothing of the user's profile and configuration."""
+    no_file = (None, None, os.devnull, None)
+    bare = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": no_file,
+            "credentials_file": no_file,
+        }
+    )
+    return boto3.session.Session(botocore_session=bare, **_KEYS)

@@ -1,0 +1,240 @@
+"""Jobs of the local Batch in real containers."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.batch.docker_runner import OWNER_LABEL, DockerRunner
+from tests.batch_world import ACCOUNT, World, batch_world
+from tests.task_image import engine, task_image
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    found = engine()
+    if found is None:
+        pytest.skip("no Docker engine answers")
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def worker_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("worker")
+
+
+@pytest.fixture(scope="module")
+def world(client: Any, worker_root: Path) -> Iterator["Containers"]:
+    image = task_image(client)
+    runner = DockerRunner(worker_root)
+    with batch_world(runner, stop_timeout=1) as made:
+        yield Containers(made, image)
+    runner.close()
+
+
+class Containers:
+    """Runs scripts in containers of the test image."""
+
+    def __init__(self, world: World, image: str) -> None:
+        self.world = world
+        self.image = image
+
+    def submit(self, script: str, **container: Any) -> str:
+        properties = {"image": self.image} | container
+        definition = self.world.definition(["sh", "-c", script], container=properties)
+        return self.world.submit(jobDefinition=definition)
+
+    def run(self, script: str, **container: Any) -> dict[str, Any]:
+        return self.world.wait(self.submit(script, **container), seconds=60)
+
+    def lines(self, script: str, **container: Any) -> list[str]:
+        return self.world.lines(self.run(script, **container))
+
+
+def requirements(memory: int, vcpus: int = 1) -> list[dict[str, str]]:
+    return [
+        {"type": "VCPU", "value": str(vcpus)},
+        {"type": "MEMORY", "value": str(memory)},
+    ]
+
+
+def test_a_job_runs_in_a_container_that_is_gone_afterwards(world: Containers, client: Any) -> None:
+    job = world.run("echo pid $$; exit 5")
+
+    assert world.world.lines(job) == ["pid 1"]
+    assert job["container"]["exitCode"] == 5
+    label = {"label": f"nextflow-batch.local-aws.job={job['jobId']}"}
+    assert client.containers.list(all=True, filters=label) == []
+
+
+def test_the_last_words_arrive_even_without_a_line_end(world: Containers) -> None:
+    """Whatever a container writes before it ends is in its log stream."""
+    jobs = [world.submit(f"echo first; printf {number}") for number in range(10)]
+
+    assert [world.world.lines(world.world.wait(job)) for job in jobs] == [
+        ["first", str(number)] for number in range(10)
+    ]
+
+
+def test_the_memory_limit_kills_with_the_reason_of_ecs(world: Containers) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    job = world.run("tail /dev/zero", resourceRequirements=requirements(16))
+
+    assert job["status"] == "FAILED"
+    assert job["container"]["exitCode"] == 137
+    assert job["container"]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+    assert job["statusReason"] == "Essential container in task exited"
+
+
+def test_terminating_sends_sigterm_and_kills_after_the_stop_timeout(world: Containers) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
+    polite = world.submit("trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done")
+    deaf = world.submit("trap '' TERM; echo up; while :; do sleep 0.1; done")
+    for job in (polite, deaf):
+        while not world.world.lines(world.world.wait(job, "RUNNING")):
+            time.sleep(0.05)
+        world.world.batch.terminate_job(jobId=job, reason="enough")
+    first, second = world.world.wait(polite), world.world.wait(deaf)
+
+    assert world.world.lines(first) == ["up", "bye"]
+    assert first["container"]["exitCode"] == 3
+    assert second["container"]["exitCode"] == 137
+
+
+def test_host_volumes_come_from_the_workers_root(world: Containers, worker_root: Path) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_MountPoint.html."""
+    tools = worker_root / "opt" / "tools"
+    tools.mkdir(parents=True)
+    (tools / "hello").write_text("from the worker\n")
+    lines = world.lines(
+        "cat /opt/tools/hello; touch /opt/tools/new 2>&1 || echo refused; touch /data/made; ls /data",
+        volumes=[
+            {"name": "tools", "host": {"sourcePath": "/opt/tools"}},
+            {"name": "data", "host": {"sourcePath": "/scratch/not-there-yet"}},
+            {"name": "anonymous", "host": {}},
+        ],
+        mountPoints=[
+            {"sourceVolume": "tools", "containerPath": "/opt/tools", "readOnly": True},
+            {"sourceVolume": "data", "containerPath": "/data"},
+            {"sourceVolume": "anonymous", "containerPath": "/empty"},
+        ],
+    )
+
+    assert lines[0] == "from the worker"
+    assert lines[-2:] == ["refused", "made"]
+    assert (worker_root / "scratch" / "not-there-yet" / "made").exists()
+    assert not Path("/scratch/not-there-yet").exists()
+
+
+def test_ulimits_user_and_shared_memory_reach_the_container(world: Containers) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html."""
+    lines = world.lines(
+        "ulimit -n; id -u; df -k /dev/shm | tail -n 1; df -k /ram | tail -n 1; echo $$",
+        ulimits=[{"name": "nofile", "softLimit": 321, "hardLimit": 321}],
+        user="nobody",
+        linuxParameters={
+            "sharedMemorySize": 128,
+            "initProcessEnabled": True,
+            "tmpfs": [{"containerPath": "/ram", "size": 8, "mountOptions": ["noexec"]}],
+        },
+    )
+
+    assert lines[:2] == ["321", "65534"]
+    assert lines[2].split()[1] == str(128 * 1024)
+    assert lines[3].split()[1] == str(8 * 1024)
+    assert lines[4] != "1", "an init process is PID 1"
+
+
+def test_a_read_only_root_reaches_the_container(world: Containers) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html."""
+    probe = "touch /file 2>/dev/null && echo writable || echo read-only"
+
+    assert world.lines(probe) == ["writable"]
+    assert world.lines(probe, readonlyRootFilesystem=True) == ["read-only"]
+
+
+def test_privileges_reach_the_container(world: Containers) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerProperties.html."""
+    probe = "sort /proc/self/status"
+    job = world.run(probe, privileged=True)
+    if "unable to apply caps" in job["container"].get("reason", ""):
+        pytest.skip("this Docker engine may not give containers privileges")
+    usual, all_of_them = world.lines(probe), world.world.lines(job)
+
+    assert capabilities(usual) < capabilities(all_of_them)
+
+
+def capabilities(status: list[str]) -> int:
+    (line,) = [line for line in status if line.startswith("CapEff:")]
+    return int(line.split()[1], 16)
+
+
+def test_an_image_that_is_nowhere_fails_quickly(world: Containers) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html."""
+    job = world.run("true", image="127.0.0.1:9/not/there:1")
+
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith(
+        "CannotPullContainerError: Error response from daemon: "
+    )
+
+
+def test_a_command_that_is_not_in_the_image_does_not_start(world: Containers) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    definition = world.world.definition(["/not/there"], container={"image": world.image})
+    job = world.world.run(jobDefinition=definition)
+
+    assert job["container"]["reason"].startswith("CannotStartContainerError: ")
+
+
+def test_a_container_is_served_its_roles_credentials_where_sdks_ask(world: Containers) -> None:
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html.
+
+    SDKs ask loopback addresses and 169.254.170.2 only.
+    """
+    script = """
+    echo $AWS_CONTAINER_CREDENTIALS_FULL_URI
+    address=${AWS_CONTAINER_CREDENTIALS_FULL_URI#http://}
+    host=${address%%/*}
+    exec 3<> /dev/tcp/${host%:*}/${host#*:}
+    printf 'GET /%s HTTP/1.0\\r\\n\\r\\n' "${address#*/}" >&3
+    cat <&3
+    """
+    role = f"arn:aws:iam::{ACCOUNT}:role/job"
+    definition = world.world.definition(
+        ["bash", "-c", script], container={"image": world.image, "jobRoleArn": role}
+    )
+    lines = world.world.lines(world.world.run(jobDefinition=definition))
+    answer = json.loads(lines[-1])
+
+    assert lines[0].startswith("http://169.254.170.2:")
+    assert answer["RoleArn"] == role
+    assert answer["AccessKeyId"].startswith("ASIA")
+
+
+def test_what_a_dead_server_left_behind_is_removed(
+    client: Any, worker_root: Path, world: Containers
+) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, kept = (
+        client.containers.create(world.image, ["sleep", "60"], labels={OWNER_LABEL: str(pid)})
+        for pid in (ended.pid, os.getpid())
+    )
+    runner = DockerRunner(worker_root, network=None)
+    removed = runner.remove_leftovers()
+    runner.close()
+    remaining = {item.id for item in client.containers.list(all=True, ignore_removed=True)}
+    kept.remove(force=True)
+
+    assert removed >= 1
+    assert left.id not in remaining
+    assert kept.id in remaining

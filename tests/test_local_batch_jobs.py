@@ -1,0 +1,294 @@
+"""Jobs on the local Batch: what they get, how they end, and what DescribeJobs says of them."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from local_aws import batch
+from tests.batch_world import Gate, World, process_world
+
+USER_GUIDE = "https://docs.aws.amazon.com/batch/latest/userguide"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with process_world() as made:
+        yield made
+
+
+def test_a_job_that_exits_with_zero_succeeds(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_states.html."""
+    job = world.run("echo done")
+
+    assert job["status"] == "SUCCEEDED"
+    assert job["statusReason"] == "Essential container in task exited"
+    assert job["container"]["exitCode"] == 0
+    assert job["createdAt"] <= job["startedAt"] <= job["stoppedAt"]
+
+
+def test_a_job_that_exits_with_another_code_fails_with_that_code(world: World) -> None:
+    """The status reason is seen in https://github.com/getmoto/moto/issues/2829."""
+    job = world.run("exit 7")
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Essential container in task exited"
+    assert job["container"]["exitCode"] == 7
+    assert job["attempts"][0]["container"]["exitCode"] == 7
+
+
+def test_a_killed_process_counts_as_128_plus_the_signal(world: World) -> None:
+    """https://docs.docker.com/engine/containers/run/#exit-status."""
+    assert world.run("kill -9 $$")["container"]["exitCode"] == 137
+
+
+def test_five_jobs_start_without_waiting_for_the_scheduler(world: World) -> None:
+    """A run of hello has five jobs: each is dispatched at once, not at the next tick."""
+    queue, definition = world.queue(), world.definition()
+    submitted = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
+    jobs = [world.wait(job) for job in submitted]
+
+    assert max(job["startedAt"] - job["createdAt"] for job in jobs) < 1000
+
+
+def test_the_container_has_the_variables_that_batch_sets(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html."""
+    environment = world.environment()
+    queue = world.queue(environment)
+    job = world.run("env | grep ^AWS_BATCH | sort", jobQueue=queue)
+
+    assert world.lines(job) == [
+        f"AWS_BATCH_CE_NAME={environment}",
+        "AWS_BATCH_JOB_ATTEMPT=1",
+        f"AWS_BATCH_JOB_ID={job['jobId']}",
+        f"AWS_BATCH_JQ_NAME={queue}",
+    ]
+
+
+def test_overrides_win_over_the_definition(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerOverrides.html."""
+    definition = world.definition(
+        ["false"],
+        container={
+            "environment": [{"name": "ONE", "value": "1"}, {"name": "TWO", "value": "2"}],
+        },
+    )
+    job = world.run(
+        jobDefinition=definition,
+        containerOverrides={
+            "command": ["sh", "-c", "echo $ONE $TWO $THREE"],
+            "environment": [{"name": "TWO", "value": "b"}, {"name": "THREE", "value": "c"}],
+            "resourceRequirements": [{"type": "MEMORY", "value": "128"}],
+        },
+    )
+
+    assert world.lines(job) == ["1 b c"]
+    assert job["container"]["resourceRequirements"] == [
+        {"type": "VCPU", "value": "1"},
+        {"type": "MEMORY", "value": "128"},
+    ]
+
+
+def test_the_described_environment_is_what_was_submitted_however_often_it_is_asked(
+    world: World,
+) -> None:
+    """DescribeJobs shows the request's variables; Batch's own are the container's only."""
+    job = world.run(containerOverrides={"environment": [{"name": "A", "value": "1"}]})
+    again = [world.describe(job["jobId"])["container"]["environment"] for _ in range(3)]
+
+    assert again == [[{"name": "A", "value": "1"}]] * 3
+
+
+def test_parameters_replace_placeholders_in_the_command(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html."""
+    definition = world.definition(
+        ["echo", "Ref::greeting", "Ref::name"], parameters={"greeting": "hi", "name": "nobody"}
+    )
+    job = world.run(jobDefinition=definition, parameters={"name": "you"})
+
+    assert world.lines(job) == ["hi you"]
+    assert job["parameters"] == {"greeting": "hi", "name": "you"}
+
+
+def test_output_can_be_read_while_the_job_runs(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html."""
+    identity = world.submit("echo first; sleep 30; echo last")
+    job = world.wait(identity, "RUNNING")
+    deadline = time.monotonic() + 5
+    while not (lines := world.lines(job)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    assert lines == ["first"]
+    assert world.describe(identity)["status"] == "RUNNING"
+    world.batch.terminate_job(jobId=identity, reason="seen")
+
+
+def test_both_streams_arrive_in_their_order(world: World) -> None:
+    """The awslogs driver takes standard output and error alike."""
+    job = world.run("echo one; echo two >&2; echo; printf three")
+
+    assert world.lines(job) == ["one", "two", "three"]
+
+
+def test_the_log_stream_is_named_after_definition_and_task(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/using_cloudwatch_logs.html."""
+    job = world.run()
+    task = job["container"]["taskArn"].rpartition("/")[2]
+    name = job["jobDefinition"].rpartition("/")[2].partition(":")[0]
+
+    assert job["container"]["logStreamName"] == f"{name}/default/{task}"
+
+
+def test_a_job_logs_to_the_group_of_its_log_configuration(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html."""
+    group = world.unique("/tasks")
+    world.client("logs").create_log_group(logGroupName=group)
+    options = {"awslogs-group": group, "awslogs-stream-prefix": "nf"}
+    configuration = {"logDriver": "awslogs", "options": options}
+    definition = world.definition(["echo", "here"], container={"logConfiguration": configuration})
+    job = world.run(jobDefinition=definition)
+
+    assert job["container"]["logStreamName"].startswith("nf/default/")
+    assert world.lines(job, group) == ["here"]
+
+
+def test_a_missing_log_group_keeps_the_container_from_starting(world: World) -> None:
+    """The form of the reason: https://github.com/seqeralabs/nf-tower/issues/305."""
+    configuration = {"logDriver": "awslogs", "options": {"awslogs-group": "/not/there"}}
+    job = world.run(jobDefinition=world.definition(container={"logConfiguration": configuration}))
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith("CannotStartContainerError: ")
+    assert "The specified log group does not exist." in job["container"]["reason"]
+
+
+def test_a_command_that_is_not_there_keeps_the_container_from_starting(world: World) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    job = world.run(jobDefinition=world.definition(["/not/there"]))
+
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith("CannotStartContainerError: ")
+    assert "exitCode" not in job["container"]
+
+
+def test_a_failed_pull_is_named_and_has_no_exit_code(world: World) -> None:
+    """Both reasons are seen in https://github.com/nextflow-io/nextflow/issues/5099."""
+    batch.fail_next_pull()
+    job = world.run()
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith("CannotPullContainerError: ")
+    assert "exitCode" not in job["container"]
+    assert job["startedAt"] == 0
+    assert world.run()["status"] == "SUCCEEDED"
+
+
+def test_only_the_named_image_fails_to_be_pulled(world: World) -> None:
+    """The fault switch can name an image."""
+    batch.fail_next_pull("other:1", 2)
+    other = world.definition(container={"image": "other:1"})
+
+    assert world.run()["status"] == "SUCCEEDED"
+    assert [world.run(jobDefinition=other)["status"] for _ in range(3)] == [
+        "FAILED",
+        "FAILED",
+        "SUCCEEDED",
+    ]
+
+
+def test_a_job_waits_for_its_dependency(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html."""
+    queue = world.queue()
+    gate = Gate()
+    first = world.submit(gate.script, jobQueue=queue)
+    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+
+    assert world.describe(second)["status"] == "PENDING"
+    gate.open()
+    assert world.describe(second)["dependsOn"] == [{"jobId": first}]
+    assert world.wait(second)["startedAt"] >= world.describe(first)["stoppedAt"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_job_fails_with_its_dependency(world: World, late: bool) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_states.html."""
+    queue = world.queue()
+    first = world.submit("sleep 0.2; exit 1", jobQueue=queue)
+    if late:
+        world.wait(first)
+    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    third = world.submit(jobQueue=queue, dependsOn=[{"jobId": second}])
+    job = world.wait(third)
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Dependent Job failed"
+    assert job["attempts"] == []
+
+
+def test_an_array_job_runs_a_child_for_each_index(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html."""
+    parent = world.submit(
+        "echo $AWS_BATCH_JOB_ARRAY_INDEX of $AWS_BATCH_JOB_ARRAY_SIZE",
+        arrayProperties={"size": 3},
+    )
+    job = world.wait(parent)
+    children = [world.describe(f"{parent}:{index}") for index in range(3)]
+
+    assert job["status"] == "SUCCEEDED"
+    assert job["arrayProperties"]["size"] == 3
+    assert job["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 3
+    assert [world.lines(child) for child in children] == [["0 of 3"], ["1 of 3"], ["2 of 3"]]
+    assert [child["arrayProperties"] for child in children] == [{"index": i} for i in range(3)]
+
+
+def test_an_array_job_is_pending_while_children_run_and_fails_with_one(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (jobStatus)."""
+    gate = Gate()
+    parent = world.submit(
+        f"{gate.script}; exit $AWS_BATCH_JOB_ARRAY_INDEX", arrayProperties={"size": 2}
+    )
+    world.wait(f"{parent}:1", "RUNNING")
+    assert world.describe(parent)["status"] == "PENDING"
+    gate.open()
+    job = world.wait(parent)
+
+    assert job["status"] == "FAILED"
+    assert job["arrayProperties"]["statusSummary"] == {
+        "SUBMITTED": 0,
+        "PENDING": 0,
+        "RUNNABLE": 0,
+        "STARTING": 0,
+        "RUNNING": 0,
+        "SUCCEEDED": 1,
+        "FAILED": 1,
+    }
+
+
+def test_children_can_run_one_after_the_other(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html (SEQUENTIAL)."""
+    parent = world.submit(
+        "sleep 0.1", arrayProperties={"size": 3}, dependsOn=[{"type": "SEQUENTIAL"}]
+    )
+    world.wait(parent)
+    children = [world.describe(f"{parent}:{index}") for index in range(3)]
+
+    assert children[0]["stoppedAt"] <= children[1]["startedAt"]
+    assert children[1]["stoppedAt"] <= children[2]["startedAt"]
+
+
+def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html (N_TO_N)."""
+    gate = Gate()
+    first = world.submit(
+        f"[ $AWS_BATCH_JOB_ARRAY_INDEX = 0 ] || {{ {gate.script}; }}", arrayProperties={"size": 2}
+    )
+    second = world.submit(
+        arrayProperties={"size": 2}, dependsOn=[{"jobId": first, "type": "N_TO_N"}]
+    )
+
+    assert world.wait(f"{second}:0")["status"] == "SUCCEEDED"
+    assert world.describe(f"{second}:1")["status"] == "PENDING"
+    gate.open()
+    assert world.wait(second)["status"] == "SUCCEEDED"

@@ -1,0 +1,215 @@
+"""Where and when jobs of the local Batch are placed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local_aws.batch.job import Job
+from local_aws.batch.regional import backend_of
+from tests.batch_world import ACCOUNT, REGION, Gate, World, process_world
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with process_world(stop_timeout=1) as made:
+        yield made
+
+
+def where(world: World, job: str) -> str:
+    (line,) = world.lines(world.wait(job))
+    return line
+
+
+PLACE = "echo $AWS_BATCH_CE_NAME"
+
+
+def test_a_job_goes_to_the_first_environment_with_room(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentOrder.html."""
+    first, second = world.environment(maxvCpus=1), world.environment()
+    queue = world.queue(first, second)
+    gate = Gate()
+    script = f"echo $AWS_BATCH_CE_NAME; {gate.script}"
+    jobs = [world.submit(script, jobQueue=queue) for _ in range(3)]
+    gate.open()
+
+    assert [where(world, job) for job in jobs] == [first, second, second]
+
+
+def test_the_order_counts_not_the_place_in_the_list(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentOrder.html."""
+    last, first = world.environment(), world.environment()
+    queue = world.unique("queue")
+    world.batch.create_job_queue(
+        jobQueueName=queue,
+        priority=1,
+        computeEnvironmentOrder=[
+            {"order": 7, "computeEnvironment": last},
+            {"order": 3, "computeEnvironment": first},
+        ],
+    )
+
+    assert where(world, world.submit(PLACE, jobQueue=queue)) == first
+
+
+def test_jobs_wait_for_vcpus_in_the_order_of_submission(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html."""
+    queue = world.queue(world.environment(maxvCpus=2))
+    gate = Gate()
+    definition = world.definition(["sh", "-c", f"{gate.script}; sleep 0.1"])
+    jobs = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
+    assert [world.describe(job)["status"] for job in jobs[2:]] == ["RUNNABLE"] * 3
+    gate.open()
+    times = [(job["startedAt"], job["stoppedAt"]) for job in map(world.wait, jobs)]
+    starts = [start for start, _ in times]
+
+    assert all(one <= later for one, later in zip(starts, starts[2:], strict=False))
+    for start in starts:
+        assert sum(1 for begin, end in times if begin <= start < end) <= 2
+
+
+def test_the_queue_with_the_higher_priority_is_served_first(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html (priority)."""
+    shared = world.environment(maxvCpus=1)
+    low, high = world.queue(shared, priority=1), world.queue(shared, priority=100)
+    gate = Gate()
+    blocker = world.submit(gate.script, jobQueue=low)
+    early = world.submit(jobQueue=low)
+    late = world.submit(jobQueue=high)
+    gate.open()
+    world.wait(blocker)
+
+    assert world.wait(late)["startedAt"] <= world.wait(early)["startedAt"]
+    assert world.describe(late)["stoppedAt"] <= world.describe(early)["startedAt"]
+
+
+def test_a_small_job_does_not_take_the_room_that_a_higher_priority_waits_for(
+    world: World,
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html (priority)."""
+    shared = world.environment(maxvCpus=2)
+    low, high = world.queue(shared, priority=1), world.queue(shared, priority=100)
+    gate = Gate()
+    blocker = world.submit(gate.script, jobQueue=low)
+    wide = {"resourceRequirements": [{"type": "VCPU", "value": "2"}]}
+    big = world.submit("sleep 0.1", jobQueue=high, containerOverrides=wide)
+    small = world.submit(jobQueue=low)
+
+    assert world.describe(small)["status"] == "RUNNABLE"
+    gate.open()
+    assert world.wait(big)["startedAt"] <= world.wait(small)["startedAt"]
+    world.wait(blocker)
+
+
+def test_a_job_larger_than_all_environments_says_so_and_blocks_its_queue(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
+    queue = world.queue(world.environment(maxvCpus=4))
+    wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
+    big = world.submit(jobQueue=queue, containerOverrides=wide)
+    behind = world.submit(jobQueue=queue)
+    job = world.describe(big)
+
+    assert job["status"] == "RUNNABLE"
+    assert job["statusReason"] == (
+        "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job "
+        "queue cannot meet the CPU requirement of the job."
+    )
+    assert world.describe(behind)["status"] == "RUNNABLE"
+    world.batch.cancel_job(jobId=big, reason="too big")
+    assert world.wait(behind)["status"] == "SUCCEEDED"
+
+
+def test_a_job_that_no_instance_holds_says_so(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
+    queue = world.queue(world.environment(instanceTypes=["c6i.large", "m6i.large"]))
+    # An instance's nominal memory: the agent and the kernel take some of it.
+    memory = {"resourceRequirements": [{"type": "MEMORY", "value": str(8 * 1024)}]}
+    job = world.describe(world.submit(jobQueue=queue, containerOverrides=memory))
+
+    assert job["status"] == "RUNNABLE"
+    assert job["statusReason"] == (
+        "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement "
+        "(vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue."
+    )
+
+
+def test_a_gpu_job_goes_where_there_are_gpus(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html."""
+    plain, gpus = world.environment(), world.environment(instanceTypes=["g5"])
+    wants = {"resourceRequirements": [{"type": "GPU", "value": "1"}]}
+    job = world.submit(PLACE, jobQueue=world.queue(plain, gpus), containerOverrides=wants)
+
+    assert where(world, job) == gpus
+
+
+def test_a_disabled_environment_takes_no_job_until_it_is_enabled(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentDetail.html."""
+    environment = world.environment()
+    queue = world.queue(environment)
+    world.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+    job = world.submit(jobQueue=queue)
+    assert world.describe(job)["status"] == "RUNNABLE"
+    world.batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
+
+    assert world.wait(job)["status"] == "SUCCEEDED"
+
+
+def test_raising_max_vcpus_lets_waiting_jobs_start(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateComputeEnvironment.html."""
+    environment = world.environment(maxvCpus=1)
+    queue = world.queue(environment)
+    blocker = world.submit("sleep 30", jobQueue=queue)
+    job = world.submit(jobQueue=queue)
+    world.batch.update_compute_environment(
+        computeEnvironment=environment, computeResources={"maxvCpus": 2}
+    )
+
+    assert world.wait(job)["status"] == "SUCCEEDED"
+    world.batch.terminate_job(jobId=blocker, reason="seen")
+
+
+def test_the_environment_tells_the_vcpus_in_use(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html."""
+    environment = world.environment()
+    job = world.submit("sleep 30", jobQueue=world.queue(environment))
+    world.wait(job, "RUNNING")
+
+    def desired() -> int:
+        answer = world.batch.describe_compute_environments(computeEnvironments=[environment])
+        return int(answer["computeEnvironments"][0]["computeResources"]["desiredvCpus"])
+
+    assert desired() == 1
+    world.batch.terminate_job(jobId=job, reason="seen")
+    world.wait(job)
+    assert desired() == 0
+
+
+def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
+    reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    action = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
+    queue = world.queue(world.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
+    wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
+    identity = world.submit(jobQueue=queue, containerOverrides=wide)
+    backend = backend_of(ACCOUNT, REGION)
+    job: Job = backend.jobs[identity]
+    backend.scheduler.expire(job, reason)
+
+    assert world.describe(identity)["statusReason"] == (
+        f"Canceled by JobStateTimeLimit action due to reason: {reason}"
+    )
+
+
+def test_shares_take_turns_by_their_weights(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/fair_share_scheduling.html."""
+    policy = world.batch.create_scheduling_policy(
+        name=world.unique("policy"),
+        fairsharePolicy={"shareDistribution": [{"shareIdentifier": "a", "weightFactor": 1.0}]},
+    )["arn"]
+    queue = world.queue(world.environment(maxvCpus=2), schedulingPolicyArn=policy)
+    gate = Gate()
+    many = [world.submit(gate.script, jobQueue=queue, shareIdentifier="a") for _ in range(4)]
+    one = world.submit(gate.script, jobQueue=queue, shareIdentifier="b")
+    gate.open()
+    starts = [world.wait(job)["startedAt"] for job in many]
+
+    assert world.wait(one)["startedAt"] <= starts[3]

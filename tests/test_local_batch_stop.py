@@ -1,0 +1,203 @@
+"""Jobs of the local Batch that are terminated, cancelled, timed out, or lose their host."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local_aws import batch
+from local_aws.batch import limits
+from local_aws.batch.runtime import RUNTIME, Runtime
+from tests.batch_world import Gate, World, process_world
+
+TRAP = "trap 'echo told to stop; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with process_world(stop_timeout=0.5) as made:
+        yield made
+
+
+def ready(world: World, identity: str) -> None:
+    while not world.lines(world.wait(identity, "RUNNING")):
+        pass
+
+
+def test_a_terminated_job_gets_sigterm_and_fails_with_the_given_reason(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
+    identity = world.submit(TRAP, retryStrategy={"attempts": 3})
+    ready(world, identity)
+    world.batch.terminate_job(jobId=identity, reason="Job killed by NF")
+    job = world.wait(identity)
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Job killed by NF"
+    assert job["isTerminated"] is True
+    assert job["container"]["exitCode"] == 9
+    assert world.lines(job) == ["ready", "told to stop"]
+    assert len(job["attempts"]) == 1, "a terminated job is not retried"
+
+
+def test_a_job_that_exits_with_zero_when_told_to_stop_has_failed_all_the_same(
+    world: World,
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
+    identity = world.submit(TRAP.replace("exit 9", "exit 0"))
+    ready(world, identity)
+    world.batch.terminate_job(jobId=identity, reason="enough")
+
+    assert world.wait(identity)["status"] == "FAILED"
+
+
+def test_a_job_that_ignores_sigterm_is_killed_after_the_stop_timeout(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html: 30 seconds."""
+    assert Runtime().stop_timeout == 30
+    identity = world.submit("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    ready(world, identity)
+    world.batch.terminate_job(jobId=identity, reason="enough")
+    assert world.describe(identity)["status"] == "RUNNING"
+    job = world.wait(identity)
+
+    assert job["container"]["exitCode"] == 137
+    assert RUNTIME.stop_timeout * 1000 <= job["stoppedAt"] - job["startedAt"]
+
+
+@pytest.mark.parametrize(("operation", "flag"), [
+    ("terminate_job", "isTerminated"),
+    ("cancel_job", "isCancelled"),
+])  # fmt: skip
+def test_a_job_stopped_before_its_start_fails_and_never_runs(
+    world: World, operation: str, flag: str
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
+    queue = world.queue(world.environment(maxvCpus=1))
+    blocker = world.submit("sleep 30", jobQueue=queue)
+    waiting = world.submit(jobQueue=queue, retryStrategy={"attempts": 3})
+    assert world.describe(waiting)["status"] == "RUNNABLE"
+    getattr(world.batch, operation)(jobId=waiting, reason="not needed")
+    job = world.wait(waiting)
+
+    assert (job["status"], job["statusReason"]) == ("FAILED", "not needed")
+    assert job[flag] is True
+    assert job["attempts"] == []
+    world.batch.terminate_job(jobId=blocker, reason="seen")
+
+
+def test_cancelling_a_running_job_succeeds_and_changes_nothing(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html."""
+    gate = Gate()
+    identity = world.submit(gate.script)
+    world.wait(identity, "RUNNING")
+    world.batch.cancel_job(jobId=identity, reason="too late")
+    gate.open()
+    job = world.wait(identity)
+
+    assert job["status"] == "SUCCEEDED"
+    assert job["isCancelled"] is False
+
+
+def test_a_pending_job_is_cancelled_once_its_dependency_has_ended(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html."""
+    queue = world.queue()
+    gate = Gate()
+    first = world.submit(gate.script, jobQueue=queue)
+    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    world.batch.cancel_job(jobId=second, reason="not needed")
+    assert world.describe(second)["status"] == "PENDING"
+    gate.open()
+    job = world.wait(second)
+
+    assert (job["status"], job["statusReason"]) == ("FAILED", "not needed")
+    assert world.describe(first)["status"] == "SUCCEEDED"
+
+
+def test_a_pending_job_is_terminated_at_once(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
+    queue = world.queue()
+    first = world.submit("sleep 30", jobQueue=queue)
+    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    world.batch.terminate_job(jobId=second, reason="not needed")
+
+    assert world.wait(second)["statusReason"] == "not needed"
+    assert world.describe(first)["status"] != "FAILED"
+    world.batch.terminate_job(jobId=first, reason="seen")
+
+
+def test_terminating_an_array_job_terminates_its_children(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html."""
+    identity = world.submit("sleep 30", arrayProperties={"size": 3})
+    world.wait(f"{identity}:2", "RUNNING")
+    world.batch.terminate_job(jobId=identity, reason="enough")
+    job = world.wait(identity)
+
+    assert job["statusReason"] == "enough"
+    assert job["arrayProperties"]["statusSummary"]["FAILED"] == 3
+
+
+def test_the_bulk_operations_treat_unknown_jobs_as_done(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html."""
+    queue = world.queue()
+    jobs = [world.submit("sleep 30", jobQueue=queue), "00000000-0000-0000-0000-000000000000"]
+    answer = world.batch.terminate_jobs(jobs=jobs, reason="enough")
+
+    assert answer["successful"] == jobs
+    assert answer["errors"] == []
+    assert world.wait(jobs[0])["statusReason"] == "enough"
+    assert world.batch.cancel_jobs(jobs=jobs, reason="enough")["errors"] == []
+
+
+def test_an_attempt_that_lasts_too_long_is_stopped_and_not_retried(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
+    monkeypatch.setattr(limits, "_MIN_TIMEOUT", 1)
+    job = world.run(TRAP, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3})
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Job attempt duration exceeded timeout"
+    assert job["timeout"] == {"attemptDurationSeconds": 1}
+    assert world.lines(job) == ["ready", "told to stop"]
+    assert len(job["attempts"]) == 1
+
+
+def test_a_reclaimed_host_leaves_no_exit_code(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html (Spot)."""
+    identity = world.submit("sleep 30")
+    world.wait(identity, "RUNNING")
+    batch.reclaim_host(identity)
+    job = world.wait(identity)
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"].startswith("Host EC2 (instance i-")
+    assert job["statusReason"].endswith(") terminated.")
+    assert "exitCode" not in job["container"]
+    assert "exitCode" not in job["attempts"][0]["container"]
+
+
+def test_only_a_job_under_way_can_lose_its_host(world: World) -> None:
+    identity = world.run()["jobId"]
+
+    with pytest.raises(LookupError, match=f"job {identity} is not STARTING or RUNNING"):
+        batch.reclaim_host(identity)
+
+
+def test_deleting_a_queue_terminates_its_jobs(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_DeleteJobQueue.html."""
+    queue = world.queue()
+    identity = world.submit("sleep 30", jobQueue=queue)
+    world.wait(identity, "RUNNING")
+    world.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    world.batch.delete_job_queue(jobQueue=queue)
+
+    assert world.wait(identity)["status"] == "FAILED"
+
+
+def test_nothing_of_a_job_outlives_it(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A container's other processes end with its first one."""
+    mark = tmp_path_factory.mktemp("mark") / "alive"
+    world.run(f"(sleep 0.3; touch {mark}) & true")
+    world.run("sleep 0.5")
+
+    assert not mark.exists()

@@ -1,0 +1,93 @@
+"""Stacks share values, and what is shared cannot be taken away from under another."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws.server import LocalAws
+from tests.local_world import Stack, local_world, parameter
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local_world(tmp_path_factory.mktemp("aws")) as made:
+        yield made
+
+
+@pytest.fixture
+def stacks(aws: LocalAws) -> Iterator[tuple[Stack, Stack]]:
+    giving, taking = Stack.new(aws), Stack.new(aws)
+    yield giving, taking
+    taking.delete()
+    giving.delete()
+
+
+def export(value: Any = "1") -> dict[str, Any]:
+    return {"Out": {"Value": value, "Export": {"Name": "shared"}}}
+
+
+TAKES = {"Note": parameter({"Fn::ImportValue": "shared"}, Name="/exports/taken")}
+
+
+def taken(aws: LocalAws) -> str:
+    return str(aws.client("ssm").get_parameter(Name="/exports/taken")["Parameter"]["Value"])
+
+
+def test_a_stack_takes_what_another_exports(aws: LocalAws, stacks: tuple[Stack, Stack]) -> None:
+    giving, taking = stacks
+    giving.create({"Note": parameter("x")}, Outputs=export({"Ref": "AWS::StackName"}))
+    taking.create(TAKES)
+
+    assert taken(aws) == giving.name
+    (listed,) = giving.api.list_exports()["Exports"]
+    assert (listed["Name"], listed["Value"]) == ("shared", giving.name)
+    assert giving.api.list_imports(ExportName="shared")["Imports"] == [taking.name]
+
+
+def test_an_export_in_use_cannot_go(stacks: tuple[Stack, Stack]) -> None:
+    giving, taking = stacks
+    giving.create({"Note": parameter("x")}, Outputs=export())
+    taking.create(TAKES)
+
+    message = f"Export shared cannot be deleted as it is in use by {taking.name}"
+    with pytest.raises(ClientError, match=message):
+        giving.delete()
+    with pytest.raises(ClientError, match=message):
+        giving.update({"Note": parameter("x")})
+
+
+def test_an_export_no_longer_in_use_can_go(stacks: tuple[Stack, Stack]) -> None:
+    giving, taking = stacks
+    giving.create({"Note": parameter("x")}, Outputs=export())
+    taking.create(TAKES)
+    taking.update({"Note": parameter("fixed")})
+
+    assert giving.update({"Note": parameter("y")}) == "UPDATE_COMPLETE"
+
+
+def test_two_stacks_cannot_export_the_same_name(stacks: tuple[Stack, Stack]) -> None:
+    giving, other = stacks
+    giving.create({"Note": parameter("x")}, Outputs=export())
+    with pytest.raises(ClientError, match="shared is already exported by stack"):
+        other.create({"Note": parameter("x")}, Outputs=export())
+
+
+def test_what_nobody_exports_fails_the_stack(stacks: tuple[Stack, Stack]) -> None:
+    _, taking = stacks
+
+    assert taking.create(TAKES) == "ROLLBACK_COMPLETE"
+    assert "No export named shared found" in taking.events("CREATE_FAILED")[0][2]
+
+
+def test_a_stack_reads_anothers_output_without_holding_it(
+    aws: LocalAws, stacks: tuple[Stack, Stack]
+) -> None:
+    giving, taking = stacks
+    giving.create({"Note": parameter("x")}, Outputs={"Out": {"Value": "weak"}})
+    reference = {"StackName": giving.name, "Region": "us-west-2", "OutputName": "Out"}
+    taking.create({"Note": parameter({"Fn::GetStackOutput": reference}, Name="/exports/taken")})
+
+    assert taken(aws) == "weak"
+    assert giving.update({"Note": parameter("y")}) == "UPDATE_COMPLETE"

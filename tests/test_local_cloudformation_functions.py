@@ -1,0 +1,234 @@
+"""Templates' functions, parameters, conditions and rules come to what AWS makes of them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws.server import LocalAws
+from tests.local_world import ACCOUNT, REGION, Stack, local_world, parameter, resource, template
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local_world(tmp_path_factory.mktemp("aws")) as made:
+        yield made
+
+
+@pytest.fixture
+def stack(aws: LocalAws) -> Iterator[Stack]:
+    made = Stack.new(aws)
+    yield made
+    made.delete()
+
+
+NETWORK = {
+    "Vpc": resource("EC2::VPC", {"CidrBlock": "10.1.0.0/16"}),
+    "Note": parameter("noted", Name="/functions/note"),
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"Ref": "Note"}, "/functions/note"),
+        ({"Fn::GetAtt": ["Vpc", "CidrBlock"]}, "10.1.0.0/16"),
+        ({"Fn::GetAtt": "Note.Value"}, "noted"),
+        ({"Ref": "AWS::Region"}, REGION),
+        ({"Ref": "AWS::AccountId"}, ACCOUNT),
+        ({"Fn::Join": ["-", ["a", {"Ref": "Note"}, 1, True]]}, "a-/functions/note-1-true"),
+        ({"Fn::Sub": "${AWS::Region}/${Vpc.CidrBlock}/${!literal}"}, "us-west-2/10.1.0.0/16/${literal}"),
+        ({"Fn::Sub": ["${given}:${Note}", {"given": {"Ref": "Note"}}]}, "/functions/note:/functions/note"),
+        ({"Fn::Select": ["1", ["a", "b"]]}, "b"),
+        ({"Fn::Select": [3, {"Fn::GetAZs": ""}]}, "us-west-2d"),
+        ({"Fn::Join": [",", {"Fn::GetAZs": {"Ref": "AWS::Region"}}]}, "us-west-2a,us-west-2b,us-west-2c,us-west-2d"),
+        ({"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "Note"}]}]}, "functions"),
+        ({"Fn::Select": [2, {"Fn::Cidr": [{"Fn::GetAtt": ["Vpc", "CidrBlock"]}, 4, 8]}]}, "10.1.2.0/24"),
+        ({"Fn::FindInMap": ["Sizes", {"Ref": "AWS::Region"}, "small"]}, "t3.small"),
+        ({"Fn::FindInMap": ["Sizes", "nowhere", "small", {"DefaultValue": "none"}]}, "none"),
+        ({"Fn::Base64": "hi"}, "aGk="),
+        ({"Fn::If": ["Never", "yes", {"Ref": "Note"}]}, "/functions/note"),
+        ({"Fn::ToJsonString": {"a": {"Ref": "Note"}}}, '{"a": "/functions/note"}'),
+    ],
+)  # fmt: skip
+def test_a_function_in_an_output_comes_to_its_value(
+    stack: Stack, value: Any, expected: str
+) -> None:
+    status = stack.create(
+        NETWORK,
+        Outputs={"Value": {"Value": value}},
+        Conditions={"Never": {"Fn::Equals": ["a", "b"]}},
+        Mappings={"Sizes": {REGION: {"small": "t3.small"}}},
+    )
+
+    assert status == "CREATE_COMPLETE"
+    assert stack.outputs == {"Value": expected}
+
+
+def test_functions_in_properties_order_the_resources(stack: Stack) -> None:
+    stack.create(
+        {
+            "Last": parameter({"Fn::Sub": "${Middle}"}),
+            "Middle": parameter({"Fn::Join": ["", [{"Ref": "First"}]]}),
+            "First": parameter("x"),
+            "Told": parameter("y") | {"DependsOn": ["Last"]},
+        }
+    )
+
+    created = [name for name, *_ in stack.events("CREATE_COMPLETE")]
+    assert created == ["First", "Middle", "Last", "Told", stack.name]
+
+
+def test_a_resource_with_a_false_condition_is_left_out(stack: Stack) -> None:
+    stack.create(
+        {"Kept": parameter("x"), "Left": {**parameter("y"), "Condition": "Big"}},
+        Parameters={"Size": {"Type": "String", "Default": "small"}},
+        Conditions={
+            "Small": {"Fn::Equals": [{"Ref": "Size"}, "small"]},
+            "Big": {"Fn::And": [{"Fn::Not": [{"Condition": "Small"}]}, {"Condition": "Small"}]},
+        },
+        Outputs={"Left": {"Value": {"Ref": "Left"}, "Condition": "Big"}},
+    )
+
+    assert list(stack.ids()) == ["Kept"]
+    assert stack.outputs == {}
+
+
+def test_no_value_leaves_a_property_out(aws: LocalAws, stack: Stack) -> None:
+    group = {"LogGroupName": stack.name, "RetentionInDays": {"Ref": "AWS::NoValue"}}
+    stack.create({"Log": resource("Logs::LogGroup", group)})
+
+    (found,) = aws.client("logs").describe_log_groups(logGroupNamePrefix=stack.name)["logGroups"]
+    assert "retentionInDays" not in found
+
+
+def test_a_parameter_takes_its_value_from_an_ssm_parameter(aws: LocalAws, stack: Stack) -> None:
+    aws.client("ssm").put_parameter(Name="/version", Value="21", Type="String", Overwrite=True)
+    stack.create(
+        {"Note": parameter({"Ref": "Version"})},
+        Parameters={
+            "Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/version"}
+        },
+        Outputs={"Version": {"Value": {"Ref": "Version"}}},
+    )
+
+    assert stack.outputs == {"Version": "21"}
+    (shown,) = stack.describe()["Parameters"]
+    assert (shown["ParameterValue"], shown["ResolvedValue"]) == ("/version", "21")
+
+
+def test_a_parameter_that_hides_its_value_is_not_described(stack: Stack) -> None:
+    stack.create(
+        {"Note": parameter("x")},
+        Parameters={"Secret": {"Type": "String", "Default": "geheim", "NoEcho": "true"}},
+    )
+
+    assert stack.describe()["Parameters"][0]["ParameterValue"] == "****"
+
+
+def test_yaml_short_forms_mean_the_same(stack: Stack) -> None:
+    body = """
+    AWSTemplateFormatVersion: 2010-09-09
+    Conditions: {Always: !Equals [a, a]}
+    Resources:
+      Note:
+        Type: AWS::SSM::Parameter
+        Condition: Always
+        Properties: {Type: String, Value: !Sub "${AWS::Region}", Name: /yaml/note}
+    Outputs:
+      Value: {Value: !GetAtt Note.Value}
+      Both: {Value: !Join ["", [!Ref Note, !If [Always, "!", "?"]]]}
+    """
+    stack.api.create_stack(StackName=stack.name, TemplateBody=body)
+
+    assert stack.outputs == {"Value": REGION, "Both": "/yaml/note!"}
+
+
+RULES = {
+    "CheckVersion": {
+        "Assertions": [
+            {
+                "Assert": {"Fn::Not": [{"Fn::Contains": [["1", "2"], {"Ref": "Version"}]}]},
+                "AssertDescription": "bootstrap stack version 6 required",
+            }
+        ]
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"Resources": {}}, "At least one Resources member must be defined"),
+        ({"Resources": {"A": {"Properties": {}}}}, "[/Resources/A] Every Resources object must"),
+        (
+            {"Resources": {"A": parameter({"Ref": "Missing"})}},
+            "Unresolved resource dependencies [Missing] in the Resources block of the template",
+        ),
+        (
+            {"Outputs": {"O": {"Value": {"Fn::GetAtt": ["Missing", "Arn"]}}}},
+            "Unresolved resource dependencies [Missing] in the Outputs block of the template",
+        ),
+        (
+            {"Resources": {"A": parameter({"Ref": "B"}), "B": parameter({"Ref": "A"})}},
+            "Circular dependency between resources: [A, B]",
+        ),
+        (
+            {"Parameters": {"Size": {"Type": "Number"}}},
+            "Parameters: [Size] must have values",
+        ),
+        (
+            {"Parameters": {"Size": {"Type": "String", "Default": "x", "AllowedValues": ["y"]}}},
+            "Parameter 'Size' must be one of AllowedValues [y]",
+        ),
+        (
+            {"Parameters": {"Size": {"Type": "String", "Default": "x", "AllowedPattern": "[0-9]+"}}},
+            "Parameter 'Size' must match pattern [0-9]+",
+        ),
+        (
+            {"Rules": RULES, "Parameters": {"Version": {"Type": "String", "Default": "2"}}},
+            "bootstrap stack version 6 required",
+        ),
+        (
+            {
+                "Parameters": {
+                    "P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/not/there"}
+                }
+            },
+            "Unable to fetch parameters [/not/there] from parameter store for this account.",
+        ),
+    ],
+)  # fmt: skip
+def test_a_template_that_cannot_be_is_refused_before_anything_is_made(
+    stack: Stack, sections: dict[str, Any], message: str
+) -> None:
+    resources = sections.get("Resources", {"Note": parameter("x")})
+    others = {key: value for key, value in sections.items() if key != "Resources"}
+    with pytest.raises(ClientError) as refused:
+        stack.create(resources, **others)
+
+    assert refused.value.response["Error"]["Code"] == "ValidationError"
+    assert message in refused.value.response["Error"]["Message"]
+    with pytest.raises(ClientError, match="does not exist"):
+        stack.describe()
+
+
+def test_a_parameter_that_the_template_lacks_is_refused(stack: Stack) -> None:
+    given = [{"ParameterKey": "Sise", "ParameterValue": "1"}]
+    with pytest.raises(ClientError, match=r"\[Sise\] do not exist in the template"):
+        stack.create({"Note": parameter("x")}, options={"Parameters": given})
+
+
+def test_an_attribute_that_the_type_lacks_fails_in_its_words(stack: Stack) -> None:
+    status = stack.create(NETWORK | {"Bad": parameter({"Fn::GetAtt": ["Vpc", "Nonsense"]})})
+
+    assert status == "ROLLBACK_COMPLETE"
+    (failed,) = stack.events("CREATE_FAILED")
+    assert "resource Vpc does not support attribute type Nonsense in Fn::GetAtt" in failed[2]
+
+
+def test_templates_are_summarized(aws: LocalAws) -> None:
+    summary = aws.client("cloudformation").get_template_summary(TemplateBody=template(NETWORK))
+
+    assert summary["ResourceTypes"] == ["AWS::EC2::VPC", "AWS::SSM::Parameter"]

@@ -1,0 +1,241 @@
+"""Each fault of the switch is what a client of AWS would meet, for as long as it was asked for."""
+
+import http.client
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from local_aws.faults import FaultError
+from local_aws.server import LocalAws
+from tests.local_world import Stack, impatient, local_world, parameter
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    with local_world(tmp_path_factory.mktemp("aws")) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(aws: LocalAws) -> Iterator[None]:
+    yield
+    aws.faults.clear()
+
+
+def switch(aws: LocalAws, fault: Any) -> tuple[int, Any]:
+    """Ask for a fault as another program does."""
+    body = fault if isinstance(fault, bytes) else json.dumps(fault).encode()
+    connection = http.client.HTTPConnection("localhost", aws.port, timeout=5)
+    connection.request("POST", "/_local/faults", body)
+    answer = connection.getresponse()
+    return answer.status, json.load(answer)
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("s3", lambda client: client.list_buckets(), "SlowDown"),
+        ("batch", lambda client: client.describe_job_queues(), "ServiceUnavailable"),
+        ("logs", lambda client: client.describe_log_groups(), "ServiceUnavailable"),
+        ("ec2", lambda client: client.describe_vpcs(), "ServiceUnavailable"),
+        ("sts", lambda client: client.get_caller_identity(), "ServiceUnavailable"),
+        ("cloudformation", lambda client: client.list_exports(), "ServiceUnavailable"),
+    ],
+)
+def test_an_unavailable_service_answers_503_in_its_own_form(
+    aws: LocalAws, service: str, call: Any, code: str
+) -> None:
+    switch(aws, {"kind": "unavailable", "service": service, "seconds": 60})
+    client = impatient(aws, service)
+    with pytest.raises(ClientError) as refused:
+        call(client)
+    error = refused.value.response
+
+    assert error["ResponseMetadata"]["HTTPStatusCode"] == 503
+    assert error["Error"]["Code"] == code
+    assert error["Error"]["Message"]
+    assert error["ResponseMetadata"]["RequestId"]
+
+
+def test_only_the_named_service_is_unavailable(aws: LocalAws) -> None:
+    aws.faults.unavailable("batch", 60)
+
+    assert impatient(aws, "s3").list_buckets()
+    with pytest.raises(ClientError, match="ServiceUnavailable"):
+        impatient(aws, "batch").describe_job_queues()
+
+
+def test_a_service_is_available_again_after_its_seconds(aws: LocalAws) -> None:
+    s3 = impatient(aws, "s3")
+    s3.list_buckets()
+    aws.faults.unavailable("s3", 1)
+    with pytest.raises(ClientError):
+        s3.list_buckets()
+    time.sleep(1.1)
+
+    assert s3.list_buckets()
+
+
+def test_a_large_upload_to_an_unavailable_service_gets_the_503(aws: LocalAws) -> None:
+    """The answer arrives although nobody wants the body: the connection is not just cut."""
+    aws.faults.unavailable("s3", 60)
+    with pytest.raises(ClientError) as refused:
+        impatient(aws, "s3").put_object(Bucket="b", Key="k", Body=b"x" * 20_000_000)
+
+    assert refused.value.response["Error"]["Code"] == "SlowDown"
+
+
+def test_a_head_request_gets_503_without_a_body(aws: LocalAws) -> None:
+    aws.faults.unavailable("s3", 60)
+    with pytest.raises(ClientError) as refused:
+        impatient(aws, "s3").head_object(Bucket="b", Key="k")
+
+    assert refused.value.response["Error"]["Code"] == "503"
+
+
+def test_retries_get_over_a_short_fault(aws: LocalAws) -> None:
+    patient: Any = boto3.session.Session().client(
+        "sts",
+        region_name="us-west-2",
+        endpoint_url=aws.endpoint,
+        config=Config(retries={"total_max_attempts": 10, "mode": "standard"}),
+    )
+    aws.faults.unavailable("sts", 0.5)
+
+    assert patient.get_caller_identity()["Account"]
+
+
+def test_refused_connections_are_refused_and_come_back_on_the_same_port(aws: LocalAws) -> None:
+    port, s3 = aws.port, impatient(aws, "s3")
+    assert s3.list_buckets()
+    switch(aws, {"kind": "refused", "seconds": 1})
+    time.sleep(0.5)
+    with pytest.raises(EndpointConnectionError):
+        s3.list_buckets()
+    time.sleep(1)
+
+    assert s3.list_buckets()
+    assert aws.port == port
+
+
+def test_refusing_connections_drops_the_open_ones(aws: LocalAws) -> None:
+    with socket.create_connection(("127.0.0.1", aws.port), timeout=5) as connection:
+        connection.sendall(
+            b"PUT /data/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhe"
+        )
+        time.sleep(0.2)
+        aws.faults.refused(0.3)
+
+        assert connection.recv(1000) in {b"", b"HTTP/1.1 100 Continue\r\n\r\n"}
+    time.sleep(0.5)
+    assert impatient(aws, "s3").list_buckets()
+
+
+def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
+    aws.faults.unavailable("ssm", 60)
+    stack = Stack.new(aws)
+
+    assert stack.create({"Note": parameter("x")}) == "ROLLBACK_COMPLETE"
+    assert "Service is unable to handle request." in stack.events("CREATE_FAILED")[0][2]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (b"{", "the body is not JSON"),
+        (b"[]", "the body must be a JSON object"),
+        ({"kind": "slow"}, "kind is 'slow'; allowed are unavailable, refused, host-reclaimed, failed-pull"),
+        ({"kind": "unavailable", "seconds": 1}, "service is None; unavailable needs it as a text"),
+        ({"kind": "unavailable", "service": "s3"}, "seconds is None; unavailable needs a number from 0 to 3600"),
+        ({"kind": "refused", "seconds": -1}, "seconds is -1; refused needs a number from 0 to 3600"),
+        ({"kind": "refused", "seconds": True}, "seconds is True"),
+        ({"kind": "host-reclaimed"}, "job is None; host-reclaimed needs it as a text"),
+        ({"kind": "host-reclaimed", "job": "no-such-job"}, "no-such-job"),
+    ],
+)  # fmt: skip
+def test_a_fault_that_cannot_be_is_refused_in_words(
+    aws: LocalAws, fault: Any, message: str
+) -> None:
+    status, answer = switch(aws, fault)
+
+    assert status == 400
+    assert message in answer["error"]
+
+
+def batch_job(aws: LocalAws, script: str) -> str:
+    """Submit a job that runs a script."""
+    batch = aws.client("batch")
+    ec2 = aws.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    name = Stack.new(aws).name
+    aws.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+    )
+    aws.client("iam").create_instance_profile(InstanceProfileName=name)
+    aws.client("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    batch.create_compute_environment(
+        computeEnvironmentName=name,
+        type="MANAGED",
+        computeResources={
+            "type": "EC2",
+            "minvCpus": 0,
+            "maxvCpus": 4,
+            "instanceTypes": ["optimal"],
+            "subnets": [subnet],
+            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+            "instanceRole": name,
+        },
+    )
+    order = [{"order": 1, "computeEnvironment": name}]
+    batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}]
+    batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={
+            "image": f"image-of-{name}",
+            "command": ["sh", "-c", script],
+            "resourceRequirements": needs,
+        },
+    )
+    return str(batch.submit_job(jobName=name, jobQueue=name, jobDefinition=name)["jobId"])
+
+
+def wait(aws: LocalAws, job: str, *statuses: str) -> dict[str, Any]:
+    """Wait for one of the statuses."""
+    deadline = time.monotonic() + 20
+    while True:
+        (found,) = aws.client("batch").describe_jobs(jobs=[job])["jobs"]
+        if found["status"] in statuses:
+            return dict(found)
+        assert time.monotonic() < deadline, found["status"]
+        time.sleep(0.05)
+
+
+def test_a_job_whose_host_is_reclaimed_fails_as_on_spot(aws: LocalAws) -> None:
+    job = batch_job(aws, "sleep 60")
+    wait(aws, job, "RUNNING")
+    switch(aws, {"kind": "host-reclaimed", "job": job})
+    ended = wait(aws, job, "FAILED")
+
+    assert ended["statusReason"].startswith("Host EC2 (instance i-")
+    assert ended["statusReason"].endswith("terminated.")
+
+
+def test_a_pull_that_fails_fails_the_job_as_ecs_says_it(aws: LocalAws) -> None:
+    switch(aws, {"kind": "failed-pull"})
+    ended = wait(aws, batch_job(aws, "true"), "FAILED")
+
+    assert ended["container"]["reason"].startswith("CannotPullContainerError: ")
+
+
+def test_faults_of_jobs_need_jobs() -> None:
+    with pytest.raises(FaultError, match="no jobs can run here"):
+        LocalAws().faults.failed_pull()

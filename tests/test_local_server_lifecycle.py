@@ -1,0 +1,163 @@
+"""The local AWS starts empty, says what it cannot do, and leaves nothing behind."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+import docker
+from local_aws import network
+from local_aws.__main__ import main
+from local_aws.server import LocalAws, LocalAwsError
+from tests.local_world import local_world
+
+needs_docker = pytest.mark.skipif(
+    not network.engine_answers(), reason="no Docker engine answers on this machine"
+)
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that is not free."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def healthy(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    connection.request("GET", "/_local/health")
+    return connection.getresponse().status == 200
+
+
+def test_it_answers_by_name_and_as_one_account(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws:
+        assert aws.endpoint == f"http://localhost:{aws.port}"
+        assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
+        assert healthy("localhost", aws.port)
+
+
+def test_it_starts_empty_each_time(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws:
+        aws.client("s3").create_bucket(
+            Bucket="from-before", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
+        )
+    with local_world(tmp_path) as aws:
+        assert aws.client("s3").list_buckets()["Buckets"] == []
+        assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_it_stops_listening_when_it_stops(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws:
+        port = aws.port
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
+
+
+def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws, socket.socket() as other:
+        other.bind(("127.0.0.2", aws.port))  # would be taken by a server on 0.0.0.0
+
+
+def test_a_taken_port_is_one_line_that_says_what_to_do(taken: int) -> None:
+    with pytest.raises(LocalAwsError) as refused, LocalAws(port=taken):
+        pass
+
+    assert str(refused.value) == (
+        f"port {taken} is not free on 127.0.0.1 (Address already in use): stop what listens "
+        "there, or choose another port (0 takes any free one)"
+    )
+
+
+def test_a_taken_port_ends_the_command_with_exit_code_2(
+    taken: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        assert main(["--port", str(taken)]) == 2
+    finally:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+            signal.signal(number, handler)
+
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"local AWS: port {taken} is not free")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([f"--port={port}"])
+
+    assert ended.value.code == 2
+    assert (
+        f"argument --port: '{port}' is no port; allowed are 0 to 65535" in capsys.readouterr().err
+    )
+
+
+def test_the_command_prints_exports_that_lead_to_it_and_ends_on_sigterm(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "local_aws", "--port", "0", "--state-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        last = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
+        said = [line.rstrip("\n") for line in iter(process.stdout.readline, last)]
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in said if "=" in line)
+        assert healthy("localhost", int(exports["AWS_ENDPOINT_URL"].rpartition(":")[2]))
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(20) == 0
+    assert exports["AWS_REGION"] == exports["AWS_DEFAULT_REGION"] == "us-west-2"
+    assert exports["AWS_ACCESS_KEY_ID"]
+
+
+def test_its_environment_leaves_the_users_aws_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "the-users-own")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere")
+    with local_world(tmp_path) as aws:
+        environment = aws.environment()
+        # A profile that does not exist does not stop the local AWS's own clients either.
+        assert aws.client("s3").list_buckets()["Buckets"] == []
+
+    assert {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"}.isdisjoint(environment)
+    assert environment["AWS_CONFIG_FILE"] == os.devnull
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_an_operation_that_moto_lacks_is_refused_in_words(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws, pytest.raises(ClientError) as refused:
+        aws.client("ecr").get_account_setting(name="BASIC_SCAN_TYPE_VERSION")
+
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert "Not in the local AWS" in refused.value.response["Error"]["Message"]
+
+
+@needs_docker
+@pytest.mark.docker
+def test_with_docker_it_listens_where_containers_find_it(tmp_path: Path) -> None:
+    with LocalAws(state_dir=tmp_path) as aws:
+        assert aws.runner_name == "docker"
+        assert aws.container_endpoint == f"http://169.254.170.2:{aws.port}"
+        assert healthy("169.254.170.2", aws.port)
+
+
+@needs_docker
+@pytest.mark.docker
+def test_the_network_stays_as_long_as_another_one_uses_it() -> None:
+    client = docker.from_env()
+    try:
+        first, second = network.JobNetwork(), network.JobNetwork()
+        first.close()
+        assert client.networks.list(names=[network.NAME])
+        second.close()
+    finally:
+        client.close()
