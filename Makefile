@@ -31,7 +31,7 @@ local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
 	@python -m local_aws
 
 test: $(READY) ## Runs the tests that need no special machine
-	python -m pytest
+	python -m pytest -n 2
 
 lint: $(READY) ## Format and lint
 	ruff format --check .

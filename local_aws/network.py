@@ -61,13 +61,16 @@ class JobNetwork:
         self._lock: TextIO = _LOCK.open("a")
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         try:
-            self._created = self._make()
+            # Of two that make it at the same time the engine refuses one.
+            with _LOCK.with_suffix(".making").open("a") as making:
+                fcntl.flock(making, fcntl.LOCK_EX)
+                self._make()
         except BaseException:
             self._lock.close()
             self._client.close()
             raise
 
-    def _make(self) -> bool:
+    def _make(self) -> None:
         try:
             existing = self._client.networks.get(NAME)
         except NotFound:
@@ -77,20 +80,17 @@ class JobNetwork:
                     NAME, driver="bridge", ipam=IPAMConfig(pool_configs=[pool])
                 )
             except APIError as error:
-                if error.status_code == 409:  # noqa: PLR2004 -- another one was quicker
-                    return False
                 raise NetworkError(
                     f"Docker cannot make the network {NAME} ({_SUBNET}): {error.explanation}; "
                     "remove the network that has these addresses (`docker network ls`)"
                 ) from error
-            return True
+            return
         subnets = [item.get("Gateway") for item in existing.attrs["IPAM"]["Config"]]
         if GATEWAY not in subnets:
             raise NetworkError(
                 f"the Docker network {NAME} exists with other addresses; "
                 f"remove it with `docker network rm {NAME}`"
             )
-        return False
 
     @property
     def is_here(self) -> bool:

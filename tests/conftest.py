@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings as hypothesis_settings
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / "constructs" / "__init__.py").exists():
@@ -33,7 +34,35 @@ hypothesis_settings.load_profile("project")
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xdist.remote import Producer
+
     from tests.synthesized import Templates
+
+
+#: The files that synthesize in this process. They run on one worker, so that jsii's is started once.
+SYNTHESIZING = {
+    "test_app",
+    "test_compute",
+    "test_head_job",
+    "test_layout",
+    "test_network",
+    "test_storage",
+    "test_worker_template",
+    "test_workshop",
+}
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives a worker whole files, as their tests share fixtures, and one of them all of the CDK's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        stem = Path(nodeid.split("::", maxsplit=1)[0]).stem
+        return "synthesizing" if stem in SYNTHESIZING else stem
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """Share the tests out between workers, where there are any (`-n 2`)."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import constructs
 import pytest
 
 import nextflow_batch
+from tests.conftest import SYNTHESIZING
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Each part's folder and the parts that it may import.
@@ -71,6 +72,13 @@ def test_the_librarys_names_are_complete_and_sorted() -> None:
 
     assert all(hasattr(nextflow_batch, name) for name in names)
     assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+
+
+def test_one_jsii_process_serves_all_tests() -> None:
+    """Each further file that imports the CDK would start another on the other worker."""
+    files = [file for file in (ROOT / "tests").glob("test_*.py") if file.stem not in SYNTHESIZING]
+
+    assert [file.stem for file in files if _imports(file) & {"aws_cdk", "nextflow_batch"}] == []
 
 
 def test_app_is_a_table_of_contents() -> None:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 _APP = Path(__file__).resolve().parents[2]
 _DIRECTORY = _APP / "build" / "demo"
 _CONTEXT = {"settings": "workshop"}
-#: Not the folder of `make synth`, which may be at work at the same time.
-_OUTPUT = {"CDK_OUTPUT": str(_DIRECTORY / "cdk.out")}
 #: Literally as the workshop prints it.
 SUBMIT = (
     "aws batch submit-job --job-name nf-hello --job-queue default"
@@ -87,11 +85,11 @@ def _run(display: Display) -> Outcome:
 
 def _deploy(display: Display, aws: LocalAws, found: means.Means) -> None:
     with display.step("Bootstrapping the account (cdk bootstrap)") as step:
-        Cdk(aws, _APP, environment=_OUTPUT, say=lambda line: _tell(step, line)).bootstrap()
+        Cdk(aws, _APP, say=lambda line: _tell(step, line)).bootstrap()
         step.detail = aws.endpoint
     with display.step("Deploying the workshop's settings (cdk deploy)") as step:
         counted = _Counter(step)
-        cdk = Cdk(aws, _APP, environment=found.build_arguments | _OUTPUT, say=counted.hear)
+        cdk = Cdk(aws, _APP, environment=found.build_arguments, say=counted.hear)
         cdk.deploy(context=_CONTEXT)
         step.detail = f"{counted.made} resources in {counted.stacks} stacks"
 

@@ -117,8 +117,8 @@ class _Said:
 def _core(directory: Path) -> tuple[Path | None, _Said]:
     """Nextflow's core, and what that means for the demo."""
     plugin = (
-        "what Nextflow's awsbatch plugin asks of AWS: a replay of its calls for hello, as the plugin"
-        " cannot be had here"
+        "what Nextflow's awsbatch plugin asks of AWS: a replay of its calls for hello, as the"
+        " plugin cannot be had here"
     )
     try:
         libraries = core.fetch(directory / "core")
