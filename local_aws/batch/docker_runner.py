@@ -1,6 +1,7 @@
 """Runs jobs in containers of the local Docker engine."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock, Thread
@@ -22,6 +23,9 @@ OWNER_LABEL = "nextflow-batch.local-aws.pid"
 _JOB_LABEL = "nextflow-batch.local-aws.job"
 _POOL_SIZE = 128
 _PULL_TIMEOUT = 600
+_KILLED = 137
+_OOM_POLLS = 10
+_OOM_POLL_SECONDS = 0.1
 
 
 class DockerRunner:
@@ -172,10 +176,19 @@ class _JobContainer:
         # No time limit of ours: a job may run for days.
         status = self._container.client.api.wait(self._container.id, timeout=None)
         self._reader.join()
-        self._container.reload()
-        state = self._container.attrs["State"]
+        code = int(status["StatusCode"])
+        out_of_memory = code == _KILLED and self._was_out_of_memory()
         _remove(self._container)
-        return Exit(code=int(status["StatusCode"]), out_of_memory=bool(state["OOMKilled"]))
+        return Exit(code=code, out_of_memory=out_of_memory)
+
+    def _was_out_of_memory(self) -> bool:
+        """Ask the engine, which may hear of it from the kernel only after the container's end."""
+        for _ in range(_OOM_POLLS):
+            self._container.reload()
+            if self._container.attrs["State"]["OOMKilled"]:
+                return True
+            time.sleep(_OOM_POLL_SECONDS)
+        return False
 
     def stop(self) -> None:
         """Send SIGTERM to PID 1."""
