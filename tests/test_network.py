@@ -78,3 +78,17 @@ def test_an_existing_vpc_needs_no_network_stack() -> None:
         ),
     )
     templates["batch"].has_resource_properties("AWS::EC2::SecurityGroup", {"VpcId": "vpc-12345678"})
+
+
+def test_a_further_zone_moves_no_subnet() -> None:
+    ranges = [
+        [
+            subnet["CidrBlock"]
+            for subnet in properties(
+                of(changed("default", network__zones=zones))["network"], "AWS::EC2::Subnet"
+            )
+        ]
+        for zones in (2, 3)
+    ]
+
+    assert set(ranges[0]) < set(ranges[1])

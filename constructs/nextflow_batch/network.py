@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+#: The region with the most zones, us-east-1, has six.
+_MOST_ZONES = 6
+
+
 class Network(Construct):
     """A VPC whose instances reach out and cannot be reached.
 
@@ -38,7 +42,7 @@ class Network(Construct):
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            availability_zones: The zones, by name or as tokens.
+            availability_zones: One to six zones, by name or as tokens.
             cidr: The VPC's IPv4 range, /16 to /24.
             egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
                 subnets; either way the workers' security group lets nothing in.
@@ -49,6 +53,8 @@ class Network(Construct):
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(cidr),
             availability_zones=list(availability_zones),
+            # Room for the zones that are not used yet: else a further one moves every subnet's range.
+            reserved_azs=_MOST_ZONES - len(availability_zones),
             nat_gateways=1 if egress == "nat" else 0,
             subnet_configuration=_subnets(egress),
             restrict_default_security_group=False,  # it would add a Lambda function of the CDK's

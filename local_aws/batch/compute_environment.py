@@ -8,6 +8,7 @@ from moto.core.common_models import CloudFormationModel
 from local_aws.batch import capacity, template
 from local_aws.batch.errors import request_error
 from local_aws.batch.regional import backend_of
+from local_aws.batch.resource import BatchResource
 
 if TYPE_CHECKING:
     from local_aws.batch.backend import LocalBatch
@@ -43,7 +44,7 @@ _INFRASTRUCTURE = tuple(
 )
 
 
-class ComputeEnvironment(CloudFormationModel):  # type: ignore[misc]
+class ComputeEnvironment(BatchResource, CloudFormationModel):  # type: ignore[misc]
     """Capacity that queues share.
 
     Attributes:
@@ -62,6 +63,10 @@ class ComputeEnvironment(CloudFormationModel):  # type: ignore[misc]
         properties: The properties in the template that made it.
 
     """
+
+    TYPE = "AWS::Batch::ComputeEnvironment"
+    NAME_PROPERTY = "ComputeEnvironmentName"
+    ATTRIBUTE = "ComputeEnvironmentArn"
 
     def __init__(self, backend: "LocalBatch", request: dict[str, Any], service_role: str) -> None:
         self.name: str = request["computeEnvironmentName"]
@@ -183,30 +188,6 @@ class ComputeEnvironment(CloudFormationModel):  # type: ignore[misc]
             self._infrastructure_update(changes)
         update = {k: v for k, v in update.items() if k != "updateToLatestImageVersion"}
         self.resources = self.resources | update
-
-    @property
-    def physical_resource_id(self) -> str:
-        """What `Ref` gives."""
-        return self.arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """Name the property that holds the resource's name."""
-        return "ComputeEnvironmentName"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the resource type."""
-        return "AWS::Batch::ComputeEnvironment"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """Tell whether `Fn::GetAtt` knows an attribute."""
-        return attr == "ComputeEnvironmentArn"
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Answer `Fn::GetAtt`."""
-        return self.arn
 
     @classmethod
     def create_from_cloudformation_json(

@@ -7,6 +7,7 @@ from moto.core.common_models import CloudFormationModel
 from local_aws.batch import template
 from local_aws.batch.container import with_defaults
 from local_aws.batch.regional import backend_of
+from local_aws.batch.resource import BatchResource
 
 if TYPE_CHECKING:
     from local_aws.batch.backend import LocalBatch
@@ -22,7 +23,7 @@ _ECHOED = (
 )
 
 
-class JobDefinition(CloudFormationModel):  # type: ignore[misc]
+class JobDefinition(BatchResource, CloudFormationModel):  # type: ignore[misc]
     """One revision of a job definition.
 
     Attributes:
@@ -35,6 +36,10 @@ class JobDefinition(CloudFormationModel):  # type: ignore[misc]
         properties: The properties in the template that made it.
 
     """
+
+    TYPE = "AWS::Batch::JobDefinition"
+    NAME_PROPERTY = "JobDefinitionName"
+    ATTRIBUTE = "JobDefinitionArn"
 
     def __init__(self, backend: "LocalBatch", request: dict[str, Any], revision: int) -> None:
         self.name: str = request["jobDefinitionName"]
@@ -70,30 +75,6 @@ class JobDefinition(CloudFormationModel):  # type: ignore[misc]
             "tags": tags,
         }
         return shown | {name: self.request[name] for name in _ECHOED if name in self.request}
-
-    @property
-    def physical_resource_id(self) -> str:
-        """What `Ref` gives."""
-        return self.arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """Name the property that holds the resource's name."""
-        return "JobDefinitionName"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the resource type."""
-        return "AWS::Batch::JobDefinition"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """Tell whether `Fn::GetAtt` knows an attribute."""
-        return attr == "JobDefinitionArn"
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Answer `Fn::GetAtt`."""
-        return self.arn
 
     @classmethod
     def create_from_cloudformation_json(

@@ -7,13 +7,14 @@ from moto.core.common_models import CloudFormationModel
 from local_aws.batch import template
 from local_aws.batch.compute_environment import ComputeEnvironment
 from local_aws.batch.regional import backend_of
+from local_aws.batch.resource import BatchResource
 
 if TYPE_CHECKING:
     from local_aws.batch.backend import LocalBatch
     from local_aws.batch.job import Job
 
 
-class JobQueue(CloudFormationModel):  # type: ignore[misc]
+class JobQueue(BatchResource, CloudFormationModel):  # type: ignore[misc]
     """Where jobs wait for room.
 
     Attributes:
@@ -29,6 +30,10 @@ class JobQueue(CloudFormationModel):  # type: ignore[misc]
         properties: The properties in the template that made it.
 
     """
+
+    TYPE = "AWS::Batch::JobQueue"
+    NAME_PROPERTY = "JobQueueName"
+    ATTRIBUTE = "JobQueueArn"
 
     def __init__(
         self,
@@ -81,30 +86,6 @@ class JobQueue(CloudFormationModel):  # type: ignore[misc]
             "jobStateTimeLimitActions": self.time_limits,
         }
         return shown | ({"schedulingPolicyArn": self.policy_arn} if self.policy_arn else {})
-
-    @property
-    def physical_resource_id(self) -> str:
-        """What `Ref` gives."""
-        return self.arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """Name the property that holds the resource's name."""
-        return "JobQueueName"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the resource type."""
-        return "AWS::Batch::JobQueue"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """Tell whether `Fn::GetAtt` knows an attribute."""
-        return attr == "JobQueueArn"
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Answer `Fn::GetAtt`."""
-        return self.arn
 
     @classmethod
     def create_from_cloudformation_json(

@@ -6,12 +6,13 @@ from moto.core.common_models import CloudFormationModel
 
 from local_aws.batch import template
 from local_aws.batch.regional import backend_of
+from local_aws.batch.resource import BatchResource
 
 if TYPE_CHECKING:
     from local_aws.batch.backend import LocalBatch
 
 
-class SchedulingPolicy(CloudFormationModel):  # type: ignore[misc]
+class SchedulingPolicy(BatchResource, CloudFormationModel):  # type: ignore[misc]
     """The weights of a queue's shares.
 
     Attributes:
@@ -20,6 +21,10 @@ class SchedulingPolicy(CloudFormationModel):  # type: ignore[misc]
         fairshare: `fairsharePolicy` as the API shows it.
 
     """
+
+    TYPE = "AWS::Batch::SchedulingPolicy"
+    NAME_PROPERTY = "Name"
+    ATTRIBUTE = "Arn"
 
     def __init__(self, backend: "LocalBatch", name: str, fairshare: dict[str, Any]) -> None:
         self.name = name
@@ -56,30 +61,6 @@ class SchedulingPolicy(CloudFormationModel):  # type: ignore[misc]
     def describe(self, tags: dict[str, str]) -> dict[str, Any]:
         """Show the policy as DescribeSchedulingPolicies does."""
         return {"name": self.name, "arn": self.arn, "fairsharePolicy": self.fairshare, "tags": tags}
-
-    @property
-    def physical_resource_id(self) -> str:
-        """What `Ref` gives."""
-        return self.arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        """Name the property that holds the resource's name."""
-        return "Name"
-
-    @staticmethod
-    def cloudformation_type() -> str:
-        """Name the resource type."""
-        return "AWS::Batch::SchedulingPolicy"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        """Tell whether `Fn::GetAtt` knows an attribute."""
-        return attr == "Arn"
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Answer `Fn::GetAtt`."""
-        return self.arn
 
     @classmethod
     def create_from_cloudformation_json(
