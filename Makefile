@@ -2,25 +2,30 @@
 PYTHON ?= python3
 SETTINGS ?= default
 VENV := .venv
-READY := $(VENV)/.ready
+INSTALLED := $(VENV)/.installed
+NODE_MODULES := node_modules/.package-lock.json
+READY := $(INSTALLED) $(NODE_MODULES)
 # Node and npm come from a wheel in the virtual environment; cdk from package-lock.json.
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema lock bench bench-synth clean
+	snapshots schema lock bench bench-synth clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY) ## Makes the virtual environment and installs the cdk CLI
-$(READY): requirements.lock requirements.txt requirements-dev.txt pyproject.toml package-lock.json
+$(INSTALLED): requirements.lock requirements.txt requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: install it, or say PYTHON=/path/to/python3"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: say PYTHON=/path/to/python3.11"; exit 2; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is incomplete: install it (Debian: apt-get install python3-venv)"; exit 2; }
 	@echo "Setting up $(VENV) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+$(NODE_MODULES): package-lock.json | $(INSTALLED)
 	@npm ci --silent
 	@touch $@
 
@@ -75,6 +80,10 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 bench: bench-synth ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
+
+clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
+	docker images --format '{{.Repository}}:{{.Tag}}' \
+		| grep -E '^(nextflow-batch/|local-aws-|123456789012\.dkr\.ecr\.)' | xargs --no-run-if-empty docker rmi
 
 clean: ## Removes what was generated
 	rm -rf build cdk.out .mypy_cache .pytest_cache .ruff_cache

@@ -13,10 +13,10 @@ _MAX_PORT = 65535
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the local AWS until SIGINT or SIGTERM; returns the exit code."""
+    """Runs the local AWS until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
     options = _parser().parse_args(arguments)
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     try:
         with LocalAws(options.region, options.port, state_dir=options.state_dir) as aws:

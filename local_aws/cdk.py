@@ -28,6 +28,10 @@ class CdkError(Exception):
         super().__init__(f"`cdk {command}` ended with exit code {code}:\n{tail}")
 
 
+class CdkMissingError(Exception):
+    """The cdk command line is not installed; the message says how to."""
+
+
 @dataclass(frozen=True)
 class Differences:
     """What `cdk diff` found.
@@ -51,7 +55,7 @@ class Cdk:
         say: Takes each line that the command line prints, as it prints it.
 
     Raises:
-        FileNotFoundError: If the cdk command line is not installed; the message says how to.
+        CdkMissingError: If the cdk command line is not installed.
 
     Attributes:
         assembly: The folder of the synthesized app; the user's own `cdk.out` stays as it is.
@@ -74,9 +78,7 @@ class Cdk:
     def _make_environment(self, added: Mapping[str, str]) -> dict[str, str]:
         node_modules = _ROOT / "node_modules" / ".bin"
         if not (node_modules / "cdk").exists():
-            raise FileNotFoundError(
-                f"the cdk command line is not in {node_modules}: run `make setup`, or `npm ci`"
-            )
+            raise CdkMissingError(f"there is no cdk in {node_modules}: run `make setup`")
         path = os.pathsep.join(
             [str(node_modules), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )

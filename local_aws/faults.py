@@ -112,7 +112,7 @@ class Faults:
         elif kind == "host-reclaimed":
             self.host_reclaimed(_text(asked, "job"))
         elif kind == "failed-pull":
-            self.failed_pull(asked.get("image"))
+            self.failed_pull(_text(asked, "image") if "image" in asked else None)
         else:
             raise FaultError(f"kind is {kind!r}; allowed are {', '.join(KINDS)}")
         return None

@@ -9,6 +9,7 @@ from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from local_aws import browsers
 from local_aws.error_forms import error_answer
 from local_aws.faults import FaultError, Faults
 
@@ -20,6 +21,10 @@ _ANSWERED_AFTER = 0.1
 """Seconds that the answer to a request is given to get out before connections are dropped."""
 
 Answer = tuple[str, dict[str, str], bytes]
+
+
+class _BodyError(ValueError):
+    """A request's body that is not what its path takes; the message says what it must be."""
 
 
 class Gateway:
@@ -48,6 +53,9 @@ class Gateway:
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         """Answers one request."""
+        refusal = browsers.refusal(environ)
+        if refusal is not None:
+            return _send(_json("403 Forbidden", {"error": refusal}), environ, start_response)
         path = str(environ.get("PATH_INFO", ""))
         if path.startswith("/_local/"):
             return _send(self._own(environ, path), environ, start_response)
@@ -72,13 +80,20 @@ class Gateway:
         if path == "/_local/faults" and environ["REQUEST_METHOD"] == "POST":
             return self._switch(environ)
         if path == "/_local/images" and environ["REQUEST_METHOD"] == "POST":
-            self.add_image(json.loads(_body(environ)))
-            return _json("200 OK", {"status": "noted"})
+            return self._note(environ)
         if path.startswith("/_local/credentials/"):
             found = self.credentials(path)
             if found is not None:
                 return _json("200 OK", found)
         return _json("404 Not Found", {"error": f"nothing at {path}"})
+
+    def _note(self, environ: "WSGIEnvironment") -> Answer:
+        try:
+            image = _image(_body(environ))
+        except _BodyError as error:
+            return _json("400 Bad Request", {"error": str(error)})
+        self.add_image(image)
+        return _json("200 OK", {"status": "noted"})
 
     def _switch(self, environ: "WSGIEnvironment") -> Answer:
         try:
@@ -111,6 +126,23 @@ def _body(environ: "WSGIEnvironment") -> bytes:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body: bytes = environ["wsgi.input"].read(length)
     return body
+
+
+def _image(body: bytes) -> dict[str, Any]:
+    """Reads what `docker_cli.py` notes of an image."""
+    try:
+        image = json.loads(body)
+    except ValueError as error:
+        raise _BodyError(f"the body is not JSON: {error}") from error
+    if not isinstance(image, dict):
+        raise _BodyError("the body must be a JSON object with name, context and entrypoint")
+    for name in ("name", "context"):
+        if not isinstance(image.get(name), str):
+            raise _BodyError(f"{name} is {image.get(name)!r}; it must be a text")
+    entrypoint = image.get("entrypoint")
+    if not isinstance(entrypoint, list) or not all(isinstance(word, str) for word in entrypoint):
+        raise _BodyError(f"entrypoint is {entrypoint!r}; it must be a list of texts")
+    return image
 
 
 def _json(status: str, content: dict[str, Any]) -> Answer:

@@ -23,7 +23,7 @@ HEAD_BASE: Final = "nextflow-batch/head-base:local"
 
 _ROOT: Final = "nextflow-batch/debian:local"
 _LABEL: Final = "nextflow-batch.content"
-_ANSWER_SECONDS: Final = 5
+_ANSWER_SECONDS: Final = 10
 _PULL_SECONDS: Final = 300
 _DISTRIBUTION: Final = "/opt/nextflow-distribution.tar.gz"
 
@@ -62,15 +62,18 @@ def ensure(progress: Progress = lambda _: None) -> Images:
         ImagesUnavailable: No Docker, or neither a registry nor a way to make a base.
     """
     if shutil.which("docker") is None:
-        raise ImagesUnavailable("There is no `docker` here.")
+        raise ImagesUnavailable(
+            "A Docker engine answers, but there is no `docker` command: install Docker's client."
+        )
     extra = certificates.extra()
-    base_content = _fingerprint(_dockerfile_base("debian:trixie"), *extra)
-    task_content = _fingerprint(_dockerfile_task(BASE), base_content)
+    made_here = _fingerprint(_dockerfile_base(_ROOT), *extra)
     pulled = _has(PRODUCTION_BASE)
-    if not pulled and _label(BASE) != base_content:
+    if not pulled and _label(BASE) != made_here:
         progress("asking for Debian's published image")
         pulled = _pull(PRODUCTION_BASE)
     root = PRODUCTION_BASE if pulled else _ROOT
+    base_content = _fingerprint(_dockerfile_base(root), *extra)
+    task_content = _fingerprint(_dockerfile_task(BASE), base_content)
     if _label(BASE) != base_content:
         if not pulled:
             _debootstrap(progress)

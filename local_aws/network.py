@@ -6,9 +6,10 @@ network's gateway, which is the host, has that address.
 """
 
 import fcntl
+import os
 import socket
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +17,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.types import IPAMConfig, IPAMPool
 
 import docker
+from local_aws.errors import LocalAwsError
 
 NAME = "nextflow-batch-local"
 """The network's name."""
@@ -24,10 +26,11 @@ GATEWAY = "169.254.170.2"
 """The host's address in it."""
 
 _SUBNET = "169.254.170.0/24"
-_LOCK = Path(tempfile.gettempdir()) / f"{NAME}.lock"
+# Each user's own: in a sticky folder nobody may open another's file to write.
+_LOCK = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}.lock"
 
 
-class NetworkError(Exception):
+class NetworkError(LocalAwsError):
     """The network cannot be made; the message is one line that says what to do."""
 
 
@@ -46,6 +49,23 @@ def engine_answers() -> bool:
     return True
 
 
+def usable_engine() -> bool:
+    """Returns whether a Docker engine answers whose containers can reach this machine.
+
+    Docker Desktop's, a rootless or a remote one has its networks elsewhere.
+
+    Raises:
+        NetworkError: If the engine cannot make the network.
+    """
+    if not engine_answers():
+        return False
+    network = JobNetwork()
+    try:
+        return network.is_here
+    finally:
+        network.close()
+
+
 class JobNetwork:
     """The network, for as long as this object is not closed.
 
@@ -57,18 +77,18 @@ class JobNetwork:
     """
 
     def __init__(self) -> None:
-        self._client = docker.from_env()
-        self._lock: TextIO = _LOCK.open("a")
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
-        try:
-            # Of two that make it at the same time the engine refuses one.
-            with _LOCK.with_suffix(".making").open("a") as making:
-                fcntl.flock(making, fcntl.LOCK_EX)
-                self._make()
-        except BaseException:
-            self._lock.close()
-            self._client.close()
-            raise
+        with ExitStack() as undo:
+            try:
+                self._lock: TextIO = undo.enter_context(_LOCK.open("a"))
+                self._client = undo.enter_context(closing(docker.from_env()))
+                fcntl.flock(self._lock, fcntl.LOCK_SH)
+                # Of two that make it at the same time the engine refuses one.
+                with _LOCK.with_suffix(".making").open("a") as making:
+                    fcntl.flock(making, fcntl.LOCK_EX)
+                    self._make()
+            except (DockerException, OSError) as error:
+                raise NetworkError(f"the Docker network {NAME} cannot be had: {error}") from error
+            self._undo = undo.pop_all()
 
     def _make(self) -> None:
         try:
@@ -104,13 +124,10 @@ class JobNetwork:
 
     def close(self) -> None:
         """Removes the network unless another local AWS or a container uses it."""
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            pass
-        else:
-            with suppress(APIError):
+        with self._undo:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return
+            with suppress(DockerException, OSError):
                 self._client.networks.get(NAME).remove()
-        finally:
-            self._lock.close()
-            self._client.close()

@@ -1,9 +1,10 @@
 """The local AWS: one server on loopback, and on the Docker bridge if there is an engine."""
 
+import errno
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, Self
@@ -12,22 +13,28 @@ from uuid import uuid4
 import boto3
 import botocore.session
 from botocore.config import Config
+from docker.errors import DockerException
 from moto.core.config import default_user_config
 from moto.iam.models import iam_backends
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server import werkzeug_app
+from requests import RequestException
 
-from local_aws import cloudformation, ec2, s3
+from local_aws import cloudformation, ec2, s3, sns
 from local_aws.batch import credentials
 from local_aws.cloudformation.service import CloudFormation
+from local_aws.errors import LocalAwsError
 from local_aws.faults import Faults
 from local_aws.gateway import Gateway
 from local_aws.jobs import Jobs, is_docker, make_runner
 from local_aws.listener import Listener
-from local_aws.network import GATEWAY, JobNetwork, NetworkError, engine_answers
+from local_aws.network import GATEWAY, JobNetwork, usable_engine
+from local_aws.worker_root import WorkerRootError
 
 if TYPE_CHECKING:
     from local_aws.batch.runner import Runner
+
+__all__ = ["ACCOUNT", "LocalAws", "LocalAwsError"]
 
 ACCOUNT = "123456789012"
 """The account's id."""
@@ -35,10 +42,6 @@ ACCOUNT = "123456789012"
 _LOOPBACK = "127.0.0.1"
 _PORT_ATTEMPTS = 20
 _KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
-
-
-class LocalAwsError(Exception):
-    """The local AWS cannot start; the message is one line that says what to do."""
 
 
 class LocalAws:
@@ -72,7 +75,7 @@ class LocalAws:
         self._temporary = state_dir is None
         self.state_dir = state_dir or Path(tempfile.gettempdir(), f"local-aws-{uuid4()}")
         self._given_runner = runner
-        self._jobs: Jobs | None = None
+        self._undo = ExitStack()
         self._listeners: list[Listener] = []
         self._network: JobNetwork | None = None
         self._reopening: Timer | None = None
@@ -122,8 +125,26 @@ class LocalAws:
         """Starts, with empty state.
 
         Raises:
-            LocalAwsError: If the port is taken or the Docker network cannot be had.
+            LocalAwsError: If it cannot: the port is taken, the Docker network cannot be had, the
+                folder cannot be written.
         """
+        with ExitStack() as undo:
+            try:
+                self._start(undo)
+            except WorkerRootError as error:
+                raise LocalAwsError(str(error)) from error
+            except (DockerException, RequestException) as error:
+                raise LocalAwsError(f"the Docker engine fails: {error}") from error
+            except OSError as error:
+                raise LocalAwsError(
+                    f"state_dir {self.state_dir} cannot be used ({error.strerror}): "
+                    "choose a folder that can be written"
+                ) from error
+            self._undo = undo.pop_all()
+
+    def _start(self, undo: ExitStack) -> None:
+        if self._temporary:
+            undo.callback(shutil.rmtree, self.state_dir, ignore_errors=True)
         self.state_dir.mkdir(parents=True, exist_ok=True)
         # Forgotten rather than reset: a reset would read AWS's policies for each partition anew.
         iam_backends.clear()
@@ -132,31 +153,25 @@ class LocalAws:
         default_user_config["iam"]["load_aws_managed_policies"] = True
         ec2.install()
         s3.install()
+        sns.install()
         self._cloudformation = cloudformation.install(self._client_in, ACCOUNT)
-        services = DomainDispatcherApplication(create_backend_app)
+        # No web page may read an answer.
+        werkzeug_app.DISABLE_GLOBAL_CORS = True
+        services = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
         gateway = Gateway(services, self.faults, self.state_dir / "errors.log")
-        try:
-            self._start_jobs(gateway)
-        except NetworkError as error:
-            self.stop()
-            raise LocalAwsError(str(error)) from error
-        except BaseException:
-            self.stop()
-            raise
-
-    def _start_jobs(self, gateway: Gateway) -> None:
         given = self._given_runner
-        if engine_answers() if given is None else is_docker(given):
+        if usable_engine() if given is None else is_docker(given):
             self._network = JobNetwork()
-        if self._network and not self._network.is_here and given is None:
-            self._network.close()
-            self._network = None
+            undo.callback(self._close_network)
+        undo.callback(self._close_listeners)
         self._listen(gateway)
         runner = given or make_runner(self.state_dir, docker=self._network is not None)
-        self._jobs = Jobs(runner, self.container_endpoint)
-        self.faults.jobs = self._jobs.faults
+        jobs = Jobs(runner, self.container_endpoint)
+        undo.callback(jobs.stop)
+        undo.callback(self._cancel_reopening)
+        self.faults.jobs = jobs.faults
         gateway.credentials = credentials.answer
-        gateway.add_image = self._jobs.add_image
+        gateway.add_image = jobs.add_image
 
     def _listen(self, gateway: Gateway) -> None:
         wanted = self.port
@@ -184,33 +199,44 @@ class LocalAws:
     def _listen_on_bridge(self, gateway: Gateway) -> bool:
         try:
             self._listeners.append(Listener(GATEWAY, self.port, gateway))
-        except OSError:
-            return False
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise LocalAwsError(
+                f"{GATEWAY}, where containers look for the local AWS, is not an address of this "
+                f"machine ({error.strerror}): use a Docker engine that runs on it"
+            ) from error
         return True
 
     def stop(self) -> None:
         """Stops listening and takes away what it made on this machine."""
-        if self._reopening:
-            self._reopening.cancel()
-            self._reopening = None
-        if self._jobs:
-            self._jobs.stop()
-            self._jobs = None
-        for listener in self._listeners:
-            listener.close()
-        self._listeners = []
-        if self._network:
-            self._network.close()
-            self._network = None
-        if self._temporary:
-            shutil.rmtree(self.state_dir, ignore_errors=True)
+        self._undo.close()
+
+    def _close_network(self) -> None:
+        network, self._network = self._network, None
+        if network:
+            network.close()
+
+    def _close_listeners(self) -> None:
+        # Forgotten first, so that nothing opens them again.
+        listeners, self._listeners = self._listeners, []
+        with ExitStack() as closing:
+            for listener in listeners:
+                closing.callback(listener.close)
 
     def _refuse(self, seconds: float) -> None:
+        self._cancel_reopening()
         for listener in self._listeners:
             listener.close()
         self._reopening = Timer(seconds, self._reopen)
         self._reopening.daemon = True
         self._reopening.start()
+
+    def _cancel_reopening(self) -> None:
+        if self._reopening:
+            self._reopening.cancel()
+            self._reopening.join()
+            self._reopening = None
 
     def _reopen(self) -> None:
         for listener in self._listeners:

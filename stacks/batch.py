@@ -46,6 +46,7 @@ class BatchStack(Stack):
             environment=settings.environment,
             storage=data.storage,
             scratch=Scratch(**settings.scratch.model_dump()),
+            volume_tags=settings.tags,
             volume_key=data.key,
         )
         self.compute = Compute(
@@ -77,7 +78,7 @@ class BatchStack(Stack):
             memory_mib=settings.head.memory_mib,
             attempts=settings.head.attempts,
         )
-        self._add_outputs(settings, data)
+        self._add_outputs(settings)
 
     def _network(
         self, existing: ExistingVpc | None, network: NetworkStack | None
@@ -100,14 +101,13 @@ class BatchStack(Stack):
         ]
         return vpc, ec2.SubnetSelection(subnets=subnets)
 
-    def _add_outputs(self, settings: Settings, data: DataStack) -> None:
+    def _add_outputs(self, settings: Settings) -> None:
         definition = settings.head.job_definition
-        CfnOutput(self, "Bucket", value=data.storage.bucket.bucket_name)
         CfnOutput(self, "HeadImage", value=self.head.image.image_uri)
         CfnOutput(
             self,
             "TryIt",
-            value=f"aws batch submit-job --job-name nf-hello --job-queue {settings.head.task_queue}"
+            value=f"aws batch submit-job --job-name nf-hello --job-queue {settings.head_queue}"
             f" --job-definition {definition} --container-overrides command=hello",
         )
 

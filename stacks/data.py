@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -49,6 +49,7 @@ class DataStack(Stack):
             key=self.key,
             removal_policy=removal,
         )
+        CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
 
     def _make_key(self, removal: RemovalPolicy) -> kms.Key:
         key = kms.Key(
@@ -58,40 +59,57 @@ class DataStack(Stack):
             enable_key_rotation=True,
             removal_policy=removal,
         )
-        key.grant_encrypt_decrypt(iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com"))
+        self._let_logs_use(key)
         self._let_auto_scaling_use(key)
         return key
+
+    def _let_logs_use(self, key: kms.Key) -> None:
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        groups = self.format_arn(
+            service="logs", resource="log-group", resource_name="*", arn_format=_COLON
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
+                actions=["kms:Describe*", *_USE],
+                resources=["*"],
+                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+            )
+        )
 
     def _let_auto_scaling_use(self, key: kms.Key) -> None:
         # Batch's instances come from Auto Scaling; without this they die at launch.
         # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
-        role = iam.ArnPrincipal(
+        role = (
             f"arn:{self.partition}:iam::{self.account}:role/aws-service-role/"
             "autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
         )
+        # As a condition: KMS refuses a principal that does not exist, and this role is made when
+        # the account first uses Auto Scaling.
+        caller = {"aws:PrincipalArn": role, "aws:PrincipalAccount": self.account}
         key.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[role],
-                actions=[
-                    "kms:Decrypt",
-                    "kms:DescribeKey",
-                    "kms:Encrypt",
-                    "kms:GenerateDataKey*",
-                    "kms:ReEncrypt*",
-                ],
+                principals=[iam.AnyPrincipal()],
+                actions=["kms:DescribeKey", *_USE],
                 resources=["*"],
+                conditions={"StringEquals": caller},
             )
         )
         key.add_to_resource_policy(
             iam.PolicyStatement(
-                principals=[role],
+                principals=[iam.AnyPrincipal()],
                 actions=["kms:CreateGrant"],
                 resources=["*"],
-                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+                conditions={
+                    "StringEquals": caller,
+                    "Bool": {"kms:GrantIsForAWSResource": "true"},
+                },
             )
         )
 
 
+_COLON = ArnFormat.COLON_RESOURCE_NAME
+_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 _RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,

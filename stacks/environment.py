@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import App, Environment, Tags
 
+from nextflow_batch import ScratchAccess
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.network import NetworkStack
@@ -33,7 +34,7 @@ def declare(app: App, settings: Settings) -> None:
     )
     if settings.operations:
         OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
-    Tags.of(app).add("nextflow-batch:environment", settings.environment)
+    Tags.of(app).add(ScratchAccess.TAG, settings.environment)
     for key, value in settings.tags.items():
         # A changed tag would replace the compute environments.
         Tags.of(app).add(key, value, exclude_resource_types=["AWS::Batch::ComputeEnvironment"])

@@ -16,9 +16,7 @@ from pydantic import (
 )
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET_NAME = re.compile(
-    r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9]|[.-](?=[a-z0-9])){1,61}[a-z0-9]"
-)
+_BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 _BUCKET_AFFIXES = (
     ("xn--", "sthree-", "amzn-s3-demo-"),
     ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"),
@@ -26,7 +24,7 @@ _BUCKET_AFFIXES = (
 #: The letters after the generation say the processor: a `g` is Graviton (m7g, c6gn, im4gn);
 #: `a1` is the one Graviton family without it.
 #: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
-_ARM = re.compile(r"a1|[a-z]+\d+[a-z]*g[a-z]*|(?:default|optimal)_arm64")
+_ARM = re.compile(r"a1|[a-z]+\d+[a-z]*g[a-z]*|default_arm64")
 _INSTANCE_TYPE = re.compile(
     r"(?:[a-z]+-?\d+[a-z0-9-]*(?:\.(?:metal|nano|micro|small|medium|large|\d*xlarge)(?:-\d+xl)?)?"
     r"|optimal|default_x86_64|default_arm64)"
@@ -71,6 +69,12 @@ def _cidr(text: str) -> str:
         network = IPv4Network(text)
     except ValueError as error:
         raise ValueError(f"must be an IPv4 range such as 10.0.0.0/16 ({error})") from None
+    if str(network) != text:
+        raise ValueError("must be written with a prefix length, such as 10.0.0.0/16")
+    if network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved:
+        raise ValueError("must not be loopback, link-local, multicast or reserved")
+    if network.overlaps(_DOCKER_BRIDGE):
+        raise ValueError(f"must not overlap {_DOCKER_BRIDGE}, which Docker uses on each worker")
     if not 16 <= network.prefixlen <= 24:  # noqa: PLR2004
         raise ValueError("must be between /16 (the largest of a VPC) and /24")
     return text
@@ -87,6 +91,9 @@ def _tag_value(value: str) -> str:
         raise ValueError("must be up to 256 letters, digits, spaces or . : / = + @ - _")
     return value
 
+
+#: https://docs.docker.com/engine/network/drivers/bridge/
+_DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
 
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
@@ -118,6 +125,9 @@ class ExistingVpc(_Model):
 
     @model_validator(mode="after")
     def _two_zones(self) -> Self:
+        ids = [subnet.id for subnet in self.subnets]
+        if len(set(ids)) < len(ids):
+            raise ValueError("must name each subnet once")
         zones = sorted({subnet.zone for subnet in self.subnets})
         if len(zones) < 2:  # noqa: PLR2004
             named = ", ".join(zones) or "none"
@@ -137,6 +147,15 @@ class Network(_Model):
         " or public subnets (cheaper; still nothing may connect to them)",
     )
 
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        unused = sorted(self.model_fields_set & {"cidr", "zones", "egress"})
+        if self.existing and unused:
+            raise ValueError(
+                f"{', '.join(unused)} is for a VPC of our own, not for an existing one"
+            )
+        return self
+
 
 class Storage(_Model):
     """The bucket of work, logs and results, and what else may be read."""
@@ -145,7 +164,9 @@ class Storage(_Model):
     existing_bucket: BucketName | None = Field(None, description="Use this bucket; make none")
     prefix: Prefix = Field("_nextflow", description="Logs and runs lie below this prefix")
     reference_buckets: tuple[BucketName, ...] = Field(
-        (), description="Public or shared buckets that head and tasks may read"
+        (),
+        max_length=20,  # an IAM policy holds 6,144 characters
+        description="Public or shared buckets that head and tasks may read",
     )
     work_expires_days: int | None = Field(
         None, ge=1, le=3650, description="Days after which files below PREFIX/runs are deleted"
@@ -161,6 +182,11 @@ class Storage(_Model):
     def _one_bucket(self) -> Self:
         if self.bucket and self.existing_bucket:
             raise ValueError("bucket and existing_bucket exclude each other: give one of them")
+        if self.existing_bucket and self.work_expires_days:
+            raise ValueError(
+                "work_expires_days is for a bucket of our own: set the lifecycle of"
+                " existing_bucket where that bucket is made"
+            )
         if self.delete_with_stack != self.delete_data_for_good:
             raise ValueError(
                 "delete_with_stack and delete_data_for_good must both be true to let a destroy"
@@ -287,7 +313,10 @@ class Settings(_Model):
         description="Only the service-linked role lets Batch update workers in place",
     )
     compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
-    queues: dict[BatchName, Queue] = Field(min_length=1, max_length=50)
+    queues: dict[BatchName, Queue] = Field(
+        min_length=1,
+        max_length=20,  # an IAM policy holds 6,144 characters
+    )
     head: Head = Head()
     operations: Operations | None = None
 
@@ -320,12 +349,34 @@ class Settings(_Model):
                 f"head.task_queue: '{self.head.task_queue}' is not allowed:"
                 f" must be one of {', '.join(self.queues)}"
             )
-        built = {environment.architecture for environment in self.compute_environments.values()}
-        if self.head.architecture not in built:
+        if not self.head_queue:
             raise ValueError(
-                f"head.architecture: '{self.head.architecture}' is not allowed:"
-                f" no compute environment has it (they have {', '.join(sorted(built))})"
+                f"head.architecture: no queue can run an {self.head.architecture} head of"
+                f" {self.head.vcpus} vCPUs"
             )
+        return self
+
+    @property
+    def head_queue(self) -> str:
+        """A queue that can run the head, the tasks' own if it can; empty where there is none."""
+        names = sorted(self.queues, key=lambda name: name != self.head.task_queue)
+        return next((name for name in names if self._runs_head(self.queues[name])), "")
+
+    def _runs_head(self, queue: Queue) -> bool:
+        served = [self.compute_environments[name] for name in queue.compute_environments]
+        return any(
+            environment.architecture == self.head.architecture
+            and environment.max_vcpus >= self.head.vcpus
+            for environment in served
+        )
+
+    @model_validator(mode="after")
+    def _tags_fit(self) -> Self:
+        keys = [key.lower() for key in self.tags]
+        if "nextflow-batch:environment" in keys:
+            raise ValueError("tags: nextflow-batch:environment is set by `environment`")
+        if len(set(keys)) < len(keys):
+            raise ValueError("tags: keys must differ by more than their case, as IAM's do")
         return self
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -31,11 +31,17 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 hypothesis_settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("project")
 
+import boto3  # noqa: E402 - with the environment above
+from moto import mock_aws  # noqa: E402
+
+from tests.local_world import Stack, local_world  # noqa: E402
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xdist.remote import Producer
 
+    from local_aws.server import LocalAws
     from tests.synthesized import Templates
 
 
@@ -63,6 +69,30 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
     """Share the tests out between workers, where there are any (`-n 2`)."""
     return ByFile(config, log)
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A local AWS whose jobs are processes."""
+    with local_world(tmp_path_factory.mktemp("aws")) as made:
+        yield made
+
+
+@pytest.fixture
+def stack(aws: LocalAws) -> Iterator[Stack]:
+    """A stack on it, gone after the test."""
+    made = Stack.new(aws)
+    yield made
+    made.delete()
+
+
+@pytest.fixture
+def s3() -> Iterator[Any]:
+    """Moto's S3 in this process, with a bucket named `bucket`."""
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,6 @@ def text(value: object) -> str:
             return f"<{name}>"
         case {"Fn::GetAtt": [name, attribute]}:
             return f"<{name}.{attribute}>"
-        case {"Fn::GetStackOutput": {"StackName": stack, "OutputName": output}}:
-            return f"<{stack}:{output}>"
+        case {"Fn::ImportValue": name}:
+            return f"<{name}>"
     return str(value)

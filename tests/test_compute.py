@@ -92,5 +92,5 @@ def test_a_queue_may_have_environments_of_its_own() -> None:
         if entry["JobQueueName"] == "arm"
     ]
     assert [text(entry["ComputeEnvironment"]) for entry in queue["ComputeEnvironmentOrder"]] == [
-        "<Computearmenvironment1C9503A3.ComputeEnvironmentArn>"
+        "<Computearmenvironmentownrole58757D21.ComputeEnvironmentArn>"
     ]

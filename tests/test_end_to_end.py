@@ -54,7 +54,7 @@ class Deployed:
 
     @property
     def bucket(self) -> str:
-        stacks = self.ask("aws cloudformation describe-stacks --stack-name nextflow-workshop-batch")
+        stacks = self.ask("aws cloudformation describe-stacks --stack-name nextflow-workshop-data")
         outputs = stacks["Stacks"][0]["Outputs"]
         return str(next(e["OutputValue"] for e in outputs if e["OutputKey"] == "Bucket"))
 

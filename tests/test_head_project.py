@@ -3,31 +3,16 @@
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from nextflow_head import project
 from nextflow_head.location import Location
 from nextflow_head.refusal import Refusal
 
 FILES = {"main.nf": b"workflow {}", "bin/tool.sh": b"#!/bin/sh", "conf/base.config": b"x = 1"}
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client
 
 
 def put(s3: Any, prefix: str, files: dict[str, bytes]) -> None:

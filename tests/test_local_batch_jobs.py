@@ -1,11 +1,14 @@
 """Jobs on the local Batch: what they get, how they end, and what DescribeJobs says of them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from local_aws import batch
+from local_aws.batch.runner import Container, ContainerSpec, Exit
+from local_aws.batch.runtime import RUNTIME
 from tests.batch_world import Gate, World, process_world
 
 USER_GUIDE = "https://docs.aws.amazon.com/batch/latest/userguide"
@@ -292,3 +295,47 @@ def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
     assert world.describe(f"{second}:1")["status"] == "PENDING"
     gate.open()
     assert world.wait(second)["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("container", [
+    {"volumes": [{"host": {"sourcePath": "/scratch"}}]},
+    {"mountPoints": [{"containerPath": "/scratch"}]},
+    {"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-create-group": "perhaps"}}},
+])  # fmt: skip
+def test_a_container_that_cannot_be_made_fails_with_a_reason(
+    world: World, container: dict[str, Any]
+) -> None:
+    job = world.run(jobDefinition=world.definition(container=container))
+
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Task failed to start"
+    assert job["container"]["reason"].startswith("Cannot")
+
+
+class Lost:
+    """A runner that loses sight of its containers."""
+
+    def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
+        return self
+
+    def wait(self) -> Exit:
+        raise ConnectionError("the engine is gone")
+
+    def stop(self) -> None:
+        return
+
+    def kill(self) -> None:
+        return
+
+
+def test_a_container_that_is_lost_sight_of_fails_with_a_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    monkeypatch.setattr(RUNTIME, "runner", Lost())
+    job = world.run()
+
+    assert job["status"] == "FAILED"
+    assert job["container"]["reason"].startswith("CannotInspectContainerError: ")
+    assert "the engine is gone" in job["container"]["reason"]
+    assert "exitCode" not in job["container"]

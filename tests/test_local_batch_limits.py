@@ -87,6 +87,27 @@ def test_overrides_of_just_under_8192_characters_run(
     assert job["status"] == "SUCCEEDED"
 
 
+def requiring(*stated: tuple[str, str]) -> dict[str, Any]:
+    return {"resourceRequirements": [{"type": kind, "value": value} for kind, value in stated]}
+
+
+BAD_REQUIREMENTS: list[tuple[dict[str, Any], str]] = [
+    *(
+        (requiring(("VCPU", value)), f"VCPU requirement {value} must be a number greater than 0")
+        for value in ("two", "nan", "inf", "-5", "0", "0.0", "", "1e3", "9" * 400)
+    ),
+    *(
+        (requiring(("MEMORY", value)), f"MEMORY requirement {value} must be a whole number of at")
+        for value in ("much", "nan", "-64", "3", "64.5", "")
+    ),
+    (requiring(("GPU", "0")), "GPU requirement 0 must be a whole number of at least 1"),
+    (requiring(("GPU", "half")), "GPU requirement half must be a whole number of at least 1"),
+    (requiring(("TPU", "1")), "TPU must be one of GPU | VCPU | MEMORY"),
+    ({"vcpus": 0}, "VCPU requirement 0 must be a number greater than 0"),
+    ({"memory": -1}, "MEMORY requirement -1 must be a whole number of at least 4"),
+    ({"environment": [{"value": "x"}]}, "Environment variable name is required"),
+]
+
 BAD_SUBMISSIONS: list[tuple[dict[str, Any], str]] = [
     ({"jobName": "-x"}, "Job name -x should match valid pattern"),
     ({"jobName": "x" * 129}, "should match valid pattern"),
@@ -95,6 +116,7 @@ BAD_SUBMISSIONS: list[tuple[dict[str, Any], str]] = [
     ({"jobQueue": "nowhere"}, "JobQueue nowhere not found"),
     ({"jobDefinition": "nothing"}, "JobDefinition nothing not found"),
     ({"jobDefinition": "nothing:3"}, "JobDefinition nothing:3 not found"),
+    *(({"containerOverrides": change}, expected) for change, expected in BAD_REQUIREMENTS),
     ({"containerOverrides": environment("AWS_BATCH_X")}, "must not start with AWS_BATCH"),
     ({"containerOverrides": {"command": [""]}}, "can't contain an empty string"),
     ({"jobName": 5}, "jobName must be of type str"),
@@ -169,6 +191,7 @@ BAD_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
     (definition(jobDefinitionName="a.b"), "should match valid pattern"),
     (definition(type="vm"), "type vm must be one of container | multinode"),
     (definition(container={"image": ""}), "Container image is required"),
+    *((definition(container=change), expected) for change, expected in BAD_REQUIREMENTS),
     (definition(container={"resourceRequirements": []}), "vcpus greater than 0"),
     (
         definition(container={"resourceRequirements": [{"type": "VCPU", "value": "1"}]}),

@@ -1,7 +1,9 @@
 """Jobs as local processes: what stands in for an image's entry point and for mounts."""
 
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,39 @@ def test_no_volume_leaves_the_workers_root(root: Path) -> None:
     with pytest.raises(ContainerError, match="leaves the worker's root"):
         worker_path(root, "/../outside")
     assert not (root.parent / "outside").exists()
+
+
+def test_a_new_volume_can_be_made_by_several_jobs_at_once(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir = Path.mkdir
+
+    def second(path: Path, *arguments: Any, **options: Any) -> None:
+        mkdir(path, parents=True, exist_ok=True)
+        mkdir(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "mkdir", second)
+
+    assert worker_path(root, "/scratch/shared").is_dir()
+
+
+def test_a_volume_can_be_a_file(root: Path) -> None:
+    assert worker_path(root, "/opt/aws-cli/bin/aws").is_file()
+
+
+def test_a_job_that_has_ended_is_not_signalled(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its process id, and so its group's, may be another program's by then."""
+    container = ProcessRunner(root).start(
+        ContainerSpec(**{**vars(SPEC), "command": ("true",)}), print
+    )
+    container.wait()
+    signalled: list[int] = []
+    for name in ("kill", "killpg"):
+        monkeypatch.setattr(os, name, lambda target, _: signalled.append(target))
+    container.stop()
+    container.kill()
+
+    assert signalled == []
 
 
 def test_each_job_has_a_temporary_directory_of_its_own_that_is_gone_afterwards(

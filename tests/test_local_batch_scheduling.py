@@ -1,5 +1,6 @@
 """Where and when jobs of the local Batch are placed."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -197,6 +198,31 @@ def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(world: World) 
     assert world.describe(identity)["statusReason"] == (
         f"Canceled by JobStateTimeLimit action due to reason: {reason}"
     )
+
+
+def time_limits() -> int:
+    timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+    return sum("expire" in repr(t.function) for t in timers if not t.finished.is_set())  # type: ignore[attr-defined]
+
+
+def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(world: World) -> None:
+    reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    action = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
+    queue = world.queue(world.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
+    wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
+    before = time_limits()
+    first = world.submit(jobQueue=queue, containerOverrides=wide)
+    assert time_limits() == before + 1
+    world.batch.cancel_job(jobId=first, reason="too big")
+    assert time_limits() == before
+    second = world.submit(jobQueue=queue, containerOverrides=wide)
+    assert time_limits() == before + 1
+    scheduler = world.backend.scheduler
+    job: Job = world.backend.jobs[second]
+    world.backend.reset()
+    scheduler.expire(job, reason)
+
+    assert time_limits() == 0
 
 
 def test_shares_take_turns_by_their_weights(world: World) -> None:

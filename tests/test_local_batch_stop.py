@@ -1,11 +1,17 @@
 """Jobs of the local Batch that are terminated, cancelled, timed out, or lose their host."""
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from threading import Event, Timer
 
 import pytest
 
 from local_aws import batch
-from local_aws.batch import limits
+from local_aws.batch import limits, logs
+from local_aws.batch.attempt import Attempt
+from local_aws.batch.job import Job
+from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.batch.runtime import RUNTIME, Runtime
 from tests.batch_world import Gate, World, process_world
 
@@ -201,3 +207,73 @@ def test_nothing_of_a_job_outlives_it(
     world.run("sleep 0.5")
 
     assert not mark.exists()
+
+
+def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
+    """A kill that comes later would hit whoever has the process id by then."""
+    identity = world.run()["jobId"]
+    job: Job = world.backend.jobs[identity]
+    assert isinstance(job.attempt, Attempt)
+    job.attempt.stop()
+    functions = [t.function for t in threading.enumerate() if isinstance(t, Timer)]  # type: ignore[attr-defined]
+
+    assert "_JobProcess" not in {type(getattr(f, "__self__", None)).__name__ for f in functions}
+
+
+def test_a_job_terminated_while_it_is_prepared_is_not_started(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preparing, go_on = Event(), Event()
+    opened = logs.LogStream.open
+
+    def slow(stream: logs.LogStream, *, create_group: bool) -> None:
+        preparing.set()
+        go_on.wait(10)
+        opened(stream, create_group=create_group)
+
+    monkeypatch.setattr(logs.LogStream, "open", slow)
+    identity = world.submit("echo ran; sleep 30")
+    assert preparing.wait(10)
+    world.batch.terminate_job(jobId=identity, reason="enough")
+    go_on.set()
+    job = world.wait(identity)
+
+    assert (job["status"], job["statusReason"]) == ("FAILED", "enough")
+    assert "startedAt" not in job["attempts"][0]
+
+
+class Deaf:
+    """A runner whose containers nothing ends but the test's end."""
+
+    def __init__(self) -> None:
+        self.over = Event()
+
+    def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
+        return self
+
+    def wait(self) -> Exit:
+        self.over.wait(60)
+        return Exit(code=0)
+
+    def stop(self) -> None:
+        return
+
+    def kill(self) -> None:
+        return
+
+
+def test_a_reset_waits_once_for_all_attempts_that_do_not_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = Deaf()
+    monkeypatch.setattr(RUNTIME, "runner", runner)
+    monkeypatch.setattr("local_aws.batch.scheduler._LAST_WAIT", 0.3)
+    queue = world.queue()
+    for job in [world.submit(jobQueue=queue) for _ in range(5)]:
+        world.wait(job, "RUNNING")
+    started = time.monotonic()
+    world.backend.scheduler.stop_all()
+    took = time.monotonic() - started
+    runner.over.set()
+
+    assert 0.3 <= took < 1

@@ -1,26 +1,11 @@
 """A change set says what an update would do, and does it."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local_aws.server import LocalAws
-from tests.local_world import Resources, Stack, local_world, parameter, resource, template
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    made = Stack.new(aws)
-    yield made
-    made.delete()
+from tests.local_world import Resources, Stack, parameter, resource, template
 
 
 def vpc(block: str) -> dict[str, Any]:

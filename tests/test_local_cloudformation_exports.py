@@ -7,13 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import Stack, local_world, parameter
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
+from tests.local_world import Stack, parameter
 
 
 @pytest.fixture

@@ -1,26 +1,10 @@
 """What fails says why, is taken back, and leaves the name to be used again."""
 
-from collections.abc import Iterator
-
 import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import Stack, local_world, parameter, resource
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    made = Stack.new(aws)
-    yield made
-    made.delete()
-
+from tests.local_world import Stack, parameter, resource
 
 GOOD = {"Vpc": resource("EC2::VPC", {"CidrBlock": "10.5.0.0/16"})}
 BAD = {

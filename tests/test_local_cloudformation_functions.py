@@ -1,27 +1,12 @@
 """Templates' functions, parameters, conditions and rules come to what AWS makes of them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION, Stack, local_world, parameter, resource, template
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    made = Stack.new(aws)
-    yield made
-    made.delete()
-
+from tests.local_world import ACCOUNT, REGION, Stack, parameter, resource, template
 
 NETWORK = {
     "Vpc": resource("EC2::VPC", {"CidrBlock": "10.1.0.0/16"}),

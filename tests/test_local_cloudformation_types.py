@@ -1,28 +1,14 @@
 """Every property that a template gives a resource is there when the service is asked for it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION, Stack, local_world, resource
+from tests.local_world import ACCOUNT, REGION, Stack, resource
 
 TAGS = [{"Key": "team", "Value": "blue"}]
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    made = Stack.new(aws)
-    yield made
-    made.delete()
 
 
 def one(items: list[dict[str, Any]]) -> dict[str, Any]:

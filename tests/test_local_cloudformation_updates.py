@@ -1,27 +1,13 @@
 """A changed stack is changed as AWS changes it: in place, by replacement, in order, or not at all."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import Stack, local_world, parameter, resource
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
-
-
-@pytest.fixture
-def stack(aws: LocalAws) -> Iterator[Stack]:
-    made = Stack.new(aws)
-    yield made
-    made.delete()
+from tests.local_world import Stack, parameter, resource
 
 
 def launch_template(instance_type: str) -> dict[str, Any]:

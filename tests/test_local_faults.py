@@ -14,13 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local_aws.faults import FaultError
 from local_aws.server import LocalAws
-from tests.local_world import Stack, impatient, local_world, parameter
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
-        yield made
+from tests.local_world import Stack, impatient, parameter
 
 
 @pytest.fixture(autouse=True)
@@ -125,10 +119,22 @@ def test_refused_connections_are_refused_and_come_back_on_the_same_port(aws: Loc
     assert aws.port == port
 
 
+def test_a_second_refusal_replaces_the_first(aws: LocalAws) -> None:
+    aws.faults.refused(0.3)
+    aws.faults.refused(1.2)
+    time.sleep(0.7)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", aws.port))
+    time.sleep(0.8)
+
+    assert impatient(aws, "s3").list_buckets()
+
+
 def test_refusing_connections_drops_the_open_ones(aws: LocalAws) -> None:
     with socket.create_connection(("127.0.0.1", aws.port), timeout=5) as connection:
         connection.sendall(
-            b"PUT /data/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhe"
+            f"PUT /data/half HTTP/1.1\r\nHost: localhost:{aws.port}\r\n"
+            "Content-Length: 5\r\n\r\nhe".encode()
         )
         time.sleep(0.2)
         aws.faults.refused(0.3)
@@ -158,6 +164,7 @@ def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
         ({"kind": "refused", "seconds": True}, "seconds is True"),
         ({"kind": "host-reclaimed"}, "job is None; host-reclaimed needs it as a text"),
         ({"kind": "host-reclaimed", "job": "no-such-job"}, "no-such-job"),
+        ({"kind": "failed-pull", "image": ["x"]}, "image is ['x']; failed-pull needs it as a text"),
     ],
 )  # fmt: skip
 def test_a_fault_that_cannot_be_is_refused_in_words(

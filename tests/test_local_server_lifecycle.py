@@ -6,6 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +15,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 import docker
-from local_aws import network
+from local_aws import batch, network
 from local_aws.__main__ import main
+from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws, LocalAwsError
 from tests.local_world import local_world
 
 needs_docker = pytest.mark.skipif(
-    not network.engine_answers(), reason="no Docker engine answers on this machine"
+    not network.usable_engine(), reason="no Docker engine runs on this machine"
 )
 
 
@@ -76,21 +79,6 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(taken: int) -> None:
     )
 
 
-def test_a_taken_port_ends_the_command_with_exit_code_2(
-    taken: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    try:
-        assert main(["--port", str(taken)]) == 2
-    finally:
-        for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
-            signal.signal(number, handler)
-
-    captured = capsys.readouterr()
-    assert captured.err.startswith(f"local AWS: port {taken} is not free")
-    assert captured.err.count("\n") == 1
-
-
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
 def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -102,7 +90,10 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
     )
 
 
-def test_the_command_prints_exports_that_lead_to_it_and_ends_on_sigterm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_command_prints_exports_that_lead_to_it_and_ends_when_told(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "local_aws", "--port", "0", "--state-dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -110,7 +101,7 @@ def test_the_command_prints_exports_that_lead_to_it_and_ends_on_sigterm(tmp_path
         said = [line.rstrip("\n") for line in iter(process.stdout.readline, last)]
         exports = dict(line.removeprefix("export ").split("=", 1) for line in said if "=" in line)
         assert healthy("localhost", int(exports["AWS_ENDPOINT_URL"].rpartition(":")[2]))
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
 
         assert process.wait(20) == 0
     assert exports["AWS_REGION"] == exports["AWS_DEFAULT_REGION"] == "us-west-2"
@@ -139,6 +130,36 @@ def test_an_operation_that_moto_lacks_is_refused_in_words(tmp_path: Path) -> Non
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert "Not in the local AWS" in refused.value.response["Error"]["Message"]
+
+
+def test_what_fails_to_stop_leaves_nothing_else_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    aws = LocalAws(runner=ProcessRunner(tmp_path))
+    aws.start()
+    assert aws.state_dir.is_dir()
+
+    def fail() -> None:
+        raise RuntimeError("it does not end")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "reset", fail)
+        with pytest.raises(RuntimeError, match="it does not end"):
+            aws.stop()
+    batch.reset()
+
+    assert not aws.state_dir.exists()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", aws.port))
+
+
+def test_what_refuses_connections_does_not_open_them_after_the_end(tmp_path: Path) -> None:
+    with local_world(tmp_path) as aws:
+        aws.faults.refused(0.2)
+    time.sleep(0.4)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", aws.port))
 
 
 @needs_docker

@@ -94,8 +94,8 @@ def test_a_go_client_copies_a_large_file_in_parts_and_lists_it(
 def test_only_one_100_continue_is_sent(aws: LocalAws) -> None:
     with socket.create_connection(("127.0.0.1", aws.port), timeout=5) as connection:
         connection.sendall(
-            b"PUT /data/expected HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
-            b"Expect: 100-continue\r\n\r\n"
+            f"PUT /data/expected HTTP/1.1\r\nHost: localhost:{aws.port}\r\nContent-Length: 5\r\n"
+            "Expect: 100-continue\r\n\r\n".encode()
         )
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"hello")

@@ -64,7 +64,7 @@ def test_an_existing_vpc_needs_no_network_stack() -> None:
         ],
     }
 
-    templates = of(changed("workshop", network__existing=existing))
+    templates = of(changed("workshop", network={"existing": existing}))
 
     assert set(templates) == {"data", "batch"}
     templates["batch"].all_resources_properties(

@@ -20,7 +20,11 @@ GOOD: dict[str, Any] = {
     "compute_environments": {
         "ondemand": {"purchase": "on-demand", "instance_types": ["m6i"]},
         "spot": {"purchase": "spot", "instance_types": ["m6i", "c6i.2xlarge"]},
-        "arm": {"purchase": "spot", "instance_types": ["m7g", "c6gn", "im4gn.large"]},
+        "arm": {
+            "purchase": "spot",
+            "instance_types": ["m7g", "c6gn", "im4gn.large"],
+            "max_vcpus": 32,
+        },
     },
     "queues": {
         "default": {"priority": 1, "compute_environments": ["spot", "ondemand"]},
@@ -34,6 +38,7 @@ BUCKET_RULE = (
 PREFIX_RULE = "must be one or more names joined by single slashes, without a slash at either end"
 TYPE_RULE = "must be an instance family (m6i), a type (m6i.xlarge) or `optimal`"
 SUBNET = {"id": "subnet-0123456789abcdef0", "zone": "us-west-2a"}
+TWO_SUBNETS = [SUBNET, {"id": "subnet-11111111", "zone": "us-west-2b"}]
 
 
 def _changed(key: str, value: object) -> dict[str, Any]:
@@ -101,13 +106,56 @@ BAD: list[tuple[str, object, str]] = [
     ),
     (
         "network.existing",
-        {"vpc_id": "main", "subnets": [SUBNET, {**SUBNET, "zone": "us-west-2b"}]},
+        {"vpc_id": "main", "subnets": [SUBNET, {"id": "subnet-11111111", "zone": "us-west-2b"}]},
         'network.existing.vpc_id: "main" is not allowed: must match ^vpc-[0-9a-f]{8,17}$',
     ),
     (
         "network.existing",
-        {"vpc_id": "vpc-12345678", "subnets": [SUBNET, {**SUBNET, "zone": "eu-west-1a"}]},
+        {
+            "vpc_id": "vpc-12345678",
+            "subnets": [SUBNET, {"id": "subnet-11111111", "zone": "eu-west-1a"}],
+        },
         "network.existing.subnets: zone 'eu-west-1a' is not in region us-west-2",
+    ),
+    (
+        "network.existing",
+        {"vpc_id": "vpc-12345678", "subnets": [SUBNET, SUBNET]},
+        "network.existing: must name each subnet once",
+    ),
+    (
+        "network",
+        {"zones": 3, "existing": {"vpc_id": "vpc-12345678", "subnets": TWO_SUBNETS}},
+        "network: zones is for a VPC of our own, not for an existing one",
+    ),
+    (
+        "network.cidr",
+        "10.0.0.0/255.255.0.0",
+        'network.cidr: "10.0.0.0/255.255.0.0" is not allowed: must be written with a prefix length, such as 10.0.0.0/16',
+    ),
+    (
+        "network.cidr",
+        "127.0.0.0/16",
+        'network.cidr: "127.0.0.0/16" is not allowed: must not be loopback, link-local, multicast or reserved',
+    ),
+    (
+        "network.cidr",
+        "172.17.0.0/16",
+        'network.cidr: "172.17.0.0/16" is not allowed: must not overlap 172.17.0.0/16, which Docker uses on each worker',
+    ),
+    (
+        "storage",
+        {"existing_bucket": "genomes", "work_expires_days": 9},
+        "storage: work_expires_days is for a bucket of our own: set the lifecycle of existing_bucket where that bucket is made",
+    ),
+    (
+        "tags",
+        {"nextflow-batch:environment": "x"},
+        "tags: nextflow-batch:environment is set by `environment`",
+    ),
+    (
+        "tags",
+        {"Owner": "a", "owner": "b"},
+        "tags: keys must differ by more than their case, as IAM's do",
     ),
     ("storage.bucket", "My_Bucket", f'storage.bucket: "My_Bucket" is not allowed: {BUCKET_RULE}'),
     (
@@ -269,6 +317,11 @@ BAD: list[tuple[str, object, str]] = [
     ),
     ("head.attempts", 11, "head.attempts: 11 is not allowed: must be at most 10"),
     ("head.memory_mib", 256, "head.memory_mib: 256 is not allowed: must be at least 512"),
+    (
+        "head",
+        {"vcpus": 64, "architecture": "arm64"},
+        "head.architecture: no queue can run an arm64 head of 64 vCPUs",
+    ),
     (
         "head.task_queue",
         "fast",

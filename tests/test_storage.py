@@ -136,6 +136,20 @@ def test_data_is_deleted_only_when_two_settings_say_so() -> None:
         for entry in templates["data"].find_resources("AWS::S3::Bucket").values()
     }
     assert policies == {"Delete"}
+    templates["data"].resource_count_is("Custom::S3AutoDeleteObjects", 2)
+
+
+def test_log_permissions_match_the_streams_that_they_name(data: Template) -> None:
+    """A log group's own ARN ends in `:*`; a stream's has the group's name there."""
+    named = {
+        text(entry["Resource"])
+        for policy in properties(data, "AWS::IAM::ManagedPolicy")
+        for entry in policy["PolicyDocument"]["Statement"]
+        if "logs:" in str(entry["Action"])
+    }
+
+    group = "arn:aws:logs:us-west-2:<AWS::AccountId>:log-group:<StorageLogs2A2D4D26>"
+    assert named == {f"{group}:log-stream:nf-*", f"{group}:log-stream:worker/*"}
 
 
 def test_a_customer_key_encrypts_bucket_logs_and_volumes(guarded: Templates) -> None:
@@ -160,5 +174,6 @@ def test_auto_scaling_may_use_the_customer_key(guarded: Templates) -> None:
         entry for entry in key["KeyPolicy"]["Statement"] if entry["Action"] == "kms:CreateGrant"
     ]
 
-    assert "AWSServiceRoleForAutoScaling" in str(grants[0]["Principal"])
-    assert grants[0]["Condition"] == {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    caller = grants[0]["Condition"]["StringEquals"]
+    assert "AWSServiceRoleForAutoScaling" in str(caller["aws:PrincipalArn"])
+    assert grants[0]["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}

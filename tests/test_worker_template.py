@@ -85,7 +85,7 @@ def test_a_worker_knows_what_its_programs_must_be(
     ).stdout
 
     digest = hashlib.sha256(listing).hexdigest()
-    assert f"export NFB_ASSET_SHA256='{digest}'" in text(launch["UserData"])
+    assert f"export NFB_ASSET_SHA256={digest}\n" in text(launch["UserData"])
 
 
 def test_the_user_data_leaves_room_for_batchs_own_part(launch: dict[str, Any]) -> None:

@@ -161,7 +161,7 @@ def test_has_the_job_definition_nextflow(batch: Template) -> None:
     container = definition["ContainerProperties"]
     wants = {entry["Type"]: entry["Value"] for entry in container["ResourceRequirements"]}
     environment = {entry["Name"]: text(entry["Value"]) for entry in container["Environment"]}
-    bucket = "s3://<nextflow-workshop-data:PublishOutputRefStorageBucket5CB7C8EA8BD21DD5>"
+    bucket = "s3://<nextflow-workshop-data:ExportsOutputRefStorageBucket5CB7C8EA62094B99>"
 
     assert definition["JobDefinitionName"] == "nextflow"
     assert definition["RetryStrategy"]["Attempts"] == 5

@@ -8,8 +8,8 @@ from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
 from nextflow_batch.head_access import HeadAccess
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.job_queue import JobQueue
-from nextflow_batch.network import Network
-from nextflow_batch.nextflow_batch import NextflowBatch, zones
+from nextflow_batch.network import Network, zones
+from nextflow_batch.nextflow_batch import NextflowBatch
 from nextflow_batch.operations import Operations
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.storage import Storage

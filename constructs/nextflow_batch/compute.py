@@ -84,7 +84,8 @@ class Compute(Construct):
         self.compute_environments = {
             name: ComputeEnvironment(
                 self,
-                f"{name}-environment",
+                # No environment can change between the two kinds of role: it must be another one.
+                f"{name}-environment{'-own-role' if service_role else ''}",
                 capacity=capacity,
                 worker=worker,
                 worker_name=f"batch-{name}-worker",

@@ -78,7 +78,6 @@ class HeadAccess(iam.ManagedPolicy):
                         "batch:DescribeJobDefinitions",
                         "batch:DescribeJobQueues",
                         "batch:DescribeJobs",
-                        "batch:ListJobs",
                     ],
                     resources=["*"],
                 ),
@@ -95,6 +94,6 @@ class HeadAccess(iam.ManagedPolicy):
             {
                 definitions: "Nextflow derives its definitions' names from the tasks' images",
                 jobs: "a job's ARN is not known before it is submitted",
-                "*": "Batch's describe and list calls cannot be limited to a resource",
+                "*": "Batch's describe calls cannot be limited to a resource",
             },
         )

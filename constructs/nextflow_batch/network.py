@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
@@ -53,7 +53,7 @@ class Network(Construct):
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(cidr),
             availability_zones=list(availability_zones),
-            # Room for the zones that are not used yet: else a further one moves every subnet's range.
+            # Room for zones that are not used yet: else a further one moves every subnet's range.
             reserved_azs=_MOST_ZONES - len(availability_zones),
             nat_gateways=1 if egress == "nat" else 0,
             subnet_configuration=_subnets(egress),
@@ -94,3 +94,20 @@ def _subnets(egress: str) -> list[ec2.SubnetConfiguration]:
         public,
         ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
     ]
+
+
+def zones(scope: Construct, count: int) -> list[str]:
+    """Name the first zones of a stack's region, left to CloudFormation to find.
+
+    In a stack with a stated account the CDK looks zones up nevertheless, unless the stack's
+    `availability_zones` gives these, as `stacks.network` does.
+
+    Args:
+        scope: Anything in the stack.
+        count: How many.
+
+    Returns:
+        Tokens that CloudFormation resolves; a region with fewer zones refuses the deploy.
+    """
+    names = Fn.get_azs(Stack.of(scope).region)
+    return [Fn.select(index, names) for index in range(count)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Fn, Stack
+from aws_cdk import CfnOutput
 from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 
 from nextflow_batch.compute import Compute
 from nextflow_batch.head_job import HeadJob
-from nextflow_batch.network import Network
+from nextflow_batch.network import Network, zones
 from nextflow_batch.programs import bundled
 from nextflow_batch.storage import Storage
 from nextflow_batch.worker import Scratch, Worker
@@ -58,10 +58,13 @@ class NextflowBatch(Construct):
             worker_programs: What workers run; the wheel's own when not given.
 
         Raises:
-            ValueError: A folder of programs is neither given nor in the installed library.
+            ValueError: A folder of programs is neither given nor in the installed library, or
+                subnets are given without their VPC.
         """
         super().__init__(scope, construct_id)
         self.network: Network | None = None
+        if subnets and not vpc:
+            raise ValueError("subnets are given without the vpc that they are in")
         if vpc is None:
             self.network = Network(self, "Network", availability_zones=zones(self, 3))
             vpc, subnets = self.network.vpc, self.network.subnets
@@ -86,17 +89,3 @@ class NextflowBatch(Construct):
             task_queue=self.compute.queues["default"],
         )
         CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
-
-
-def zones(scope: Construct, count: int) -> list[str]:
-    """Name the first zones of a stack's region without asking AWS which they are.
-
-    Args:
-        scope: Anything in the stack.
-        count: How many.
-
-    Returns:
-        Tokens that CloudFormation resolves; a region with fewer zones refuses the deploy.
-    """
-    names = Fn.get_azs(Stack.of(scope).region)
-    return [Fn.select(index, names) for index in range(count)]

@@ -8,6 +8,7 @@ from aws_cdk import (
     Acknowledgment,
     Arn,
     ArnComponents,
+    ArnFormat,
     Duration,
     RemovalPolicy,
     Stack,
@@ -100,6 +101,7 @@ class Storage(Construct):
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             server_access_logs_bucket=self._make_access_logs(),
             removal_policy=self._removal_policy,
+            auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
         )
         bucket.add_lifecycle_rule(
             id="AbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
@@ -122,6 +124,7 @@ class Storage(Construct):
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             lifecycle_rules=[s3.LifecycleRule(id="OldLogs", expiration=Duration.days(365))],
             removal_policy=self._removal_policy,
+            auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
         )
         Validations.of(bucket).acknowledge(
             Acknowledgment(id="AwsSolutions-S1", reason="logging its own log's writes never ends")
@@ -150,7 +153,7 @@ class Storage(Construct):
         return policy
 
     def _make_head_access(self) -> iam.ManagedPolicy:
-        streams = f"{self.log_group.log_group_arn}:log-stream:nf-*"
+        streams = self._stream_arn("nf-*")
         policy = self._make_access(
             "HeadAccess",
             "The head's access to the bucket and to the tasks' log",
@@ -168,7 +171,7 @@ class Storage(Construct):
         return policy
 
     def _make_worker_access(self) -> iam.ManagedPolicy:
-        streams = f"{self.log_group.log_group_arn}:log-stream:worker/*"
+        streams = self._stream_arn("worker/*")
         policy = iam.ManagedPolicy(
             self,
             "WorkerAccess",
@@ -231,6 +234,15 @@ class Storage(Construct):
                 resources=[f"{arn}/*" for arn in arns],
             ),
         ]
+
+    def _stream_arn(self, stream: str) -> str:
+        # The group's own ARN ends in `:*`; with a stream behind it, it would match none.
+        return Stack.of(self).format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{self.log_group.log_group_name}:log-stream:{stream}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
 
     def _bucket_arn(self, name: str) -> str:
         return Arn.format(

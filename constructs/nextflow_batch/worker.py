@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from nextflow_batch.wildcards import justify_managed
 from nextflow_batch.worker_programs import WorkerPrograms
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from aws_cdk import aws_kms as kms
@@ -66,6 +69,7 @@ class Worker(Construct):
         environment: str,
         storage: Storage,
         scratch: Scratch,
+        volume_tags: Mapping[str, str] | None = None,
         volume_key: kms.IKey | None = None,
     ) -> None:
         """Define role and launch template.
@@ -77,10 +81,12 @@ class Worker(Construct):
             environment: Name that the volumes are tagged with.
             storage: Holds the log in which a worker says why it did not join.
             scratch: The scratch disk.
+            volume_tags: Further tags of the volumes by which the disk grows.
             volume_key: Encrypts the volumes; the account's EBS key when not given.
         """
         super().__init__(scope, construct_id)
         self._environment = environment
+        self._volume_tags = dict(volume_tags or {})
         self._log_group = storage.log_group
         asset = WorkerPrograms(self, "Programs", directory=programs)
         self.role = self._make_role(asset, storage.worker_access, volume_key)
@@ -156,7 +162,9 @@ class Worker(Construct):
                 ),
             ],
             http_tokens=ec2.LaunchTemplateHttpTokens.REQUIRED,
-            # One hop ends at the instance: containers get no credentials of the instance's role.
+            # One hop ends at the instance. Batch runs jobs in the host's network, so this does not
+            # keep tasks off the instance's role; it holds for any container behind a bridge.
+            # https://docs.aws.amazon.com/batch/latest/userguide/networking-modes-jobs.html
             http_put_response_hop_limit=1,
             instance_initiated_shutdown_behavior=ec2.InstanceInitiatedShutdownBehavior.TERMINATE,
         )
@@ -183,9 +191,12 @@ class Worker(Construct):
             "NFB_SCRATCH_MAX_SIZE_GIB": str(scratch.max_size_gib),
             "NFB_SCRATCH_MAX_VOLUMES": str(scratch.max_volumes),
             "NFB_SCRATCH_KMS_KEY": volume_key.key_arn if volume_key else "",
+            "NFB_VOLUME_TAGS": json.dumps(self._volume_tags) if self._volume_tags else "",
         }
-        exports = "".join(f"export {name}='{value}'\n" for name, value in variables.items())
-        # Batch takes only MIME multipart, and adds a part of its own with this boundary's default.
+        exports = "".join(
+            f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
+        )
+        # Batch takes only MIME multipart; `==BOUNDARY==` is the boundary of its own document.
         # https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
         user_data = ec2.MultipartUserData(parts_separator="//nextflow-batch//")
         user_data.add_part(

@@ -69,6 +69,7 @@ class Attempt(Thread):
         self._stopping = False
         self._kill_asked = False
         self._lost_host = False
+        self._is_over = False
         self._log: logs.LogStream | None = None
         self._credentials: str | None = None
 
@@ -90,14 +91,24 @@ class Attempt(Thread):
             self.status_reason, self.reason = NOT_STARTED, error.reason
         else:
             self._watch()
-            self._judge(self._container.wait())
+            self._follow(self._container)
         finally:
-            for timer in self._timers:
-                timer.cancel()
+            with self._lock:
+                self._is_over = True
+                for timer in self._timers:
+                    timer.cancel()
             credentials.revoke(self._credentials)
             self._on_end(self)
 
     def _start(self) -> Container:
+        try:
+            return self._prepared_start()
+        except ContainerError:
+            raise
+        except Exception as error:  # whatever is at fault, the job ends, and with a reason
+            raise ContainerError(f"CannotStartContainerError: {error!r}") from error
+
+    def _prepared_start(self) -> Container:
         runner = RUNTIME.runner
         if runner is None:
             raise ContainerError("CannotStartContainerError: the local AWS has no job runner")
@@ -110,13 +121,19 @@ class Attempt(Thread):
             task_id=self.task_id,
         )
         spec = self._specification()
+        self._log.open(create_group=create)
+        if self.job.is_terminated:
+            raise ContainerError("CannotStartContainerError: the job was stopped before its start")
+        return runner.start(spec, self._log.write)
+
+    def _follow(self, running: Container) -> None:
         try:
-            self._log.open(create_group=create)
-            return runner.start(spec, self._log.write)
-        except ContainerError:
-            raise
-        except Exception as error:  # a fault of the runner must end the job, not hang it
-            raise ContainerError(f"CannotStartContainerError: {error}") from error
+            end = running.wait()
+        except Exception as error:  # as in _start
+            reason = ContainerError(f"CannotInspectContainerError: {error!r}").reason
+            self.status_reason, self.reason = EXITED, reason
+        else:
+            self._judge(end)
 
     def _specification(self) -> ContainerSpec:
         properties = self.job.properties
@@ -192,8 +209,10 @@ class Attempt(Thread):
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         timer = Timer(seconds, action)
         timer.daemon = True
-        self._timers.append(timer)
-        timer.start()
+        with self._lock:
+            if not self._is_over:
+                self._timers.append(timer)
+                timer.start()
 
     def _time_out(self) -> None:
         self.timed_out = True

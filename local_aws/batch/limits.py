@@ -24,7 +24,11 @@ _KIB = 1024
 _MAX_JOB_KIB = 30
 _MAX_DEFINITION_KIB = 24
 _MIN_TIMEOUT = 60
+# At least 4 MiB, and a vCPU or GPU of some size:
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
 _MIN_MEMORY_MIB = 4
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 _ARRAY_SIZES = range(2, 10_001)
 _PRIORITIES = range(10_000)
 _TIME_LIMITS = range(600, 86_401)
@@ -120,6 +124,7 @@ def check_submission(request: dict[str, Any]) -> None:
     if request.get("schedulingPriorityOverride", 0) not in _PRIORITIES:
         raise request_error("schedulingPriorityOverride must be between 0 and 9999")
     overrides = request.get("containerOverrides", {})
+    _check_requirements(overrides)
     _check_environment(overrides.get("environment", []))
     if "" in overrides.get("command", []):
         raise request_error("containerOverrides.command can't contain an empty string")
@@ -150,17 +155,38 @@ def check_definition(request: dict[str, Any]) -> None:
     properties = request["containerProperties"]
     if not properties.get("image"):
         raise request_error("Container image is required")
-    if container.requirement(properties, "VCPU") <= 0:
+    _check_requirements(properties)
+    if not container.requirement(properties, "VCPU"):
         raise request_error("Container properties should contain vcpus greater than 0")
-    if container.requirement(properties, "MEMORY") < _MIN_MEMORY_MIB:
+    if not container.requirement(properties, "MEMORY"):
         raise request_error(f"Container memory must be at least {_MIN_MEMORY_MIB} MiB")
     _check_environment(properties.get("environment", []))
     _check_run(request)
 
 
+def _check_requirements(properties: dict[str, Any]) -> None:
+    """Refuse amounts that no container can have, in a definition or in its overrides."""
+    amounts = [(item["type"], item["value"]) for item in properties.get("resourceRequirements", [])]
+    for kind, deprecated in (("VCPU", "vcpus"), ("MEMORY", "memory")):
+        if deprecated in properties:
+            amounts.append((kind, str(properties[deprecated])))
+    for kind, value in amounts:
+        if kind == "VCPU":
+            allowed = "a number greater than 0"
+            holds = _NUMBER.fullmatch(value) and float(value) > 0
+        else:
+            least = _MIN_MEMORY_MIB if kind == "MEMORY" else 1
+            allowed = f"a whole number of at least {least}"
+            holds = _WHOLE_NUMBER.fullmatch(value) and int(value) >= least
+        if not holds:
+            raise request_error(f"{kind} requirement {value} must be {allowed}")
+
+
 def _check_environment(environment: list[dict[str, str]]) -> None:
     for variable in environment:
-        if variable.get("name", "").startswith("AWS_BATCH"):
+        if not variable.get("name"):
+            raise request_error("Environment variable name is required")
+        if variable["name"].startswith("AWS_BATCH"):
             raise request_error(
                 f"Environment variable {variable['name']} must not start with AWS_BATCH"
             )

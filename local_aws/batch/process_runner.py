@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 
 from local_aws.batch.runner import Container, ContainerError, ContainerSpec, Exit
 
@@ -116,7 +116,8 @@ def worker_path(root: Path, path: str) -> Path:
     if not resolved.is_relative_to(root.resolve()):
         raise ContainerError(f"CannotCreateContainerError: volume {path} leaves the worker's root")
     if not resolved.exists():
-        resolved.mkdir(parents=True)
+        # Another job may make it at the same moment.
+        resolved.mkdir(parents=True, exist_ok=True)
     return resolved
 
 
@@ -129,6 +130,8 @@ class _JobProcess:
         self._process = process
         self._folder = folder
         self._on_line = on_line
+        self._lock = Lock()
+        self._is_over = False
         self._reader = Thread(target=self._read, name=f"log-{process.pid}", daemon=True)
         self._reader.start()
 
@@ -140,7 +143,9 @@ class _JobProcess:
     def wait(self) -> Exit:
         """Wait for the end; like a container's, its other processes end with the first one."""
         code = self._process.wait()
-        self._signal_group(signal.SIGKILL)
+        with self._lock:
+            self._kill_group()
+            self._is_over = True
         self._reader.join()
         if self._process.stdout is not None:
             self._process.stdout.close()
@@ -156,10 +161,13 @@ class _JobProcess:
 
     def kill(self) -> None:
         """Send SIGKILL to the process group."""
-        self._signal_group(signal.SIGKILL)
+        with self._lock:
+            # Afterwards the group's id may be another one's.
+            if not self._is_over:
+                self._kill_group()
 
-    def _signal_group(self, number: signal.Signals) -> None:
+    def _kill_group(self) -> None:
         try:
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return

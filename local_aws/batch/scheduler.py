@@ -1,5 +1,6 @@
 """Places jobs in compute environments and follows them to their end."""
 
+import time
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,9 @@ JOB_REQUIREMENT = (
 DEPENDENCY_FAILED = "Dependent Job failed"
 CHILD_FAILED = "Array Child Job failed"
 
+_LAST_WAIT = 10.0
+"""Seconds that all killed attempts together have to end in."""
+
 
 class Scheduler:
     """Decides which job runs where.
@@ -43,6 +47,7 @@ class Scheduler:
     def __init__(self, backend: "LocalBatch") -> None:
         self._backend = backend
         self.dependencies = Dependencies()
+        self._time_limits: dict[str, Timer] = {}
 
     def add(self, jobs: list[Job]) -> None:
         """Take in submitted jobs, the parent of an array job first."""
@@ -112,15 +117,23 @@ class Scheduler:
         if usable and not fitting:
             too_few = all(job.vcpus > e.max_vcpus for e in usable)
             reason = MAX_RESOURCE if too_few else JOB_REQUIREMENT
-        if reason is None or reason == job.blocked_reason:
-            job.blocked_reason = reason
+        if reason == job.blocked_reason:
             return
+        self._unblock(job)
         job.blocked_reason = reason
-        for limit in queue.time_limits:
-            if reason.startswith(limit["reason"]):
-                timer = Timer(limit["maxTimeSeconds"], self.expire, (job, limit["reason"]))
-                timer.daemon = True
-                timer.start()
+        limits = [a for a in queue.time_limits if (reason or "").startswith(a["reason"])]
+        if limits:
+            first = min(limits, key=lambda limit: int(limit["maxTimeSeconds"]))
+            timer = Timer(first["maxTimeSeconds"], self.expire, (job, first["reason"]))
+            timer.daemon = True
+            timer.start()
+            self._time_limits[job.id] = timer
+
+    def _unblock(self, job: Job) -> None:
+        job.blocked_reason = None
+        timer = self._time_limits.pop(job.id, None)
+        if timer is not None:
+            timer.cancel()
 
     def expire(self, job: Job, reason: str) -> None:
         """Cancel a job that has blocked its queue for too long (`jobStateTimeLimitActions`).
@@ -131,13 +144,14 @@ class Scheduler:
 
         """
         with self._backend.lock:
-            if job.status == "RUNNABLE" and (job.blocked_reason or "").startswith(reason):
+            if job in job.queue.waiting and (job.blocked_reason or "").startswith(reason):
                 self.cancel(job, f"Canceled by JobStateTimeLimit action due to reason: {reason}")
 
     def _start(self, job: Job, environment: ComputeEnvironment) -> None:
         attempt = Attempt(self._backend, job, environment, self._running, self._ended)
         environment.used_vcpus += job.vcpus
-        job.status, job.status_reason, job.blocked_reason = "STARTING", None, None
+        job.status, job.status_reason = "STARTING", None
+        self._unblock(job)
         job.history.append(attempt)
         attempt.start()
 
@@ -173,7 +187,7 @@ class Scheduler:
         )
 
     def _finish(self, job: Job, status: str, reason: str | None) -> None:
-        job.blocked_reason = None
+        self._unblock(job)
         job.end(status, reason)
         for waiting in self.dependencies.resolve(job):
             if waiting.is_cancelled:
@@ -245,6 +259,8 @@ class Scheduler:
     def stop_all(self) -> None:
         """Kill what runs, retry nothing, and wait for the end."""
         with self._backend.lock:
+            for timer in self._time_limits.values():
+                timer.cancel()
             for queue in self._backend.job_queues.values():
                 queue.waiting.clear()
             running = [job for job in self._backend.jobs.values() if not job.ended]
@@ -253,8 +269,9 @@ class Scheduler:
         attempts = [job.attempt for job in running if job.attempt and not job.attempt.ended]
         for attempt in attempts:
             attempt.kill()
+        deadline = time.monotonic() + _LAST_WAIT
         for attempt in attempts:
-            attempt.join(timeout=10)
+            attempt.join(timeout=max(0, deadline - time.monotonic()))
 
 
 def _could_hold(environment: ComputeEnvironment, job: Job) -> bool:

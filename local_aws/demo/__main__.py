@@ -6,13 +6,14 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_aws.cdk import Cdk, CdkError
+from local_aws.cdk import Cdk, CdkError, CdkMissingError
 from local_aws.demo import means
 from local_aws.demo.display import Display
 from local_aws.demo.jobs import Jobs, Outcome
@@ -40,23 +41,29 @@ class DemoError(Exception):
     """The demo cannot go on; the message is a sentence that says what to do."""
 
 
+#: What can go wrong on a machine; each says in a sentence what to do.
+_SAID = (
+    CdkError,
+    CdkMissingError,
+    DemoError,
+    ImagesUnavailable,
+    LocalAwsError,
+    TimeoutError,
+    WorkerRootError,
+)
+
+
 def main() -> int:
     """Run the demo; returns the exit code."""
     display = Display()
+    # A closed terminal or `kill` must end jobs and network as Ctrl-C does.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with _alone():
             outcome = _run(display)
-    except (
-        DemoError,
-        ImagesUnavailable,
-        LocalAwsError,
-        WorkerRootError,
-        FileNotFoundError,
-    ) as error:
-        display.console.print(f"[red]{error}[/]")
-        return 2
-    except CdkError as error:
-        display.console.print(str(error), markup=False)
+    except _SAID as error:
+        display.console.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
         display.console.print("Stopped; nothing of it runs on.")

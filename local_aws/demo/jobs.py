@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 _QUEUES = ("default", "highpriority")
 _POLL_SECONDS = 0.3
+_PATIENCE_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +59,21 @@ class Jobs:
         self._logs = aws.client("logs")
 
     def follow(self, job_id: str) -> Iterator[list[JobLine]]:
-        """Yield all jobs, the oldest first, again and again until one has ended."""
+        """Yield all jobs, the oldest first, again and again until one has ended.
+
+        Raises:
+            TimeoutError: It has not ended after ten minutes.
+        """
+        started = time.monotonic()
         while True:
-            jobs = self._all()
-            yield [_line(job) for job in jobs]
-            states = {job["jobId"]: job["status"] for job in jobs}
-            if states.get(job_id) in {"SUCCEEDED", "FAILED"}:
+            jobs = {job["jobId"]: job for job in self._all()}
+            yield [_line(job) for job in jobs.values()]
+            followed = jobs.get(job_id, {})
+            if followed.get("status") in {"SUCCEEDED", "FAILED"}:
                 return
+            if time.monotonic() - started > _PATIENCE_SECONDS:
+                state = f"{followed.get('status')} {followed.get('statusReason', '')}".strip()
+                raise TimeoutError(f"the job has not ended after ten minutes, it is {state}")
             time.sleep(_POLL_SECONDS)
 
     def outcome(self, job_id: str) -> Outcome:

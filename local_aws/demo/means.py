@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from local_aws import images
+from local_aws.batch.process_runner import ProcessRunner
 from local_aws.jobs import make_runner
 from local_aws.network import engine_answers
 from local_aws.rehearsal import core, distribution
@@ -76,7 +77,7 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
             is_rehearsal=False,
         )
     progress("preparing the rehearsal of Nextflow")
-    libraries, said = _core(directory)
+    libraries, said = _core(directory, "the plugin cannot be had here")
     real += said.real
     rehearsed += said.rehearsed
     archive = distribution.build(directory / "distribution", libraries, found.task)
@@ -92,16 +93,17 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
 
 def _with_processes(directory: Path, progress: Callable[[str], None]) -> Means:
     runner = make_runner(directory / "state", docker=False)
+    assert isinstance(runner, ProcessRunner)  # noqa: S101 - tells mypy
     progress("preparing the rehearsal of Nextflow")
-    libraries, said = _core(directory)
+    libraries, said = _core(directory, "only a head image can bring the plugin")
     home = distribution.unpacked(directory / "nextflow", libraries)
-    os.environ["PATH"] = os.pathsep.join([str(home / "bin"), os.environ["PATH"]])
+    runner.environment["PATH"] = os.pathsep.join([str(home / "bin"), os.environ["PATH"]])
     return Means(
         runner=runner,
         real=["the head's program", *said.real],
         rehearsed=[
             "the head image: not built, and jobs are processes of this machine, as no Docker"
-            " engine answers",
+            " engine answers (start one, and `make demo` uses it)",
             *said.rehearsed,
         ],
         is_rehearsal=True,
@@ -114,12 +116,9 @@ class _Said:
     rehearsed: list[str]
 
 
-def _core(directory: Path) -> tuple[Path | None, _Said]:
+def _core(directory: Path, why: str) -> tuple[Path | None, _Said]:
     """Nextflow's core, and what that means for the demo."""
-    plugin = (
-        "what Nextflow's awsbatch plugin asks of AWS: a replay of its calls for hello, as the"
-        " plugin cannot be had here"
-    )
+    plugin = f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
     try:
         libraries = core.fetch(directory / "core")
     except core.CoreUnavailable as reason:

@@ -59,7 +59,7 @@ def summarize(console: Console, aws: LocalAws, outcome: Outcome, found: Means) -
 def _bucket_lines(aws: LocalAws) -> list[str]:
     """The environment's bucket: its folders and what is in each."""
     s3 = aws.client("s3")
-    outputs = aws.client("cloudformation").describe_stacks(StackName="nextflow-workshop-batch")
+    outputs = aws.client("cloudformation").describe_stacks(StackName="nextflow-workshop-data")
     bucket = next(
         entry["OutputValue"]
         for entry in outputs["Stacks"][0]["Outputs"]

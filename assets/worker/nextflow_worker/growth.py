@@ -21,6 +21,8 @@ LEDGER = "/var/lib/nextflow-batch/growth.json"
 #: Few, growing volumes: each takes one of the instance's attachments.
 SHARE = 0.5
 LEAST_GIB = 20
+#: The largest gp3 volume.
+LARGEST_GIB = 65_536
 #: Creating and attaching take seconds as a rule and minutes at times.
 GROW_SECONDS = 300
 DISCARD_SECONDS = 120
@@ -60,7 +62,7 @@ class Growth:
         if room < 1:
             message = f"scratch has {size} GiB, its ceiling is {size + room}"
             raise Refusal(message)
-        return min(max(int(size * SHARE), LEAST_GIB), room)
+        return min(max(int(size * SHARE), LEAST_GIB), room, LARGEST_GIB)
 
     def grow(self) -> int:
         """Add one volume.

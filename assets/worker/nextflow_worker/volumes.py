@@ -72,13 +72,16 @@ class Volumes:
             GROWTH_TAG: growth,
         }
         key = {"KmsKeyId": self._settings.scratch_kms_key} if self._settings.scratch_kms_key else {}
+        # What a small volume may have at most: 500 IOPS for each GiB, a MiB/s for each 4 IOPS.
+        # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+        iops = min(self._settings.scratch_iops, max(3000, 500 * size_gib))
         made = self._call(
             "create_volume",
             AvailabilityZone=self._settings.availability_zone,
             VolumeType="gp3",
             Size=size_gib,
-            Iops=self._settings.scratch_iops,
-            Throughput=self._settings.scratch_throughput_mibs,
+            Iops=iops,
+            Throughput=min(self._settings.scratch_throughput_mibs, iops // 4),
             Encrypted=True,
             **key,
             ClientToken=growth,

@@ -1,0 +1,96 @@
+"""`make demo`: what it says where it cannot go on, and the whole of it without Docker."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_aws import images
+from local_aws.cdk import CdkError, CdkMissingError
+from local_aws.demo import __main__ as demo
+from local_aws.images import ImagesUnavailable
+from local_aws.server import LocalAwsError
+from local_aws.worker_root import WorkerRootError
+from stacks import paths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        CdkError("deploy", 1, "Stack failed [/bin/sh]: no room\n"),
+        CdkMissingError("there is no cdk in node_modules/.bin: run `make setup`"),
+        demo.DemoError("the job could not be submitted: [/x]"),
+        ImagesUnavailable("making one here needs `debootstrap`: install it"),
+        LocalAwsError("port 4566 is not free"),
+        TimeoutError("the job has not ended after ten minutes, it is RUNNABLE"),
+        WorkerRootError("there is no s5cmd"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_goes_wrong_is_a_sentence(
+    error: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(demo, "_DIRECTORY", tmp_path)
+    monkeypatch.setattr(demo, "_run", fail)
+
+    assert demo.main() == 2
+    said = capsys.readouterr().out
+    assert re.sub(r"\s+", " ", str(error)) in re.sub(r"\s+", " ", said)
+    assert "Traceback" not in said
+
+
+def test_a_second_demo_at_the_same_time_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "_DIRECTORY", tmp_path)
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        assert demo.main() == 2
+
+    said = " ".join(capsys.readouterr().out.split())
+    assert said == "Another `make demo` of this folder is running: wait for it or stop it."
+
+
+def test_an_engine_without_a_client_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(ImagesUnavailable, match="install Docker's client"):
+        images.ensure()
+
+
+@pytest.mark.e2e
+@pytest.mark.timeout(600)
+def test_without_docker_it_runs_hello_and_says_what_was_rehearsed() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "local_aws.demo"],
+        cwd=paths.ROOT,
+        env={**os.environ, "DOCKER_HOST": "unix:///nonexistent", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "hello: SUCCEEDED" in run.stdout
+    assert run.stdout.count("SubmitJob") == 4
+    assert all(f"{word} world!" in run.stdout for word in ("Bonjour", "Ciao", "Hello", "Hola"))
+    real, rehearsed = run.stdout.split("What was real")[1].split("What was rehearsed")
+    assert "deployed by the cdk command line" in real
+    assert "as no Docker engine answers" in rehearsed
+    assert "a replay of its calls for hello" in rehearsed

@@ -1,0 +1,62 @@
+"""An image that is built for the local AWS has a name under which nothing else looks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_aws import docker_cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASSET = "cdkasset-0123"
+
+
+@pytest.fixture
+def said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that writes down what it is asked, and what it should say of an image's id."""
+    log = tmp_path / "said"
+    docker = tmp_path / "docker"
+    docker.write_text(
+        f'#!/bin/sh\n[ "$2" = inspect ] && cat {tmp_path}/id && exit\necho "$@" >>{log}\n'
+    )
+    docker.chmod(0o755)
+    (tmp_path / "id").write_text("sha256:one")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("BASE_IMAGE", "base:local")
+    monkeypatch.delenv("LOCAL_AWS_IMAGES", raising=False)
+    return log
+
+
+def _tagged(said: Path) -> str:
+    said.unlink(missing_ok=True)
+    assert docker_cli.main(["tag", ASSET, "123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1"]) == 0
+    return said.read_text().split()[1]
+
+
+def test_a_deploy_to_aws_does_not_find_it(said: Path, tmp_path: Path) -> None:
+    """The cdk command line pushes an image `cdkasset-HASH` that the engine has already."""
+    (tmp_path / "Dockerfile").write_text("ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\n")
+    docker_cli.main(["build", "--tag", ASSET, str(tmp_path)])
+
+    words = said.read_text().split()
+    name = words[words.index("--tag") + 1]
+    assert name.startswith("local-aws-")
+    assert name.endswith(f"-{ASSET}")
+    assert name == _tagged(said)
+
+
+def test_another_base_is_another_image(said: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = _tagged(said)
+    monkeypatch.setenv("BASE_IMAGE", "base:other")
+
+    assert _tagged(said) != first
+
+
+def test_a_base_that_was_made_anew_is_another_image(said: Path) -> None:
+    first = _tagged(said)
+    (said.parent / "id").write_text("sha256:two")
+
+    assert _tagged(said) != first
