@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 
@@ -99,6 +99,10 @@ class BatchStack(Stack):
             )
             for subnet in existing.subnets
         ]
+        for subnet in subnets:
+            Annotations.of(subnet).acknowledge_warning(
+                "@aws-cdk/aws-ec2:noSubnetRouteTableId", "nothing here reads the route tables"
+            )
         return vpc, ec2.SubnetSelection(subnets=subnets)
 
     def _add_outputs(self, settings: Settings) -> None:

@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws
+from tests.service_model import strict
 
 Resources = dict[str, Any]
 _NUMBERS = itertools.count(1)
@@ -45,7 +46,7 @@ class Stack:
     def __init__(self, aws: LocalAws, name: str) -> None:
         self.aws = aws
         self.name = name
-        self.api = aws.client("cloudformation")
+        self.api = strict(aws.client("cloudformation"))
 
     @classmethod
     def new(cls, aws: LocalAws) -> "Stack":
@@ -116,3 +117,42 @@ def resource(kind: str, properties: dict[str, Any] | None = None, **more: Any) -
 def parameter(value: Any, **more: Any) -> dict[str, Any]:
     """Declare an SSM parameter: the cheapest resource that holds any text."""
     return resource("SSM::Parameter", {"Type": "String", "Value": value} | more)
+
+
+def batch_job(aws: LocalAws, script: str, image: str = "image") -> str:
+    """Submit a job that runs a script."""
+    batch = aws.client("batch")
+    ec2 = aws.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    name = f"job-{next(_NUMBERS)}"
+    aws.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+    )
+    aws.client("iam").create_instance_profile(InstanceProfileName=name)
+    aws.client("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+    batch.create_compute_environment(
+        computeEnvironmentName=name,
+        type="MANAGED",
+        computeResources={
+            "type": "EC2",
+            "minvCpus": 0,
+            "maxvCpus": 4,
+            "instanceTypes": ["optimal"],
+            "subnets": [subnet],
+            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+            "instanceRole": name,
+        },
+    )
+    order = [{"order": 1, "computeEnvironment": name}]
+    batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}]
+    batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={
+            "image": image,
+            "command": ["sh", "-c", script],
+            "resourceRequirements": needs,
+        },
+    )
+    return str(batch.submit_job(jobName=name, jobQueue=name, jobDefinition=name)["jobId"])

@@ -5,7 +5,11 @@ says integer. So answers are checked as they come off the wire.
 """
 
 import json
+import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+from xml.etree import ElementTree as ET
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
@@ -21,21 +25,26 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
+_COMMON_ERRORS = {"ValidationError", "InternalFailure", "ServiceUnavailable"}
+
+
 class ModelViolationError(AssertionError):
     """An answer that the service's model does not allow."""
 
 
 def strict(client: Any) -> Any:
-    """Let a boto3 client of a JSON service fail on any answer that breaks the service's model.
+    """Let a boto3 client fail on any answer that breaks the service's model.
 
     Args:
-        client: The client; Batch, ECS or CloudWatch Logs, say.
+        client: The client of a service that answers in JSON, as Batch, or by the query protocol,
+            as CloudFormation.
 
     Returns:
         The same client. Its calls raise `ModelViolationError`.
 
     """
-    client.meta.events.register("before-parse.*.*", _check_answer)
+    client.meta.events.register("before-parse.*.*", _check_answer, unique_id="strict")
     return client
 
 
@@ -59,7 +68,7 @@ def check(operation: OperationModel, body: bytes) -> None:
             not one of its enumeration.
 
     """
-    answer = json.loads(body) if body else {}
+    answer = _read_xml(operation, body) if _is_query(operation) else json.loads(body or b"{}")
     shape = operation.output_shape
     problems = [] if shape is None else list(_problems(shape, answer, operation.name))
     if problems:
@@ -78,12 +87,100 @@ def check_error(operation: OperationModel, headers: Any, body: bytes) -> None:
         ModelViolationError: It is not, or it has no message.
 
     """
+    if _is_query(operation):
+        _check_query_error(operation, body)
+        return
     code = {key.lower(): value for key, value in headers.items()}.get("x-amzn-errortype")
     allowed = {shape.name for shape in operation.error_shapes}
     if code not in allowed | {"AccessDeniedException"}:
         raise ModelViolationError(f"{operation.name}: error {code} is none of {sorted(allowed)}")
     if not isinstance(json.loads(body).get("message"), str):
         raise ModelViolationError(f"{operation.name}: the error has no message")
+
+
+def _is_query(operation: OperationModel) -> bool:
+    return str(operation.service_model.metadata["protocol"]) == "query"
+
+
+def _check_query_error(operation: OperationModel, body: bytes) -> None:
+    root = _Element(ET.fromstring(body))
+    if root.name != "ErrorResponse" or not root.text("RequestId"):
+        raise ModelViolationError(f"{operation.name}: the error is no ErrorResponse with its id")
+    error = root.child("Error")
+    code = error.text("Code") if error else None
+    allowed = {shape.error_code for shape in operation.error_shapes} | _COMMON_ERRORS
+    if code not in allowed:
+        raise ModelViolationError(f"{operation.name}: error {code} is none of {sorted(allowed)}")
+    if not error or not error.text("Message"):
+        raise ModelViolationError(f"{operation.name}: the error has no message")
+
+
+class _Element:
+    """An XML element without its namespace."""
+
+    def __init__(self, element: ET.Element) -> None:
+        self.name = element.tag.rpartition("}")[2]
+        self.content = element.text or ""
+        self.children = [_Element(child) for child in element]
+
+    def child(self, name: str) -> "_Element | None":
+        return next((child for child in self.children if child.name == name), None)
+
+    def text(self, name: str) -> str | None:
+        found = self.child(name)
+        return found.content if found else None
+
+
+def _read_xml(operation: OperationModel, body: bytes) -> Any:
+    """Return what an answer's XML says, in the types of JSON; what does not fit stays text.
+
+    The form is that of https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
+    """
+    root = _Element(ET.fromstring(body))
+    shape = operation.output_shape
+    problems = []
+    if root.name != f"{operation.name}Response":
+        problems.append(f"{operation.name}: the answer is a {root.name}")
+    if not (root.child("ResponseMetadata") or root).text("RequestId"):
+        problems.append(f"{operation.name}: ResponseMetadata has no RequestId")
+    wrapper = "" if shape is None else shape.serialization.get("resultWrapper", "")
+    result = root.child(wrapper) if wrapper else None
+    if wrapper and result is None:
+        problems.append(f"{operation.name}: {wrapper} is missing")
+    if problems:
+        raise ModelViolationError("\n".join(problems))
+    return _value(shape, result) if shape and result else {}
+
+
+def _value(shape: Shape, element: _Element) -> Any:
+    if isinstance(shape, StructureShape):
+        return {child.name: _member(shape, child) for child in element.children}
+    if isinstance(shape, ListShape):
+        wrong = [child.name for child in element.children if child.name != "member"]
+        return wrong[0] if wrong else [_value(shape.member, child) for child in element.children]
+    return _SCALARS.get(shape.type_name, str)(element.content)
+
+
+def _member(shape: StructureShape, element: _Element) -> Any:
+    member = shape.members.get(element.name)
+    return element.content if member is None else _value(member, element)
+
+
+def _number(text: str) -> int | str:
+    return int(text) if text.lstrip("-").isdecimal() else text
+
+
+def _instant(text: str) -> float | str:
+    return datetime.fromisoformat(text).timestamp() if _TIMESTAMP.fullmatch(text) else text
+
+
+_SCALARS: dict[str, Callable[[str], Any]] = {
+    "integer": _number,
+    "long": _number,
+    "boolean": lambda text: {"true": True, "false": False}.get(text, text),
+    "timestamp": _instant,
+}
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def _problems(shape: Shape, value: Any, path: str) -> list[str]:

@@ -129,11 +129,12 @@ def test_secrets_become_variables(world: World) -> None:
     definition = world.definition(
         ["sh", "-c", "echo $ONE $TWO $THREE"],
         container={
+            "executionRoleArn": ROLE,
             "secrets": [
                 {"name": "ONE", "valueFrom": whole},
                 {"name": "TWO", "valueFrom": f"{parts}:k::"},
                 {"name": "THREE", "valueFrom": "/three"},
-            ]
+            ],
         },
     )
     job = world.run(jobDefinition=definition)
@@ -144,7 +145,7 @@ def test_secrets_become_variables(world: World) -> None:
 
 def test_a_secret_that_is_not_there_keeps_the_job_from_starting(world: World) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html."""
-    missing = {"secrets": [{"name": "X", "valueFrom": "/none"}]}
+    missing = {"executionRoleArn": ROLE, "secrets": [{"name": "X", "valueFrom": "/none"}]}
     job = world.run(jobDefinition=world.definition(container=missing))
 
     assert job["statusReason"] == "Task failed to start"

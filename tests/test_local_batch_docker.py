@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.models.containers import Container
+from docker.models.images import ImageCollection
+from requests import ReadTimeout
 
 from local_aws.batch.docker_runner import OWNER_LABEL, DockerRunner
+from local_aws.batch.runner import ContainerSpec
 from tests.batch_world import ACCOUNT, World, batch_world
 from tests.task_image import engine, task_image
 
@@ -187,6 +191,58 @@ def test_an_image_that_is_nowhere_fails_quickly(world: Containers) -> None:
     )
 
 
+def test_an_image_of_the_local_registry_is_not_looked_for_on_the_internet(
+    world: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html."""
+    pulled: list[str] = []
+    monkeypatch.setattr(ImageCollection, "pull", lambda _, name, **__: pulled.append(name))
+    image = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com/not/there:1"
+    job = world.run("true", image=image)
+
+    assert job["container"]["reason"].startswith("CannotPullContainerError: ")
+    assert image in job["container"]["reason"]
+    assert pulled == []
+
+
+@pytest.mark.parametrize(("step", "reason"), [
+    ("attach", "CannotCreateContainerError: "),
+    ("start", "CannotStartContainerError: "),
+])  # fmt: skip
+def test_a_container_whose_start_is_not_answered_is_removed(
+    world: Containers, client: Any, monkeypatch: pytest.MonkeyPatch, step: str, reason: str
+) -> None:
+    def slow(_: Container, **__: Any) -> None:
+        raise ReadTimeout("no answer")
+
+    monkeypatch.setattr(Container, step, slow)
+    job = world.run("true")
+    label = {"label": f"nextflow-batch.local-aws.job={job['jobId']}"}
+
+    assert job["container"]["reason"].startswith(reason)
+    assert "no answer" in job["container"]["reason"]
+    assert client.containers.list(all=True, filters=label) == []
+
+
+def test_the_laptops_proxy_does_not_reach_a_container(
+    world: Containers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through it no container would get the credentials of 169.254.170.2."""
+    proxies = {"proxies": {"default": {"httpProxy": "http://proxy.example:3128"}}}
+    (tmp_path / "config.json").write_text(json.dumps(proxies))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    runner = DockerRunner(tmp_path / "worker", network=None)
+    lines: list[str] = []
+    spec = ContainerSpec(
+        name="nextflow-batch-proxy", job_id="j", image=world.image, command=("env",)
+    )
+    runner.start(spec, lines.append).wait()
+    runner.close()
+
+    assert [line for line in lines if line.startswith("PATH=")]
+    assert [line for line in lines if "proxy" in line.lower()] == []
+
+
 def test_a_command_that_is_not_in_the_image_does_not_start(world: Containers) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
     definition = world.world.definition(["/not/there"], container={"image": world.image})
@@ -205,7 +261,7 @@ def test_a_container_is_served_its_roles_credentials_where_sdks_ask(world: Conta
     address=${AWS_CONTAINER_CREDENTIALS_FULL_URI#http://}
     host=${address%%/*}
     exec 3<> /dev/tcp/${host%:*}/${host#*:}
-    printf 'GET /%s HTTP/1.0\\r\\n\\r\\n' "${address#*/}" >&3
+    printf 'GET /%s HTTP/1.0\\r\\nHost: %s\\r\\n\\r\\n' "${address#*/}" "$host" >&3
     cat <&3
     """
     role = f"arn:aws:iam::{ACCOUNT}:role/job"

@@ -300,7 +300,6 @@ def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
 @pytest.mark.parametrize("container", [
     {"volumes": [{"host": {"sourcePath": "/scratch"}}]},
     {"mountPoints": [{"containerPath": "/scratch"}]},
-    {"logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-create-group": "perhaps"}}},
 ])  # fmt: skip
 def test_a_container_that_cannot_be_made_fails_with_a_reason(
     world: World, container: dict[str, Any]

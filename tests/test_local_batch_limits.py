@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_aws.batch import limits
-from tests.batch_world import KEYS, REGION, World, process_world
+from tests.batch_world import ACCOUNT, KEYS, REGION, World, process_world
 from tests.service_model import strict
 
 
@@ -199,6 +199,11 @@ BAD_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
     ),
     (definition(container=environment("AWS_BATCH_JOB_ID")), "must not start with AWS_BATCH"),
     (definition(container=environment("A", value="x" * 24 * 1024)), "less than 24 KiB, got 25 KiB"),
+    (
+        definition(container={"secrets": [{"name": "X", "valueFrom": "/x"}]}),
+        "When you are specifying container secrets, you must also specify a value for "
+        "'executionRoleArn'",
+    ),
     (definition(retryStrategy={"attempts": 11}), "between 1 and 10"),
     (definition(timeout={"attemptDurationSeconds": 1}), "must be at least 60"),
     (
@@ -236,6 +241,12 @@ BAD_RESOURCES: list[tuple[dict[str, Any], str]] = [
     ({"instanceRole": None}, "Instance role is required."),
     ({"instanceRole": "nobody"}, "Could not find instance profile nobody"),
     ({"instanceTypes": ["z99.large"]}, "Instance type z99.large does not exist"),
+    ({"instanceTypes": ["c6i", "c6g.large"]}, "must share one architecture"),
+    ({"instanceTypes": ["optimal", "default_arm64"]}, "must share one architecture"),
+    ({"type": "SPOT", "bidPercentage": 101}, "bidPercentage 101 must be between 0 and 100"),
+    ({"type": "SPOT", "bidPercentage": -1}, "bidPercentage -1 must be between 0 and 100"),
+    ({"type": "SPOT", "allocationStrategy": "BEST_FIT"}, "spotIamFleetRole is required"),
+    ({"type": "SPOT", "allocationStrategy": None}, "spotIamFleetRole is required"),
 ]
 
 
@@ -247,6 +258,53 @@ def test_a_compute_environment_that_cannot_be_is_refused(
     request = environments(world, **change)
 
     assert expected in refused(world.batch.create_compute_environment, **request)
+
+
+def test_a_spot_environment_with_best_fit_is_made_with_its_fleet_role(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/worker"
+
+    assert world.environment(type="SPOT", allocationStrategy="BEST_FIT", spotIamFleetRole=role)
+
+
+@pytest.mark.parametrize(("change", "expected"), [
+    ({"maxvCpus": 0}, "minvCpus 0 and maxvCpus 0 are not"),
+    ({"minvCpus": 300}, "minvCpus 300 and maxvCpus 256 are not"),
+    ({"subnets": ["subnet-0"]}, "subnet subnet-0 does not exist"),
+    ({"instanceTypes": ["c6i", "c6g"]}, "must share one architecture"),
+    ({"bidPercentage": 101}, "bidPercentage 101 must be between 0 and 100"),
+])  # fmt: skip
+def test_an_update_to_what_could_not_be_created_changes_nothing(
+    world: World, change: dict[str, Any], expected: str
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateComputeEnvironment.html."""
+    name = world.environment(type="SPOT")
+    before = world.batch.describe_compute_environments(computeEnvironments=[name])
+    message = refused(
+        world.batch.update_compute_environment,
+        computeEnvironment=name,
+        computeResources=change,
+        state="DISABLED",
+    )
+    after = world.batch.describe_compute_environments(computeEnvironments=[name])
+
+    assert expected in message
+    assert after["computeEnvironments"] == before["computeEnvironments"]
+
+
+def test_the_environments_of_a_queue_share_one_architecture(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html."""
+    names = [world.environment(), world.environment(instanceTypes=["default_arm64"])]
+    message = refused(
+        world.batch.create_job_queue,
+        jobQueueName="bad",
+        priority=1,
+        computeEnvironmentOrder=[
+            {"order": order, "computeEnvironment": name} for order, name in enumerate(names)
+        ],
+    )
+
+    assert "must share the same architecture" in message
 
 
 def test_a_queue_has_one_to_three_environments_of_distinct_order(world: World) -> None:

@@ -202,7 +202,7 @@ def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(world: World) 
 
 def time_limits() -> int:
     timers = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-    return sum("expire" in repr(t.function) for t in timers if not t.finished.is_set())  # type: ignore[attr-defined]
+    return sum("expire" in repr(t.function) for t in timers if not t.finished.is_set())
 
 
 def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(world: World) -> None:

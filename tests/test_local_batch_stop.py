@@ -215,7 +215,7 @@ def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
     job: Job = world.backend.jobs[identity]
     assert isinstance(job.attempt, Attempt)
     job.attempt.stop()
-    functions = [t.function for t in threading.enumerate() if isinstance(t, Timer)]  # type: ignore[attr-defined]
+    functions = [t.function for t in threading.enumerate() if isinstance(t, Timer)]
 
     assert "_JobProcess" not in {type(getattr(f, "__self__", None)).__name__ for f in functions}
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local_aws.faults import FaultError
 from local_aws.server import LocalAws
-from tests.local_world import Stack, impatient, parameter
+from tests.local_world import Stack, batch_job, impatient, parameter
 
 
 @pytest.fixture(autouse=True)
@@ -174,45 +174,6 @@ def test_a_fault_that_cannot_be_is_refused_in_words(
 
     assert status == 400
     assert message in answer["error"]
-
-
-def batch_job(aws: LocalAws, script: str) -> str:
-    """Submit a job that runs a script."""
-    batch = aws.client("batch")
-    ec2 = aws.client("ec2")
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    name = Stack.new(aws).name
-    aws.client("iam").create_role(
-        RoleName=name, AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
-    )
-    aws.client("iam").create_instance_profile(InstanceProfileName=name)
-    aws.client("iam").add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
-    batch.create_compute_environment(
-        computeEnvironmentName=name,
-        type="MANAGED",
-        computeResources={
-            "type": "EC2",
-            "minvCpus": 0,
-            "maxvCpus": 4,
-            "instanceTypes": ["optimal"],
-            "subnets": [subnet],
-            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
-            "instanceRole": name,
-        },
-    )
-    order = [{"order": 1, "computeEnvironment": name}]
-    batch.create_job_queue(jobQueueName=name, priority=1, computeEnvironmentOrder=order)
-    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}]
-    batch.register_job_definition(
-        jobDefinitionName=name,
-        type="container",
-        containerProperties={
-            "image": f"image-of-{name}",
-            "command": ["sh", "-c", script],
-            "resourceRequirements": needs,
-        },
-    )
-    return str(batch.submit_job(jobName=name, jobQueue=name, jobDefinition=name)["jobId"])
 
 
 def wait(aws: LocalAws, job: str, *statuses: str) -> dict[str, Any]:

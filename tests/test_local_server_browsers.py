@@ -70,6 +70,8 @@ def test_an_sdk_may_name_the_bucket_in_the_host(aws: LocalAws) -> None:
         Bucket="named-in-host", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
     )
     s3.put_object(Bucket="named-in-host", Key="key", Body=b"x")
-    status, headers = ask(aws, path="/key", Host="named-in-host.localhost:{}")
+    signed = "AWS4-HMAC-SHA256 Credential=local/20260101/us-west-2/s3/aws4_request"
+    host = "named-in-host.localhost:{}"
+    status, headers = ask(aws, path="/key", Host=host, Authorization=signed)
 
     assert (status, headers["Content-Length"]) == (200, "1")

@@ -14,16 +14,11 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-import docker
-from local_aws import batch, network
+from local_aws import batch
 from local_aws.__main__ import main
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws, LocalAwsError
 from tests.local_world import local_world
-
-needs_docker = pytest.mark.skipif(
-    not network.usable_engine(), reason="no Docker engine runs on this machine"
-)
 
 
 @pytest.fixture
@@ -160,25 +155,3 @@ def test_what_refuses_connections_does_not_open_them_after_the_end(tmp_path: Pat
     time.sleep(0.4)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", aws.port))
-
-
-@needs_docker
-@pytest.mark.docker
-def test_with_docker_it_listens_where_containers_find_it(tmp_path: Path) -> None:
-    with LocalAws(state_dir=tmp_path) as aws:
-        assert aws.runner_name == "docker"
-        assert aws.container_endpoint == f"http://169.254.170.2:{aws.port}"
-        assert healthy("169.254.170.2", aws.port)
-
-
-@needs_docker
-@pytest.mark.docker
-def test_the_network_stays_as_long_as_another_one_uses_it() -> None:
-    client = docker.from_env()
-    try:
-        first, second = network.JobNetwork(), network.JobNetwork()
-        first.close()
-        assert client.networks.list(names=[network.NAME])
-        second.close()
-    finally:
-        client.close()

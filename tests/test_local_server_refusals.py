@@ -35,79 +35,84 @@ def taken() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
-def check(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run the command, which must say one line and end."""
-    assert main(arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.err.startswith(f"local AWS: {said}")
-    assert captured.err.count("\n") == 1
-    assert captured.out == ""
+class Machine:
+    """A machine on which the local AWS cannot start."""
+
+    def __init__(
+        self, folder: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder = folder
+        self._patch = patch
+        self._capsys = capsys
+
+    def fail(self, place: tuple[object, str], error: Exception, *, docker_answers: bool) -> None:
+        """Let a function of it fail."""
+
+        def failing(*_: object, **__: object) -> None:
+            raise error
+
+        self._patch.setattr(server, "usable_engine", lambda: docker_answers)
+        self._patch.setattr(network, "_LOCK", self.folder / "lock")
+        self._patch.setattr(docker, "from_env", socket.socket)  # anything that can be closed
+        self._patch.setattr(*place, failing)
+
+    def check(self, said: str, *, port: int = 0, state: Path | None = None) -> None:
+        """Run the command, which must say one line and end."""
+        folder = state or self.folder
+        assert main(["--port", str(port), "--state-dir", str(folder)]) == 2
+        captured = self._capsys.readouterr()
+        assert captured.err.startswith(f"local AWS: {said.format(folder)}")
+        assert captured.err.count("\n") == 1
+        assert captured.out == ""
 
 
-def test_a_taken_port_is_one_line(taken: int, capsys: pytest.CaptureFixture[str]) -> None:
-    check(["--port", str(taken)], f"port {taken} is not free on 127.0.0.1", capsys)
+@pytest.fixture
+def machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Machine:
+    return Machine(tmp_path, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize(("below", "reason"), [(".", "File exists"), ("below", "Not a directory")])
-def test_a_folder_that_is_a_file_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], below: str, reason: str
-) -> None:
-    (tmp_path / "file").touch()
-    state = tmp_path / "file" / below
-    check(
-        ["--port", "0", "--state-dir", str(state)],
-        f"state_dir {state} cannot be used ({reason})",
-        capsys,
-    )
+def test_a_taken_port_is_one_line(machine: Machine, taken: int) -> None:
+    machine.check(f"port {taken} is not free on 127.0.0.1", port=taken)
+
+
+@pytest.mark.parametrize(("below", "reason"), [("", "File exists"), ("x", "Not a directory")])
+def test_a_folder_that_is_a_file_is_one_line(machine: Machine, below: str, reason: str) -> None:
+    (machine.folder / "file").touch()
+    state = machine.folder / "file" / below
+    machine.check(f"state_dir {{}} cannot be used ({reason})", state=state)
+
+
+OF_FOLDER = "state_dir {} cannot be used (Permission denied)"
+OF_ENGINE = "the Docker engine fails: gone"
+OF_NETWORK = "the Docker network nextflow-batch-local cannot be had: gone"
 
 
 @pytest.mark.parametrize(
-    ("where", "name", "error", "said"),
+    ("place", "error", "said"),
     [
-        (
-            worker_root, "prepare", PermissionError(errno.EACCES, "Permission denied"),
-            "state_dir {} cannot be used (Permission denied)",
-        ),
-        (worker_root, "_s5cmd", worker_root.WorkerRootError("No client."), "No client."),
-        (server, "make_runner", DockerException("gone"), "the Docker engine fails: gone"),
-        (server, "make_runner", LostConnectionError("gone"), "the Docker engine fails: gone"),
-        (
-            docker, "from_env", DockerException("gone"),
-            "the Docker network nextflow-batch-local cannot be had: gone",
-        ),
-        (
-            network.JobNetwork, "_make", LostConnectionError("gone"),
-            "the Docker network nextflow-batch-local cannot be had: gone",
-        ),
+        ((worker_root, "prepare"), PermissionError(errno.EACCES, "Permission denied"), OF_FOLDER),
+        ((worker_root, "_s5cmd"), worker_root.WorkerRootError("No client."), "No client."),
+        ((server, "make_runner"), DockerException("gone"), OF_ENGINE),
+        ((server, "make_runner"), LostConnectionError("gone"), OF_ENGINE),
+        ((docker, "from_env"), DockerException("gone"), OF_NETWORK),
+        ((network.JobNetwork, "_make"), LostConnectionError("gone"), OF_NETWORK),
     ],
-)  # fmt: skip
+)
 def test_what_fails_inside_is_one_line(
-    where: object,
-    name: str,
-    error: Exception,
-    said: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    machine: Machine, place: tuple[object, str], error: Exception, said: str
 ) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    of_network = where in (docker, network.JobNetwork)
-    monkeypatch.setattr(server, "usable_engine", lambda: of_network)
-    monkeypatch.setattr(network, "_LOCK", tmp_path / "lock")
-    monkeypatch.setattr(docker, "from_env", socket.socket)  # anything that can be closed
-    monkeypatch.setattr(where, name, fail)
-    check(["--port", "0", "--state-dir", str(tmp_path)], said.format(tmp_path), capsys)
+    machine.fail(place, error, docker_answers=said == OF_NETWORK)
+    machine.check(said)
 
 
 def test_a_lock_that_cannot_be_had_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "usable_engine", lambda: True)
-    monkeypatch.setattr(network, "_LOCK", tmp_path)
-    said = "the Docker network nextflow-batch-local cannot be had: [Errno 21] Is a directory"
-    check(["--port", "0", "--state-dir", str(tmp_path / "state")], said, capsys)
+    monkeypatch.setattr(network, "_LOCK", machine.folder)
+    machine.check("the Docker network nextflow-batch-local cannot be had: [Errno 21]")
 
 
 def test_the_lock_is_of_one_user() -> None:

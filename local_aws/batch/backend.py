@@ -151,11 +151,15 @@ class LocalBatch(BaseBackend):  # type: ignore[misc]
         request = checked("UpdateComputeEnvironment", request)
         with self.lock:
             environment = self._existing_environment(request["computeEnvironment"])
+            role = environment.service_role
             if "serviceRole" in request:
-                environment.service_role = service_role(self, request["serviceRole"])
+                role = service_role(self, request["serviceRole"])
             if "computeResources" in request:
+                if environment.type == "MANAGED":
+                    check_resources(self, environment.resources | request["computeResources"])
                 environment.change_resources(request["computeResources"])
                 self._validate(environment)
+            environment.service_role = role
             environment.state = request.get("state", environment.state)
             environment.update_policy = request.get("updatePolicy", environment.update_policy)
             environment.ecs_settings = request.get("ecsSettings", environment.ecs_settings)
@@ -228,6 +232,10 @@ class LocalBatch(BaseBackend):  # type: ignore[misc]
                 raise ClientException(f"{environment.arn} is not in VALID state")
         if len({environment.is_fargate for environment in found}) > 1:
             raise request_error("EC2 and Fargate compute environments cannot share a job queue")
+        if len({name for environment in found for name in environment.architectures}) > 1:
+            raise request_error(
+                "Compute environments of a job queue must share the same architecture"
+            )
         return found
 
     def _check_policy(self, arn: str | None) -> None:
@@ -294,22 +302,3 @@ class LocalBatch(BaseBackend):  # type: ignore[misc]
         definition = self.job_definition(reference)
         if definition is not None:
             definition.status = "INACTIVE"
-
-    def create_scheduling_policy(self, request: Request) -> SchedulingPolicy:
-        """Create a scheduling policy."""
-        request = checked("CreateSchedulingPolicy", request)
-        limits.check_resource_name("name", request["name"])
-        policy = SchedulingPolicy(self, request["name"], request.get("fairsharePolicy", {}))
-        with self.lock:
-            if policy.arn in self.scheduling_policies:
-                raise ClientException("Object already exists")
-            self.scheduling_policies[policy.arn] = policy
-            self.add_tags(policy.arn, request.get("tags", {}))
-        return policy
-
-    def delete_scheduling_policy(self, arn: str) -> None:
-        """Delete a scheduling policy that no queue uses."""
-        with self.lock:
-            if any(queue.policy_arn == arn for queue in self.job_queues.values()):
-                raise ClientException("Cannot delete, found existing JobQueue relationship")
-            self.scheduling_policies.pop(arn, None)

@@ -69,6 +69,24 @@ def _members(name: str) -> tuple[str, ...]:
     )
 
 
+def architectures(names: Iterable[str]) -> set[str]:
+    """Tell which architectures a compute environment's `instanceTypes` have.
+
+    Args:
+        names: Types, families and bundles.
+
+    Returns:
+        `x86_64`, `arm64` or both.
+
+    """
+    supported = (
+        INSTANCE_TYPES[member]["ProcessorInfo"]["SupportedArchitectures"]
+        for name in names
+        for member in _members(name)
+    )
+    return {"arm64" if "arm64" in each else "x86_64" for each in supported}
+
+
 def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
     """Expand types, families and bundles.
 

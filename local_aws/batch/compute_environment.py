@@ -92,6 +92,13 @@ class ComputeEnvironment(BatchResource, CloudFormationModel):  # type: ignore[mi
         return str(self.resources.get("type", "")).startswith("FARGATE")
 
     @property
+    def architectures(self) -> set[str]:
+        """The architectures of its instances; empty on Fargate, where each job says its own."""
+        if self.is_fargate:
+            return set()
+        return capacity.architectures(self.resources.get("instanceTypes", ["optimal"]))
+
+    @property
     def max_vcpus(self) -> float:
         """The vCPUs that its jobs may take together."""
         return float(self.resources.get("maxvCpus", 0))

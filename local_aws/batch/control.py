@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from local_aws.batch import scheduling_policy
 from local_aws.batch.errors import ClientException, request_error
 from local_aws.batch.job import Job
 from local_aws.batch.limits import MAX_BULK
@@ -68,7 +69,7 @@ def deregister_job_definition(backend: "LocalBatch", request: Json) -> Json:
 
 def create_scheduling_policy(backend: "LocalBatch", request: Json) -> Json:
     """CreateSchedulingPolicy."""
-    made = backend.create_scheduling_policy(request)
+    made = scheduling_policy.create(backend, request)
     return {"name": made.name, "arn": made.arn}
 
 
@@ -83,7 +84,7 @@ def update_scheduling_policy(backend: "LocalBatch", request: Json) -> Json:
 
 def delete_scheduling_policy(backend: "LocalBatch", request: Json) -> Json:
     """DeleteSchedulingPolicy."""
-    backend.delete_scheduling_policy(request["arn"])
+    scheduling_policy.delete(backend, request["arn"])
     return {}
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, ImageNotFound
 from docker.models.containers import Container as DockerContainer
 from docker.types import CancellableStream, DeviceRequest
 from docker.types import Mount as DockerMount
 from docker.types import Ulimit as DockerUlimit
+from moto.core import DEFAULT_ACCOUNT_ID
+from requests import RequestException
 
 import docker
 from local_aws.batch.process_runner import worker_path
@@ -72,26 +74,28 @@ class DockerRunner:
             all=True, filters={"label": OWNER_LABEL}, ignore_removed=True
         ):
             if not _is_alive(container.labels[OWNER_LABEL]):
-                _remove(container)
+                _remove(self._client, container.id)
                 removed += 1
         return removed
 
     def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
         """Start a container; see `Runner`."""
         self._ensure_image(spec.image)
+        options = self._options(spec)
+        output, step = None, "Create"
         try:
-            container = self._client.containers.create(spec.image, **self._options(spec))
-        except APIError as error:
-            raise ContainerError(f"CannotCreateContainerError: {_message(error)}") from error
-        # Attached before it starts, as by `docker run`: following the log of a container that
-        # ends can miss its last lines.
-        output = container.attach(stream=True)
-        try:
+            container = self._client.containers.create(spec.image, **options)
+            # Attached before it starts, as by `docker run`: following the log of a container
+            # that ends can miss its last lines.
+            output = container.attach(stream=True)
+            step = "Start"
             container.start()
-        except APIError as error:
-            _hang_up(output)
-            _remove(container)
-            raise ContainerError(f"CannotStartContainerError: {_message(error)}") from error
+        except Exception as error:
+            if output is not None:
+                _hang_up(output)
+            # By its name: an answer that came too late has left a container without its object.
+            _remove(self._client, spec.name)
+            raise ContainerError(f"Cannot{step}ContainerError: {_message(error)}") from error
         return _JobContainer(container, output, on_line)
 
     def _ensure_image(self, image: str) -> None:
@@ -105,6 +109,12 @@ class DockerRunner:
                 self._pull(image)
 
     def _pull(self, image: str) -> None:
+        if image.startswith(f"{DEFAULT_ACCOUNT_ID}.dkr.ecr."):
+            # The registry of that name on the internet is another one's.
+            raise ContainerError(
+                "CannotPullContainerError: Error response from daemon: manifest for "
+                f"{image} not found: manifest unknown: Requested image not found"
+            )
         try:
             name, tag = _name_and_tag(image)
             self._client.images.pull(name, tag=tag)
@@ -139,6 +149,9 @@ class DockerRunner:
             },
             "devices": [":".join(device) for device in spec.devices],
             "network": self.network,
+            # A proxy of ~/.docker/config.json is the laptop's, no worker's, and cannot reach
+            # the container's credentials.
+            "use_config_proxy": False,
             "log_config": {"type": "json-file", "config": {}},
         }
         if spec.shared_memory_mib is not None:
@@ -173,13 +186,14 @@ class _JobContainer:
 
     def wait(self) -> Exit:
         """Wait for the end and remove the container."""
-        # No time limit of ours: a job may run for days.
-        status = self._container.client.api.wait(self._container.id, timeout=None)
-        self._reader.join()
-        code = int(status["StatusCode"])
-        out_of_memory = code == _KILLED and self._was_out_of_memory()
-        _remove(self._container)
-        return Exit(code=code, out_of_memory=out_of_memory)
+        try:
+            # No time limit of ours: a job may run for days.
+            status = self._container.client.api.wait(self._container.id, timeout=None)
+            self._reader.join()
+            code = int(status["StatusCode"])
+            return Exit(code=code, out_of_memory=code == _KILLED and self._was_out_of_memory())
+        finally:
+            _remove(self._container.client, self._container.id)
 
     def _was_out_of_memory(self) -> bool:
         """Ask the engine, which may hear of it from the kernel only after the container's end."""
@@ -223,11 +237,11 @@ def _hang_up(output: CancellableStream) -> None:
     output._response.close()
 
 
-def _remove(container: DockerContainer) -> None:
+def _remove(client: docker.DockerClient, name_or_id: str) -> None:
     try:
-        container.remove(force=True, v=True)
-    except (NotFound, APIError):
-        # Gone already, or on its way out.
+        client.api.remove_container(name_or_id, force=True, v=True)
+    except (DockerException, RequestException):
+        # Gone already, on its way out, or out of reach with the engine.
         return
 
 

@@ -39,14 +39,23 @@ class Job:
         depends_on: Its dependencies as submitted.
         retry_strategy: `attempts` and `evaluateOnExit`.
         timeout: Seconds that an attempt may run, or None.
-        tags: The tags at submission; later changes live with the backend.
         propagate_tags: Whether tags go to the ECS task.
         share_identifier: The share of a fair-share queue.
         scheduling_priority: Its priority within the share.
         array_index: The index of an array job's child.
         array_size: The size of the array job that it is, or belongs to.
         children: The children of an array job.
+        parent: The array job that a child belongs to.
         status: One of `STATES`.
+        status_reason: Why it is in that state, where there is a reason.
+        created_at: When it was submitted, in milliseconds since the epoch, as all its times.
+        started_at: When its latest attempt became RUNNING; None before.
+        stopped_at: When it ended; None before.
+        is_cancelled: Whether it was cancelled before it started.
+        is_terminated: Whether somebody asked to end it.
+        open_dependencies: How many jobs it still waits for, or `dependencies.FAILED`.
+        history: Its attempts, the latest last.
+        blocked_reason: Why it blocks the head of its queue; None if it does not.
 
     """
 

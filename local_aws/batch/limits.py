@@ -152,7 +152,11 @@ def check_definition(request: dict[str, Any]) -> None:
             raise ClientException(f"{member}: the local AWS runs containerProperties only")
     if "containerProperties" not in request:
         raise request_error("containerProperties must be specified")
-    properties = request["containerProperties"]
+    _check_container(request["containerProperties"])
+    _check_run(request)
+
+
+def _check_container(properties: dict[str, Any]) -> None:
     if not properties.get("image"):
         raise request_error("Container image is required")
     _check_requirements(properties)
@@ -160,8 +164,14 @@ def check_definition(request: dict[str, Any]) -> None:
         raise request_error("Container properties should contain vcpus greater than 0")
     if not container.requirement(properties, "MEMORY"):
         raise request_error(f"Container memory must be at least {_MIN_MEMORY_MIB} MiB")
+    if properties.get("secrets") and not properties.get("executionRoleArn"):
+        # ECS's words, to which Batch hands the container:
+        # https://github.com/fabfuel/ecs-deploy/issues/87
+        raise request_error(
+            "When you are specifying container secrets, you must also specify a value for "
+            "'executionRoleArn'"
+        )
     _check_environment(properties.get("environment", []))
-    _check_run(request)
 
 
 def _check_requirements(properties: dict[str, Any]) -> None:

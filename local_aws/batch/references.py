@@ -1,4 +1,4 @@
-"""Checks that what a compute environment names exists."""
+"""Checks that what a compute environment names exists, and that it can be."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,8 @@ from local_aws.batch.errors import request_error
 
 if TYPE_CHECKING:
     from local_aws.batch.backend import LocalBatch
+
+_PERCENTAGES = range(101)
 
 
 def service_role(backend: "LocalBatch", given: str | None) -> str:
@@ -62,14 +64,16 @@ def instance_role_of(backend: "LocalBatch", profile: str | None) -> str | None:
 
 
 def check_resources(backend: "LocalBatch", resources: dict[str, Any] | None) -> None:
-    """Refuse compute resources that name what is not there.
+    """Refuse compute resources that cannot be, or that name what is not there.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html
 
     Args:
         backend: Batch in the account and region.
         resources: `computeResources` of the request.
 
     Raises:
-        ClientException: Something is missing or does not exist.
+        ClientException: Something is missing, out of bounds or does not exist.
 
     """
     if resources is None:
@@ -82,6 +86,7 @@ def check_resources(backend: "LocalBatch", resources: dict[str, Any] | None) -> 
     _check_network(backend, resources)
     if not resources["type"].startswith("FARGATE"):
         _check_instances(backend, resources)
+        _check_spot(resources)
 
 
 def _check_network(backend: "LocalBatch", resources: dict[str, Any]) -> None:
@@ -107,3 +112,16 @@ def _check_instances(backend: "LocalBatch", resources: dict[str, Any]) -> None:
     for name in resources.get("instanceTypes", []):
         if not capacity.is_known(name):
             raise request_error(f"Instance type {name} does not exist")
+    if len(capacity.architectures(resources.get("instanceTypes", []))) > 1:
+        raise request_error(
+            "computeResources.instanceTypes must share one architecture: x86_64 or arm64"
+        )
+
+
+def _check_spot(resources: dict[str, Any]) -> None:
+    bid = resources.get("bidPercentage", 100)
+    if bid not in _PERCENTAGES:
+        raise request_error(f"bidPercentage {bid} must be between 0 and 100")
+    best_fit = resources.get("allocationStrategy", "BEST_FIT") == "BEST_FIT"
+    if resources["type"] == "SPOT" and best_fit and not resources.get("spotIamFleetRole"):
+        raise request_error("computeResources.spotIamFleetRole is required for SPOT with BEST_FIT")

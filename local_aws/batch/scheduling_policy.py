@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 from moto.core.common_models import CloudFormationModel
 
-from local_aws.batch import template
+from local_aws.batch import limits, template
+from local_aws.batch.errors import ClientException
 from local_aws.batch.regional import backend_of
+from local_aws.batch.request import checked
 from local_aws.batch.resource import BatchResource
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ class SchedulingPolicy(BatchResource, CloudFormationModel):  # type: ignore[misc
         properties = cloudformation_json["Properties"]
         request = template.members("CreateSchedulingPolicyRequest", properties)
         request["name"] = template.generated_name(resource_name)
-        policy = backend_of(account_id, region_name).create_scheduling_policy(request)
+        policy = create(backend_of(account_id, region_name), request)
         policy.properties = properties
         return policy
 
@@ -94,7 +96,7 @@ class SchedulingPolicy(BatchResource, CloudFormationModel):  # type: ignore[misc
             replacement = cls.create_from_cloudformation_json(
                 new_resource_name, cloudformation_json, account_id, region_name
             )
-            backend_of(account_id, region_name).delete_scheduling_policy(original_resource.arn)
+            delete(backend_of(account_id, region_name), original_resource.arn)
             return replacement
         request = template.members("CreateSchedulingPolicyRequest", properties)
         original_resource.update(request.get("fairsharePolicy", {}))
@@ -111,4 +113,46 @@ class SchedulingPolicy(BatchResource, CloudFormationModel):  # type: ignore[misc
         region_name: str,
     ) -> None:
         """Delete the resource; `resource_name` is its physical id."""
-        backend_of(account_id, region_name).delete_scheduling_policy(resource_name)
+        delete(backend_of(account_id, region_name), resource_name)
+
+
+def create(backend: "LocalBatch", request: dict[str, Any]) -> SchedulingPolicy:
+    """Create a scheduling policy.
+
+    Args:
+        backend: Batch in the account and region.
+        request: The CreateSchedulingPolicy request.
+
+    Returns:
+        The policy.
+
+    Raises:
+        ClientException: The request is wrong, or the name is taken.
+
+    """
+    request = checked("CreateSchedulingPolicy", request)
+    limits.check_resource_name("name", request["name"])
+    policy = SchedulingPolicy(backend, request["name"], request.get("fairsharePolicy", {}))
+    with backend.lock:
+        if policy.arn in backend.scheduling_policies:
+            raise ClientException("Object already exists")
+        backend.scheduling_policies[policy.arn] = policy
+        backend.add_tags(policy.arn, request.get("tags", {}))
+    return policy
+
+
+def delete(backend: "LocalBatch", arn: str) -> None:
+    """Delete a scheduling policy that no queue uses.
+
+    Args:
+        backend: Batch in the account and region.
+        arn: The policy's ARN.
+
+    Raises:
+        ClientException: A queue uses it.
+
+    """
+    with backend.lock:
+        if any(queue.policy_arn == arn for queue in backend.job_queues.values()):
+            raise ClientException("Cannot delete, found existing JobQueue relationship")
+        backend.scheduling_policies.pop(arn, None)
