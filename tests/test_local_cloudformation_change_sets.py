@@ -25,6 +25,10 @@ def plan(stack: Stack, resources: Resources, kind: str = "UPDATE") -> dict[str, 
 
 
 def test_a_change_set_names_each_change_and_what_is_replaced(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
     table = resource("EC2::RouteTable", {"VpcId": {"Ref": "Vpc"}})
     kept = {"Same": parameter("same"), "Table": table}
     stack.create({"Vpc": vpc("10.2.0.0/16"), "Note": parameter("1"), "Old": parameter("x"), **kept})
@@ -58,6 +62,10 @@ def test_executing_a_change_set_updates_the_stack(stack: Stack) -> None:
 
 
 def test_a_stack_can_be_created_by_a_change_set(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+    """
     found = plan(stack, {"Note": parameter("1")}, "CREATE")
     assert stack.status == "REVIEW_IN_PROGRESS"
     stack.api.execute_change_set(ChangeSetName="plan", StackName=stack.name)
@@ -77,6 +85,10 @@ def test_a_change_set_without_changes_fails_as_the_cdk_expects(stack: Stack) -> 
 
 
 def test_a_deleted_change_set_is_gone(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/goto/WebAPI/cloudformation-2010-05-15/DeleteChangeSet
+    """
     stack.create({"Note": parameter("1")})
     found = plan(stack, {"Note": parameter("2")})
     for _ in range(2):

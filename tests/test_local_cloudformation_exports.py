@@ -30,6 +30,10 @@ def taken(aws: LocalAws) -> str:
 
 
 def test_a_stack_takes_what_another_exports(aws: LocalAws, stacks: tuple[Stack, Stack]) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-importvalue.html
+    """
     giving, taking = stacks
     giving.create({"Note": parameter("x")}, Outputs=export({"Ref": "AWS::StackName"}))
     taking.create(TAKES)
@@ -41,6 +45,10 @@ def test_a_stack_takes_what_another_exports(aws: LocalAws, stacks: tuple[Stack, 
 
 
 def test_an_export_in_use_cannot_go(stacks: tuple[Stack, Stack]) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-importvalue.html
+    """
     giving, taking = stacks
     giving.create({"Note": parameter("x")}, Outputs=export())
     taking.create(TAKES)
@@ -62,6 +70,10 @@ def test_an_export_no_longer_in_use_can_go(stacks: tuple[Stack, Stack]) -> None:
 
 
 def test_two_stacks_cannot_export_the_same_name(stacks: tuple[Stack, Stack]) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/outputs-section-structure.html
+    """
     giving, other = stacks
     giving.create({"Note": parameter("x")}, Outputs=export())
     with pytest.raises(ClientError, match="shared is already exported by stack"):
@@ -78,6 +90,10 @@ def test_what_nobody_exports_fails_the_stack(stacks: tuple[Stack, Stack]) -> Non
 def test_a_stack_reads_anothers_output_without_holding_it(
     aws: LocalAws, stacks: tuple[Stack, Stack]
 ) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getstackoutput.md
+    """
     giving, taking = stacks
     giving.create({"Note": parameter("x")}, Outputs={"Out": {"Value": "weak"}})
     reference = {"StackName": giving.name, "Region": "us-west-2", "OutputName": "Out"}

@@ -43,12 +43,20 @@ def test_the_name_of_a_rolled_back_stack_is_free_once_it_is_deleted(stack: Stack
 
 
 def test_a_failed_create_deletes_the_stack_if_asked_to(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+    """
     body = {"OnFailure": "DELETE"}
     with pytest.raises(ClientError, match="does not exist"):
         stack.create(GOOD | BAD, options=body)
 
 
 def test_a_failed_create_stays_as_it_is_if_asked_to(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+    """
     assert stack.create(GOOD | BAD, options={"OnFailure": "DO_NOTHING"}) == "CREATE_FAILED"
     assert "10.5.0.0/16" in vpcs(aws)
 
@@ -93,6 +101,10 @@ def test_a_delete_that_fails_says_why_and_can_be_repeated(aws: LocalAws, stack: 
 
 
 def test_resources_go_in_reverse_order_and_retained_ones_stay(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+    """
     stack.create(
         {
             "Vpc": resource("EC2::VPC", {"CidrBlock": "10.6.0.0/16"}),
@@ -125,6 +137,10 @@ def test_a_resource_that_is_gone_already_does_not_stop_the_delete(
 
 
 def test_a_protected_stack_cannot_be_deleted(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+    """
     stack.create({"Note": parameter("x")}, options={"EnableTerminationProtection": True})
     with pytest.raises(ClientError, match="cannot be deleted while TerminationProtection"):
         stack.delete()

@@ -40,6 +40,10 @@ NETWORK = {
 def test_a_function_in_an_output_comes_to_its_value(
     stack: Stack, value: Any, expected: str
 ) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+    """
     status = stack.create(
         NETWORK,
         Outputs={"Value": {"Value": value}},
@@ -81,6 +85,10 @@ def test_a_resource_with_a_false_condition_is_left_out(stack: Stack) -> None:
 
 
 def test_no_value_leaves_a_property_out(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+    """
     group = {"LogGroupName": stack.name, "RetentionInDays": {"Ref": "AWS::NoValue"}}
     stack.create({"Log": resource("Logs::LogGroup", group)})
 
@@ -89,6 +97,10 @@ def test_no_value_leaves_a_property_out(aws: LocalAws, stack: Stack) -> None:
 
 
 def test_a_parameter_takes_its_value_from_an_ssm_parameter(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Parameter.html
+    """
     aws.client("ssm").put_parameter(Name="/version", Value="21", Type="String", Overwrite=True)
     stack.create(
         {"Note": parameter({"Ref": "Version"})},

@@ -19,6 +19,10 @@ def vpc(block: str = "10.2.0.0/16", **more: Any) -> dict[str, Any]:
 
 
 def test_a_property_that_can_change_changes_in_place(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    """
     stack.create({"Log": resource("Logs::LogGroup", {"RetentionInDays": 7})})
     before = stack.ids()
     assert stack.update({"Log": resource("Logs::LogGroup", {"RetentionInDays": 30})}) == (
@@ -33,6 +37,10 @@ def test_a_property_that_can_change_changes_in_place(aws: LocalAws, stack: Stack
 def test_a_property_that_only_creation_sets_replaces_the_resource(
     aws: LocalAws, stack: Stack
 ) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    """
     stack.create({"Vpc": vpc("10.2.0.0/16")})
     before = stack.ids()["Vpc"]
     stack.update({"Vpc": vpc("10.3.0.0/16")})
@@ -46,6 +54,11 @@ def test_a_property_that_only_creation_sets_replaces_the_resource(
 
 
 def test_what_refers_to_a_replaced_resource_follows_it(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-update-behaviors.html
+    """
+
     def resources(block: str) -> dict[str, Any]:
         return {
             "Note": parameter({"Ref": "Vpc"}, Name="/updates/vpc"),
@@ -91,6 +104,10 @@ def test_a_changed_launch_template_is_a_new_version_that_others_see(
 
 
 def test_what_the_template_no_longer_has_goes_last(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-monitor-stack.html
+    """
     stack.create({"Old": parameter("x"), "Older": parameter({"Ref": "Old"})})
     stack.update({"New": parameter("y")})
 
@@ -104,6 +121,10 @@ def test_what_the_template_no_longer_has_goes_last(stack: Stack) -> None:
 
 
 def test_a_replaced_resource_stays_if_the_template_says_so(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-updatereplacepolicy.html
+    """
     kept = {"UpdateReplacePolicy": "Retain"}
     stack.create({"Vpc": vpc("10.2.0.0/16") | kept})
     before = stack.ids()["Vpc"]
@@ -172,6 +193,11 @@ def test_a_stacks_tags_reach_its_resources_and_follow_changes(aws: LocalAws, sta
 
 
 def test_an_update_that_fails_is_undone(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-monitor-stack.html
+    """
+
     def resources(days: int, block: str, *broken: str) -> dict[str, Any]:
         last = {
             name: resource("EC2::Subnet", {"VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.9.0.0/24"})
@@ -209,6 +235,10 @@ def test_an_update_after_one_that_failed_works(stack: Stack) -> None:
 
 
 def test_an_update_may_be_left_where_it_failed_and_gone_on_with(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+    """
     bad = {"Bad": resource("EC2::Subnet", {"VpcId": "vpc-0", "CidrBlock": "10.0.0.0/24"})}
     stack.create({"Note": parameter("1")})
     left = {"DisableRollback": True}

@@ -69,3 +69,54 @@ def test_a_strict_client_refuses_what_boto3_forgives() -> None:
             response_dict=answer,
             customized_response_dict={},
         )
+
+
+STACKS = boto3.session.Session().client("cloudformation", region_name="us-west-2").meta
+DESCRIBE_STACKS = STACKS.service_model.operation_model("DescribeStacks")
+STACK = (
+    "<StackName>s</StackName><StackStatus>CREATE_COMPLETE</StackStatus>"
+    "<CreationTime>2026-01-02T03:04:05.678Z</CreationTime><DisableRollback>false</DisableRollback>"
+)
+
+
+def described(stack: str) -> bytes:
+    return (
+        '<DescribeStacksResponse xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/">'
+        f"<DescribeStacksResult><Stacks><member>{stack}</member></Stacks></DescribeStacksResult>"
+        "<ResponseMetadata><RequestId>r</RequestId></ResponseMetadata></DescribeStacksResponse>"
+    ).encode()
+
+
+def test_an_answer_in_xml_of_the_model_passes() -> None:
+    check(DESCRIBE_STACKS, described(STACK + "<Tags><member><Key>k</Key><Value/></member></Tags>"))
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), [
+    ("<StackName>s</StackName>", "", "Stacks[0]: StackName is missing"),
+    ("CREATE_COMPLETE", "BUSY", "Stacks[0].StackStatus: 'BUSY' is none of"),
+    ("false", "no", "Stacks[0].DisableRollback: 'no' is no boolean"),
+    ("2026-01-02T03:04:05.678Z", "1700000000", "CreationTime: '1700000000' is no timestamp"),
+    ("<StackName>", "<Colour>red</Colour><StackName>", "Stacks[0]: Colour is unknown"),
+    ("<StackName>", "<Tags><item/></Tags><StackName>", "Stacks[0].Tags: 'item' is no list"),
+    ("DescribeStacksResult>", "Result>", "DescribeStacksResult is missing"),
+    ("<RequestId>r</RequestId>", "", "ResponseMetadata has no RequestId"),
+])  # fmt: skip
+def test_an_answer_in_xml_that_breaks_the_model_is_named(old: str, new: str, problem: str) -> None:
+    with pytest.raises(ModelViolationError) as caught:
+        check(DESCRIBE_STACKS, described(STACK).replace(old.encode(), new.encode()))
+    assert problem in str(caught.value)
+
+
+def test_an_error_in_xml_must_be_one_of_the_operations() -> None:
+    body = (
+        "<ErrorResponse><Error><Code>ValidationError</Code><Message>no</Message></Error>"
+        "<RequestId>r</RequestId></ErrorResponse>"
+    )
+    check_error(DESCRIBE_STACKS, {}, body.encode())
+    for old, new, problem in [
+        ("ValidationError", "Oops", "error Oops is none of"),
+        ("<Message>no</Message>", "", "the error has no message"),
+        ("ErrorResponse", "Answer", "the error is no ErrorResponse with its id"),
+    ]:
+        with pytest.raises(ModelViolationError, match=problem):
+            check_error(DESCRIBE_STACKS, {}, body.replace(old, new).encode())

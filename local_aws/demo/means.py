@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from local_aws import images
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.jobs import make_runner
-from local_aws.network import engine_answers
+from local_aws.network import usable_engine
 from local_aws.rehearsal import core, distribution
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def find(directory: Path, progress: Callable[[str], None]) -> Means:
     Raises:
         ImagesUnavailable: There is an engine, but no base image can be had.
     """
-    if engine_answers():
+    if usable_engine():
         return _with_docker(directory, progress)
     return _with_processes(directory, progress)
 
