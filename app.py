@@ -2,8 +2,7 @@
 
 import sys
 
-from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
+from aws_cdk import App
 
 from stacks import paths, settings_file
 from stacks.environment import declare
@@ -19,7 +18,6 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     declare(app, settings)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

@@ -14,9 +14,9 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 from syrupy.extensions.json import JSONSnapshotExtension
 
-from stacks import paths, settings_file
+from stacks import paths
 from stacks.environment import declare
-from tests.synthesized import CONTEXT, synthesize
+from tests.synthesized import CONTEXT, changed, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,10 +49,31 @@ def test_a_changed_template_is_reviewed(name: str, stack: str, snapshot: Snapsho
     assert template == snapshot(extension_class=JSONSnapshotExtension)
 
 
+EXISTING = {
+    "vpc_id": "vpc-12345678",
+    "subnets": [
+        {"id": "subnet-11111111", "zone": "us-west-2a"},
+        {"id": "subnet-22222222", "zone": "us-west-2b"},
+    ],
+}
+
+
 @pytest.mark.parametrize("name", SETTINGS)
-def test_cdk_nag_finds_nothing_that_is_not_justified(name: str) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"storage__customer_key": True},
+        {"storage": {"delete_with_stack": True, "delete_data_for_good": True}},
+        {"storage": {"existing_bucket": "our-genomes", "reference_buckets": ["1000genomes"]}},
+        {"network": {"existing": EXISTING}},
+        {"account": "123456789012", "operations": {"email": "lab@example.org"}},
+    ],
+    ids=lambda changes: ",".join(changes) or "as shipped",
+)
+def test_cdk_nag_finds_nothing_that_is_not_justified(name: str, changes: dict[str, object]) -> None:
     app = App(context=CONTEXT)
-    declare(app, settings_file.read(paths.SETTINGS, name))
+    declare(app, changed(name, **changes))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
     app.synth()  # raises with the findings
