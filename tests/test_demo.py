@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_aws import images
 from local_aws.cdk import CdkError, CdkMissingError
 from local_aws.demo import __main__ as demo
 from local_aws.images import ImagesUnavailable
@@ -65,13 +64,6 @@ def test_a_second_demo_at_the_same_time_is_refused(
 
     said = " ".join(capsys.readouterr().out.split())
     assert said == "Another `make demo` of this folder is running: wait for it or stop it."
-
-
-def test_an_engine_without_a_client_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-
-    with pytest.raises(ImagesUnavailable, match="install Docker's client"):
-        images.ensure()
 
 
 @pytest.mark.e2e

@@ -294,7 +294,6 @@ def test_one_changed_setting_changes_what_it_means_and_nothing_else(deployed: De
     assert "MaxvCpus" in difference.text
     assert after["batch-spot-worker"]["maxvCpus"] == 512
     assert after["batch-ondemand-worker"] == before["batch-ondemand-worker"]
-    assert not deployed.cdk.diff(context=_WORKSHOP).any
 
 
 def _environments(deployed: Deployed) -> dict[str, Any]:
