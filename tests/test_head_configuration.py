@@ -12,22 +12,35 @@ from nextflow_head.session import Session
 BARE = Environment(
     job_id="0b3ba3b5",
     attempt=1,
+    own_queue=None,
     region="us-west-2",
     endpoint=None,
     job_queue="default",
+    on_demand_queue=None,
+    spot_attempts=1,
+    max_cpus=None,
+    max_memory=None,
     job_role=None,
     log_group=None,
     aws_cli="/opt/aws-cli/bin/aws",
     name=None,
+    owner=None,
+    resume=None,
+    arguments=None,
     work=Location("bucket", "runs"),
     logs=Location("bucket", "logs"),
 )
 FULL = dataclasses.replace(
     BARE,
     endpoint="http://169.254.170.2:5000",
+    on_demand_queue="highpriority",
+    spot_attempts=2,
+    max_cpus=128,
+    max_memory=943718,
     job_role="arn:aws:iam::123456789012:role/task",
     log_group="/nextflow/tasks",
     name="it's mine",
+    owner="ada@example.org",
 )
 PLUGINS = {
     "nf-amazon": Plugin("nf-amazon", "3.9.2"),
@@ -39,7 +52,7 @@ def render(environment: Environment, *, plugins: bool, heap: int | None) -> list
     """The configuration without comments and empty lines."""
     text = configuration.render(
         environment,
-        Session.of(environment, cloud_cache=plugins),
+        Session.of(environment),
         PLUGINS if plugins else {},
         Path("/evidence"),
         heap,
@@ -48,7 +61,7 @@ def render(environment: Environment, *, plugins: bool, heap: int | None) -> list
 
 
 def test_writes_all_that_a_fully_described_environment_needs() -> None:
-    session = Session.of(FULL, cloud_cache=True).id
+    session = Session.of(FULL).id
 
     assert render(FULL, plugins=True, heap=512) == [
         "plugins {",
@@ -58,13 +71,16 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "workDir = 's3://bucket/runs/run-0b3ba3b5/work'",
         "process {",
         "    executor = 'awsbatch'",
-        "    queue = 'default'",
-        "    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', "
-        f"'nextflow-session': '{session}', 'nextflow-environment': 'it\\'s mine']",
+        "    queue = { task.attempt > 2 ? 'highpriority' : 'default' }",
+        "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
+        "    resourceLimits = [cpus: 128, memory: '943718 MB']",
+        f"    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', 'nextflow-session': '{session}', "
+        "'nextflow-environment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
         "    containerOptions = '-e AWS_ENDPOINT_URL=http://169.254.170.2:5000'",
         "}",
         "executor {",
-        "    pollInterval = '5 sec'",
+        "    pollInterval = '2 sec'",
+        "    queueSize = 1000",
         "    submitRateLimit = '25/1sec'",
         "}",
         "aws {",
@@ -73,6 +89,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "        cliPath = '/opt/aws-cli/bin/aws'",
         "        jobRole = 'arn:aws:iam::123456789012:role/task'",
         "        logsGroup = '/nextflow/tasks'",
+        "        maxTransferAttempts = 10",
         "        maxSpotAttempts = 5",
         "        terminateUnschedulableJobs = true",
         "    }",
@@ -113,17 +130,20 @@ def test_leaves_out_what_the_environment_does_not_have() -> None:
         "process {",
         "    executor = 'awsbatch'",
         "    queue = 'default'",
+        "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
         "    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', "
-        f"'nextflow-session': '{Session.of(BARE, cloud_cache=False).id}']",
+        f"'nextflow-session': '{Session.of(BARE).id}']",
         "}",
         "executor {",
-        "    pollInterval = '5 sec'",
+        "    pollInterval = '2 sec'",
+        "    queueSize = 1000",
         "    submitRateLimit = '25/1sec'",
         "}",
         "aws {",
         "    region = 'us-west-2'",
         "    batch {",
         "        cliPath = '/opt/aws-cli/bin/aws'",
+        "        maxTransferAttempts = 10",
         "        maxSpotAttempts = 5",
         "        terminateUnschedulableJobs = true",
         "    }",

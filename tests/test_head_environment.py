@@ -17,7 +17,7 @@ GOOD = {
     "NF_LOGSDIR": "s3://bucket/_nextflow/logs/",
 }
 
-_JOB_ID = "letters and digits with single '-' between (AWS Batch sets it in its jobs)"
+_JOB_ID = "the id of a Batch job: letters and digits with single '-' between"
 
 
 def refused(**changes: str) -> tuple[str, ...]:
@@ -34,6 +34,14 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
             "NF_LOG_GROUP": "/nextflow/tasks",
             "NF_AWS_CLI": "/opt/other/bin/aws",
             "NF_ENVIRONMENT": "default",
+            "AWS_BATCH_JQ_NAME": "highpriority",
+            "NF_ON_DEMAND_QUEUE": "highpriority",
+            "NF_SPOT_ATTEMPTS": "2",
+            "NF_MAX_CPUS": "128",
+            "NF_MAX_MEMORY": "943718",
+            "NF_OWNER": "ada@example.org",
+            "NF_RESUME": "5b3ba3b5",
+            "NF_ARGUMENTS": "s3://bucket/arguments.json",
             "AWS_ENDPOINT_URL": "http://localhost:5000",
         }
     )
@@ -41,13 +49,21 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
     assert environment == Environment(
         job_id=GOOD["AWS_BATCH_JOB_ID"],
         attempt=2,
+        own_queue="highpriority",
         region="us-west-2",
         endpoint="http://localhost:5000",
         job_queue=GOOD["NF_JOB_QUEUE"],
+        on_demand_queue="highpriority",
+        spot_attempts=2,
+        max_cpus=128,
+        max_memory=943718,
         job_role="arn:aws:iam::123456789012:role/batch/task",
         log_group="/nextflow/tasks",
         aws_cli="/opt/other/bin/aws",
         name="default",
+        owner="ada@example.org",
+        resume="5b3ba3b5",
+        arguments=Location("bucket", "arguments.json"),
         work=Location("bucket", "_nextflow/runs"),
         logs=Location("bucket", "_nextflow/logs"),
     )
@@ -105,6 +121,13 @@ def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -
         ("NF_AWS_CLI", "/usr/bin/s5cmd", "an absolute path that ends in /bin/aws"),
         ("NF_AWS_CLI", "bin/aws", "an absolute path that ends in /bin/aws"),
         ("NF_ENVIRONMENT", "a;b", "a name that the value of an AWS tag can hold"),
+        ("NF_OWNER", "a;b", "a name that the value of an AWS tag can hold"),
+        ("NF_ON_DEMAND_QUEUE", "two words", "the ARN or the name of a job queue"),
+        ("NF_SPOT_ATTEMPTS", "0", "a number from 1 to 10"),
+        ("NF_MAX_CPUS", "many", "a number from 1 to 999999999"),
+        ("NF_MAX_MEMORY", "8 GB", "a number from 1 to 999999999"),
+        ("NF_RESUME", "the last one", _JOB_ID),
+        ("NF_ARGUMENTS", "s3://bucket", "a file in S3 such as s3://my-bucket/arguments.json"),
         ("NF_WORKDIR", "bucket/runs", "an S3 location such as s3://my-bucket/_nextflow/runs"),
         ("NF_LOGSDIR", "s3://A/", "an S3 location such as s3://my-bucket/_nextflow/runs"),
     ],

@@ -22,6 +22,10 @@ def kept(s3: Any) -> dict[str, bytes]:
     }
 
 
+def nothing() -> None:
+    pass
+
+
 def eventually(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
@@ -31,7 +35,9 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 def test_keeps_a_log_while_it_grows(s3: Any, tmp_path: Path) -> None:
     log = tmp_path / ".nextflow.log"
-    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=0.05):
+    with Evidence(
+        tmp_path, DESTINATION, connect=lambda: s3, refresh=nothing, say=print, interval=0.05
+    ):
         log.write_bytes(b"one\n")
         eventually(lambda: kept(s3) == {"logs/run-1-a1/.nextflow.log": b"one\n"})
         log.write_bytes(b"one\ntwo\n")
@@ -39,7 +45,9 @@ def test_keeps_a_log_while_it_grows(s3: Any, tmp_path: Path) -> None:
 
 
 def test_the_end_waits_for_the_last_words(s3: Any, tmp_path: Path) -> None:
-    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=3600) as evidence:
+    with Evidence(
+        tmp_path, DESTINATION, connect=lambda: s3, refresh=nothing, say=print, interval=3600
+    ) as evidence:
         (tmp_path / "report.html").write_bytes(b"<html>")
         (tmp_path / "sub").mkdir()
         (tmp_path / "sub" / "trace.txt").write_bytes(b"task")
@@ -63,7 +71,9 @@ def test_uploads_only_what_has_changed(s3: Any, tmp_path: Path) -> None:
 
     s3.upload_file = recording
 
-    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=0.02):
+    with Evidence(
+        tmp_path, DESTINATION, connect=lambda: s3, refresh=nothing, say=print, interval=0.02
+    ):
         eventually(lambda: len(uploads) == 2)
         (tmp_path / "alive").write_bytes(b"22")
         eventually(lambda: len(uploads) == 3)
@@ -76,7 +86,9 @@ def test_a_stop_does_not_wait_for_the_next_round(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evidence_module, "HURRY", 0.05)
-    with Evidence(tmp_path, DESTINATION, lambda: s3, print, interval=3600) as evidence:
+    with Evidence(
+        tmp_path, DESTINATION, connect=lambda: s3, refresh=nothing, say=print, interval=3600
+    ) as evidence:
         (tmp_path / "log").write_bytes(b"last words")
         evidence.hurry()
         eventually(lambda: kept(s3) == {"logs/run-1-a1/log": b"last words"})
@@ -87,7 +99,7 @@ def test_a_stop_does_not_wait_for_the_next_round(
 def test_shows_in_a_browser_what_a_browser_can_show(s3: Any, tmp_path: Path) -> None:
     for name in ("report.html", ".nextflow.log", "trace.txt", "nextflow.config"):
         (tmp_path / name).write_text("x")
-    with Evidence(tmp_path, DESTINATION, lambda: s3, print):
+    with Evidence(tmp_path, DESTINATION, connect=lambda: s3, refresh=nothing, say=print):
         pass
 
     types = {
@@ -106,7 +118,14 @@ def test_shows_in_a_browser_what_a_browser_can_show(s3: Any, tmp_path: Path) -> 
 def test_an_absent_bucket_is_told_once_and_ends_nothing(s3: Any, tmp_path: Path) -> None:
     (tmp_path / "log").write_text("x")
     said: list[str] = []
-    with Evidence(tmp_path, Location("absent", "l"), lambda: s3, said.append, 0.02) as evidence:
+    with Evidence(
+        tmp_path,
+        Location("absent", "l"),
+        connect=lambda: s3,
+        refresh=nothing,
+        say=said.append,
+        interval=0.02,
+    ) as evidence:
         time.sleep(0.3)
 
     assert not evidence.kept
@@ -125,7 +144,9 @@ def test_tries_again_once_s3_is_back(s3: Any, tmp_path: Path) -> None:
             raise ConnectionError("refused")
         return s3
 
-    with Evidence(tmp_path, DESTINATION, connect, said.append, 0.02) as evidence:
+    with Evidence(
+        tmp_path, DESTINATION, connect=connect, refresh=nothing, say=said.append, interval=0.02
+    ) as evidence:
         eventually(lambda: bool(said))
         back.set()
 

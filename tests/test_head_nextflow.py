@@ -22,10 +22,11 @@ RUN = f"run-{JOB}-a1"
 PIPELINE = """
 params.who = 'script'
 params.seconds = 0
+params.fail = 0
 
 process GREET {
     output: stdout
-    script: "sleep ${params.seconds}; echo done"
+    script: "sleep ${params.seconds}; echo done; exit ${params.fail}"
 }
 
 workflow {
@@ -72,7 +73,7 @@ def s3() -> Iterator[Any]:
         aws_access_key_id="testing",
         aws_secret_access_key="testing",
     )
-    client.create_bucket(Bucket="bucket")
+    client.create_bucket(Bucket="core")
     yield client
     server.stop()
 
@@ -97,15 +98,18 @@ def environment(nextflow: Path, s3: Any, tmp_path: Path) -> dict[str, str]:
         "AWS_BATCH_JOB_ID": JOB,
         "AWS_BATCH_JOB_ATTEMPT": "1",
         "NF_JOB_QUEUE": "ours",
-        "NF_WORKDIR": "s3://bucket/runs",
-        "NF_LOGSDIR": f"s3://bucket/{tmp_path.name}",
+        "NF_WORKDIR": "s3://core/runs",
+        "NF_LOGSDIR": f"s3://core/{tmp_path.name}",
     }
 
 
-def start(environment: dict[str, str], folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(
+    environment: dict[str, str], folder: Path, *arguments: str, project: bool = True
+) -> "subprocess.Popen[str]":
     # Without its cloud plugins this core knows no s3://, so the work directory is local.
+    named = [str(folder / "project")] if project else []
     return subprocess.Popen(
-        [sys.executable, "-m", "nextflow_head", str(folder / "project"), "-w", "work", *arguments],
+        [sys.executable, "-m", "nextflow_head", *named, "-w", "work", *arguments],
         env=environment,
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -115,8 +119,8 @@ def start(environment: dict[str, str], folder: Path, *arguments: str) -> "subpro
 
 
 def kept(s3: Any, folder: Path) -> dict[str, int]:
-    prefix = f"{folder.name}/{RUN}/"
-    found = s3.list_objects_v2(Bucket="bucket", Prefix=prefix).get("Contents", [])
+    prefix = f"{folder.name}/run-{JOB}/a1/"
+    found = s3.list_objects_v2(Bucket="core", Prefix=prefix).get("Contents", [])
     return {item["Key"].removeprefix(prefix): item["Size"] for item in found}
 
 
@@ -162,7 +166,7 @@ def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
     assert "who: nobody" in output, "a params file wins over the pipeline's configuration"
     assert "queue: of the pipeline" in output, "the pipeline's configuration wins over the head's"
     assert "nobody to greet" in output + errors
-    assert "Nextflow ended with status 1" in errors
+    assert errors.splitlines()[-1] == "nextflow-head: pipeline failed: nobody to greet"
     assert ".nextflow.log" in kept(s3, tmp_path)
 
 
@@ -181,8 +185,31 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
         process.terminate()
         output, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 1
+    assert process.returncode == 128 + signal.SIGTERM
     assert time.monotonic() - stopped < 20
     assert "Killing running tasks (1)" in output + errors
     assert f"{signal.SIGTERM.name} was passed on to Nextflow" in errors
     assert {".nextflow.log", "report.html", "timeline.html", "trace.txt"} <= set(kept(s3, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["nobody/nothing"], 2, "Unknown project `nobody/nothing` -- NOTE: automatic download"),
+        (["PROJECT", "-params-file", "b.json"], 2, "the params file is neither JSON nor YAML: "),
+        (["PROJECT", "-zzz"], 2, "Nextflow refused its command line, for the reason that it gave"),
+        (["PROJECT", "--fail", "7"], 1, "pipeline failed: process GREET: Process `GREET` termin"),
+    ],
+)
+def test_its_own_words_tell_bad_input_from_a_failed_pipeline(
+    environment: dict[str, str], tmp_path: Path, arguments: list[str], status: int, line: str
+) -> None:
+    (tmp_path / "b.json").write_text("{")
+    given = [str(tmp_path / "project") if word == "PROJECT" else word for word in arguments]
+
+    with start(environment, tmp_path, *given, project=False) as process:
+        _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == status, errors
+    assert errors.splitlines()[-1].startswith(f"nextflow-head: {line}")
+    assert "Traceback" not in errors

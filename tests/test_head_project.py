@@ -46,29 +46,6 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize(
-    ("arguments", "named"),
-    [
-        (["hello"], "hello"),
-        (["s3://bucket/p", "--input", "s3://bucket/x"], "s3://bucket/p"),
-        (["-r", "main", "-latest", "owner/repo"], "owner/repo"),
-        (["--input", "s3://bucket/x", "owner/repo"], "owner/repo"),
-        (["--flag", "--input=s3://bucket/x", "owner/repo"], "owner/repo"),
-        (["-profile", "test", "-resume", "s3://bucket/p"], "s3://bucket/p"),
-        (["-process.cpus=2", "-with-report", "-ansi-log", "false", "p"], "p"),
-        (["-"], "-"),
-        (["--input", "s3://bucket/x"], None),
-        ([], None),
-    ],
-)
-def test_the_project_is_the_argument_that_nextflow_takes_for_it(
-    arguments: list[str], named: str | None
-) -> None:
-    index = project.position(arguments)
-
-    assert (None if index is None else arguments[index]) == named
-
-
 def test_brings_a_folder_with_its_programs_executable(s3: Any, tmp_path: Path) -> None:
     put(s3, "projects/mine/", FILES | {"empty/": b""})
     put(s3, "projects/mine-too/", {"main.nf": b"not this"})

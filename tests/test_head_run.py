@@ -23,7 +23,8 @@ from moto.server import ThreadedMotoServer
 PACKAGE = Path(__file__).parents[1] / "docker" / "nextflow"
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 RUN = f"run-{JOB}-a1"
-LOGS = f"logs/{RUN}"
+LOGS = f"logs/run-{JOB}/a1"
+RECORD = f"logs/run-{JOB}/run.json"
 
 # What it was called with, separated by NUL, which no argument can hold; then what a test wants.
 RECORDER = """#!/bin/sh
@@ -122,6 +123,11 @@ def head(tmp_path: Path, endpoint: str, s3: Any) -> Head:
     )
 
 
+def record(s3: Any) -> dict[str, Any]:
+    """The run.json."""
+    return dict(json.loads(s3.get_object(Bucket="bucket", Key=RECORD)["Body"].read()))
+
+
 def wait_for(path: Path) -> None:
     deadline = time.monotonic() + 30
     while not path.exists():
@@ -134,13 +140,13 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
 
     status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
 
-    log = f"{head.folder}/.nextflow-head/{RUN}/evidence/.nextflow.log"
+    log = f"{head.folder}/.nextflow-head/{RUN}/evidence/a1/.nextflow.log"
     assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
     assert (status, output) == (7, "out\n")
     assert "\nerr\n" in errors
     assert errors.endswith(
-        "nextflow-head: Nextflow ended with status 7; its logs and reports are in"
-        f" s3://bucket/logs/{RUN}\n"
+        f"nextflow-head: logs and reports are in s3://bucket/{LOGS}\n"
+        "nextflow-head: pipeline failed: for the reason that Nextflow gave above\n"
     )
 
 
@@ -158,7 +164,50 @@ def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> Non
 
     kept = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
     assert status == 0
-    assert kept == {f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"}
+    assert kept == {
+        *(f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"),
+        *(RECORD, f"runs/run-{JOB}/claim.json"),
+    }
+
+
+def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -> None:
+    log = "Nov-24 19:00:00.000 [main] DEBUG nextflow.cli.CmdRun - N E X T F L O W  ~  version 1.2.3"
+    behaviour = (
+        f'echo "{log}" >"$2"; printf "task_id\\tstatus\\n1\\tCACHED\\n2\\tFAILED\\n'
+        '3\\tCACHED\\n" >"${2%/*}/trace.txt"; exit 1'
+    )
+    head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_ENVIRONMENT="lab")
+
+    told = record(s3)
+    (attempt,) = told["attempts"]
+    assert (told["job"], told["owner"], told["environment"]) == (JOB, "ada", "lab")
+    assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
+    assert told["versions"] == {"nextflow": "1.2.3", "plugins": []}
+    assert told["tasks"] == {"cached": 2, "failed": 1}
+    assert (told["state"], told["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
+    assert attempt["logs"] == f"s3://bucket/{LOGS}"
+    assert told["started"] <= told["ended"] <= told["updated"]
+
+
+def test_longer_arguments_come_from_a_file(head: Head, s3: Any) -> None:
+    more = ["--a", "x" * 20_000, "line\nline", "$HOME"]
+    s3.put_object(Bucket="bucket", Key="more.json", Body=json.dumps(more))
+
+    head.run("hello", NF_ARGUMENTS="s3://bucket/more.json")
+
+    assert head.arguments()[5:] == ["hello", *more]
+
+
+def test_parameters_and_configuration_may_lie_in_s3(head: Head, s3: Any) -> None:
+    s3.put_object(Bucket="bucket", Key="in/params.yml", Body=b"a: 1")
+    s3.put_object(Bucket="bucket", Key="in/my.config", Body=b"process.cpus = 2")
+
+    head.run("hello", "-params-file", "s3://bucket/in/params.yml", "-c", "s3://bucket/in/my.config")
+
+    _, _, params, _, config = head.arguments()[5:]
+    assert Path(params).name == "params.yml"
+    assert Path(params).read_text() == "a: 1"
+    assert Path(config).read_text() == "process.cpus = 2"
 
 
 def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
@@ -170,11 +219,21 @@ def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
     assert (head.folder / "folder").read_text() == f"{head.folder}\n"
 
 
-def test_a_lost_s3_does_not_change_the_outcome(head: Head) -> None:
-    status, _, errors = head.run("hello", behaviour="exit 5", NF_LOGSDIR="s3://absent/logs")
+def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
+    head: Head, s3: Any
+) -> None:
+    s3.create_bucket(Bucket="brief", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    wait = "touch ready; until [ -e go ]; do sleep 0.05; done; exit 5"
+    with head.start("hello", behaviour=wait, NF_LOGSDIR="s3://brief/logs") as process:
+        wait_for(head.folder / "ready")
+        for item in s3.list_objects_v2(Bucket="brief")["Contents"]:
+            s3.delete_object(Bucket="brief", Key=item["Key"])
+        s3.delete_bucket(Bucket="brief")
+        (head.folder / "go").touch()
+        _, errors = process.communicate(timeout=60)
 
-    assert status == 5
-    assert "logs and reports could not be kept in s3://absent/logs" in errors
+    assert process.returncode == 5
+    assert f"logs and reports could not be kept in s3://brief/{LOGS}" in errors
 
 
 def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
@@ -202,6 +261,27 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
             "NF_JOB_QUEUE is missing: it must be the ARN or the name",
         ),
         (["hello", "-bg"], {}, "-bg is refused: a container ends, and Nextflow with it,"),
+        (
+            ["hello"],
+            {"NF_LOGSDIR": "s3://absent/logs"},
+            "NF_LOGSDIR=s3://absent/logs is refused: there is no bucket absent",
+        ),
+        (
+            ["hello"],
+            {"AWS_REGION": "eu-west-1"},
+            "NF_WORKDIR=s3://bucket/runs is refused: its bucket is in us-west-2, and the queue in"
+            " eu-west-1; it must be in the queue's region",
+        ),
+        (
+            ["hello", "-params-file", "s3://bucket/no.json"],
+            {},
+            "-params-file s3://bucket/no.json cannot be read: GetObject answered NoSuchKey: ",
+        ),
+        (
+            ["hello"],
+            {"NF_RESUME": "5b3ba3b5"},
+            "NF_RESUME=5b3ba3b5 is refused: this image has no plugin nf-cloudcache",
+        ),
         (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
         (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
         (["hello"], {"PATH": "/nowhere"}, "nextflow does not start: No such file or directory"),
@@ -233,8 +313,13 @@ def test_hands_a_signal_on_at_once_and_keeps_what_nextflow_writes_then(
         began = time.monotonic()
         _, errors = process.communicate(timeout=30)
 
-    assert process.returncode == 9
+    assert process.returncode == 128 + number
     assert time.monotonic() - began < 5
+    assert errors.endswith(
+        f"nextflow-head: cancelled: {number.name} reached the head, and Nextflow has ended its"
+        " tasks\n"
+    )
+    assert record(s3)["state"] == "CANCELLED"
     assert f"nextflow-head: {number.name} was passed on to Nextflow" in errors
     log = s3.get_object(Bucket="bucket", Key=f"{LOGS}/.nextflow.log")["Body"].read()
     assert log == b"stopped\n"
@@ -252,7 +337,7 @@ def test_nextflow_sees_only_the_first_of_several_signals(head: Head) -> None:
             time.sleep(0.2)
         process.communicate(timeout=30)
 
-    assert process.returncode == 3
+    assert process.returncode == 128 + signal.SIGTERM
     assert (head.folder / "seen").read_text() == "x\n"
 
 
@@ -269,7 +354,7 @@ def test_keeps_the_log_while_nextflow_is_still_cancelling(head: Head, s3: Any) -
         os.kill(child, signal.SIGKILL)
         process.communicate(timeout=30)
 
-    assert process.returncode == 128 + signal.SIGKILL
+    assert process.returncode == 128 + signal.SIGTERM
 
 
 def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
@@ -279,10 +364,16 @@ def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
         "raise SystemExit(head.main())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, "hello"], env=head.environment, cwd=head.folder, check=False
+        [sys.executable, "-c", program, "hello"],
+        env=head.environment,
+        cwd=head.folder,
+        check=False,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
     assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr.endswith("cancelled: SIGTERM came before Nextflow had started\n")
     assert not head.started()
 
 
@@ -311,18 +402,18 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
 DRIVER = """
 import json, os, sys
 from pathlib import Path
-from nextflow_head import __main__ as head, invocation
+from nextflow_head import arguments, files, invocation
 from nextflow_head.environment import Environment
 from nextflow_head.process import Process
 from nextflow_head.session import Session
 
-environment = Environment.read(os.environ)
-session = Session.of(environment, cloud_cache=True)
+session = Session.of(Environment.read(os.environ))
 for line in sys.stdin:
-    arguments = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
-    ready = head.with_project_at_hand(arguments, Path("p"), environment)
-    command = invocation.command(session, Path("log"), ready)
-    print(Process().run(command, os.environ, print), flush=True)
+    given = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
+    arguments.project(given)
+    given = arguments.resuming(files.stage(given, Path("p"), None), session.id)
+    command = invocation.command(session, Path("log"), given)
+    print(Process().run(command, os.environ, print).status, flush=True)
 """
 
 
@@ -349,12 +440,14 @@ def driver(head: Head) -> Iterator["subprocess.Popen[str]"]:
             st.binary(max_size=40).map(lambda raw: raw.replace(b"\0", b"")),
             st.text("-$`'\"\\*?[]{}()<>|&;!#~= \n\t%éa", max_size=20).map(str.encode),
         ).filter(lambda raw: raw not in {b"-bg", b"-name", b"-resume"}),
-        max_size=8,
+        min_size=8,
+        max_size=16,
     )
 )
 def test_every_argument_arrives_byte_for_byte(
     head: Head, driver: "subprocess.Popen[str]", arguments: list[bytes]
 ) -> None:
+    """At least 2,400 arguments in 300 calls."""
     arguments = [b"hello", *arguments]
     assert driver.stdin
     assert driver.stdout

@@ -28,8 +28,8 @@ def environment(job_id: str = JOB, attempt: int = 1) -> Environment:
     )
 
 
-def session(job_id: str = JOB, attempt: int = 1, *, cloud_cache: bool = True) -> Session:
-    return Session.of(environment(job_id, attempt), cloud_cache=cloud_cache)
+def session(job_id: str = JOB, attempt: int = 1) -> Session:
+    return Session.of(environment(job_id, attempt))
 
 
 def test_attempts_of_a_job_share_session_work_and_cache_but_neither_name_nor_logs() -> None:
@@ -40,7 +40,8 @@ def test_attempts_of_a_job_share_session_work_and_cache_but_neither_name_nor_log
     assert str(first.cache) == f"s3://bucket/runs/run-{JOB}/cache"
     assert first.run_name == f"run-{JOB}-a1"
     assert second.run_name == f"run-{JOB}-a2"
-    assert str(second.logs) == f"s3://bucket/logs/run-{JOB}-a2"
+    assert str(second.logs) == f"s3://bucket/logs/run-{JOB}/a2"
+    assert str(first.record) == str(second.record) == f"s3://bucket/logs/run-{JOB}/run.json"
 
 
 @pytest.mark.parametrize("other", [JOB.replace("0", "1"), f"{JOB}:0", f"{JOB}:1", f"{JOB}#0"])
@@ -58,48 +59,65 @@ def test_nextflow_accepts_the_session_id_and_the_runs_name(job_id: str) -> None:
     assert RUN_NAME.fullmatch(session(job_id, attempt=99).run_name)
 
 
-def test_resumes_from_the_cloud_cache_in_every_attempt() -> None:
-    this = session(attempt=2)
-    variables = invocation.variables({}, environment(), this, Path("/home"), None)
+def variables(given: dict[str, str], *, cloud_cache: bool = True) -> dict[str, str]:
+    home = Path("/home")
+    return invocation.variables(given, environment(), session(), home, 512, cloud_cache=cloud_cache)
 
-    assert invocation.command(this, Path("log"), ["hello"]) == [
-        *("nextflow", "-log", "log", "run", "-name", this.run_name),
-        *("-resume", this.id, "hello"),
-    ]
-    assert variables["NXF_UUID"] == this.id
-    assert variables["NXF_CLOUDCACHE_PATH"] == str(this.cache)
-    assert variables["NXF_IGNORE_RESUME_HISTORY"] == "true"
+
+def test_nextflow_keeps_and_finds_what_is_done_in_the_sessions_cache() -> None:
+    told = variables({})
+
+    assert told["NXF_UUID"] == session().id
+    assert told["NXF_CLOUDCACHE_PATH"] == str(session().cache)
+    assert told["NXF_IGNORE_RESUME_HISTORY"] == "true"
 
 
 def test_without_the_cloud_cache_plugin_asks_for_nothing_that_needs_it() -> None:
-    this = session(cloud_cache=False)
-    variables = invocation.variables({}, environment(), this, Path("/home"), None)
+    told = variables({}, cloud_cache=False)
 
-    assert "-resume" not in invocation.command(this, Path("log"), ["hello"])
-    assert variables["NXF_UUID"] == this.id
-    assert not {"NXF_CLOUDCACHE_PATH", "NXF_IGNORE_RESUME_HISTORY"} & set(variables)
+    assert told["NXF_UUID"] == session().id
+    assert not {"NXF_CLOUDCACHE_PATH", "NXF_IGNORE_RESUME_HISTORY"} & set(told)
 
 
-def test_leaves_a_name_or_session_that_the_user_gives_alone() -> None:
-    command = invocation.command(session(), Path("l"), ["hello", "-name", "mine", "-resume", "x"])
+def test_a_run_that_resumes_has_the_others_session_and_its_own_name_and_logs() -> None:
+    other = session("other")
+    this = session().resuming(other.id, other.folder)
 
-    assert command[4:] == ["hello", "-name", "mine", "-resume", "x"]
+    assert (this.id, this.work, this.cache, this.claim) == (
+        *(other.id, other.work, other.cache, other.claim),
+    )
+    assert (this.run_name, this.logs, this.record) == (
+        *(session().run_name, session().logs, session().record),
+    )
+
+
+def test_leaves_a_name_that_the_user_gives_alone() -> None:
+    assert invocation.command(session(), Path("l"), ["hello", "-name", "mine"]) == [
+        *("nextflow", "-log", "l", "run", "hello", "-name", "mine"),
+    ]
+    assert invocation.command(session(), Path("l"), ["hello"])[4:6] == ["-name", f"run-{JOB}-a1"]
 
 
 def test_the_containers_environment_wins_over_the_heads_defaults() -> None:
-    given = {"AWS_MAX_ATTEMPTS": "3", "NXF_JVM_ARGS": "-Xmx1g", "OTHER": "kept"}
-    variables = invocation.variables(given, environment(), session(), Path("/home"), 512)
+    told = variables({"AWS_MAX_ATTEMPTS": "3", "NXF_JVM_ARGS": "-Xmx1g", "OTHER": "kept"})
 
-    assert variables["AWS_MAX_ATTEMPTS"] == "3"
-    assert variables["OTHER"] == "kept"
-    assert variables["NXF_JVM_ARGS"] == "-Xmx512m -XX:+ExitOnOutOfMemoryError -Xmx1g"
+    assert told["AWS_MAX_ATTEMPTS"] == "3"
+    assert told["OTHER"] == "kept"
+    assert told["NXF_JVM_ARGS"] == "-Xmx512m -XX:+ExitOnOutOfMemoryError -Xmx1g"
 
 
-def test_nextflow_tries_often_enough_to_survive_a_minute_of_refused_connections() -> None:
-    variables = invocation.variables({}, environment(), session(), Path("/home"), None)
+def test_nextflow_gets_both_names_of_the_region() -> None:
+    assert variables({})["AWS_REGION"] == variables({})["AWS_DEFAULT_REGION"] == "us-west-2"
 
-    assert variables["AWS_MAX_ATTEMPTS"] == "20"
-    assert variables["AWS_REGION"] == variables["AWS_DEFAULT_REGION"] == "us-west-2"
+
+def test_git_credentials_go_into_a_file_that_only_nextflow_reads(tmp_path: Path) -> None:
+    given = {"NF_SCM": "providers { github { password = 'hush' } }"}
+
+    invocation.hand_over_git_secret(given, tmp_path)
+
+    assert "NF_SCM" not in variables(given)
+    assert (tmp_path / "scm").read_text() == given["NF_SCM"]
+    assert (tmp_path / "scm").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
@@ -130,3 +148,20 @@ def test_knows_no_limit_where_the_kernel_tells_none(tmp_path: Path) -> None:
 def test_heap_and_buffers_follow_the_containers_limit(limit: int, heap: int, buffers: int) -> None:
     assert memory.heap(limit) == heap
     assert memory.download_buffers(heap) == buffers
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "kills"),
+    [
+        ("sys/fs/cgroup/memory.events", "low 0\noom 1\noom_kill 2\n", 2),
+        ("sys/fs/cgroup/memory/memory.oom_control", "under_oom 0\noom_kill 1\n", 1),
+        ("sys/fs/cgroup/memory/memory.oom_control", "under_oom 0\n", 0),
+    ],
+)
+def test_counts_what_the_kernel_killed_for_want_of_memory(
+    tmp_path: Path, file: str, text: str, kills: int
+) -> None:
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text(text)
+
+    assert memory.kills(tmp_path) == kills

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,113 +10,239 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from nextflow_head import configuration, invocation, location, memory, plugin, project
+from nextflow_head import (
+    arguments,
+    claim,
+    configuration,
+    files,
+    history,
+    invocation,
+    memory,
+    orphans,
+    plugin,
+    project,
+    verdict,
+)
+from nextflow_head.aws import Aws, Client, refusing
 from nextflow_head.environment import Environment, printable
 from nextflow_head.evidence import Evidence
 from nextflow_head.location import Location
-from nextflow_head.process import Process
+from nextflow_head.process import Process, Stopped
+from nextflow_head.record import Record, session_of
 from nextflow_head.refusal import Refusal
-from nextflow_head.session import Session
+from nextflow_head.session import Session, record_of
+from nextflow_head.verdict import State, Verdict
 
 
 def main() -> int:
-    """Runs Nextflow and returns its exit status, or 2 if there is nothing that can be run."""
+    """Runs Nextflow and returns the exit status that says how that ended."""
     process = Process()
     try:
-        return run(process, sys.argv[1:], os.environ)
+        return Head(process, sys.argv[1:], os.environ).run()
     except Refusal as refusal:
         for line in refusal.lines:
             say(line)
         return refusal.status
+    except Stopped as stop:
+        say(cancelled(stop).line)
+        return cancelled(stop).status
 
 
-def run(process: Process, arguments: Sequence[str], container: Mapping[str, str]) -> int:
-    """Prepares, runs and documents one attempt.
+def cancelled(stop: Stopped) -> Verdict:
+    """The verdict on a head that was stopped before Nextflow had started."""
+    line = f"cancelled: {stop.signal.name} came before Nextflow had started"
+    return Verdict(State.CANCELLED, 128 + stop.signal, line)
+
+
+class Head:
+    """One attempt of a job, from its environment to its verdict.
 
     Args:
         process: What will be Nextflow.
-        arguments: The arguments of `nextflow run`.
+        given: The arguments of `nextflow run`.
         container: The container's environment.
 
     Raises:
-        Refusal: The run cannot start.
+        Refusal: The environment, the arguments or the session do not allow a run.
     """
-    environment = Environment.read(container)
-    plugins = plugin.baked(container)
-    session = Session.of(environment, cloud_cache=plugin.CLOUD_CACHE in plugins)
-    limit = memory.limit()
-    heap = memory.heap(limit) if limit else None
-    announce(container, session, limit, heap)
 
-    folder = Path.cwd() / ".nextflow-head" / session.run_name
-    shutil.rmtree(folder, ignore_errors=True)
-    home, reports = folder / "home", folder / "evidence"
-    arguments = with_project_at_hand(arguments, folder / "project", environment)
-    for place in (home / "config", reports / "nextflow.config"):
-        place.parent.mkdir(parents=True)
-        place.write_text(configuration.render(environment, session, plugins, reports, heap))
+    def __init__(
+        self, process: Process, given: Sequence[str], container: Mapping[str, str]
+    ) -> None:
+        self._process = process
+        self._container = container
+        self._environment = Environment.read(container)
+        self._aws = Aws(self._environment.region, self._environment.endpoint)
+        self._s3: Client = self._aws.client("s3")
+        self._plugins = plugin.baked(container)
+        claim.check(self._environment, self._s3)
+        self._given = list(given)
+        if self._environment.arguments:
+            self._given = arguments.longer(given, self._environment.arguments, self._s3)
+        self._project = arguments.project(self._given)
+        self._session = self._find_session()
+        self._folder = Path.cwd() / ".nextflow-head" / self._session.run_name
+        self._reports = self._folder / "evidence" / f"a{self._environment.attempt}"
+        limit = memory.limit()
+        self._heap = memory.heap(limit) if limit else None
+        self._announce(limit)
 
-    connect = partial(location.client, environment.region, environment.endpoint, attempts=8)
-    with Evidence(reports, session.logs, connect, say) as evidence:
+    def run(self) -> int:
+        """Runs the attempt, keeps its logs, says how it ended and returns the exit status.
 
+        Raises:
+            Refusal: The session is in use, or logs cannot be kept.
+        """
+        session = self._session
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._reports.mkdir(parents=True)
+        batch = self._aws.client("batch")
+        earlier = history.of(self._environment.job_id, batch) if self._later else []
+        for attempt in earlier:
+            say(str(attempt))
+        record = self._make_record(earlier)
+        taken_over = claim.take(session, self._environment.job_id, self._s3, batch)
+        record.begin(self._s3)
+        with Evidence(
+            self._reports.parent,
+            session.record.parent,
+            connect=partial(self._aws.client, "s3", attempts=8),
+            refresh=record.refresh,
+            say=say,
+        ) as evidence:
+            ended = self._attempt(evidence, batch if taken_over else None)
+            record.end(ended)
+        kept = "are" if evidence.kept else "could not be kept"
+        say(f"logs and reports {kept} in {session.logs}")
+        say(ended.line or "the pipeline succeeded")
+        return ended.status
+
+    @property
+    def _later(self) -> bool:
+        return self._environment.attempt > 1
+
+    def _attempt(self, evidence: Evidence, orphanage: Client | None) -> Verdict:
+        try:
+            if orphanage:
+                count = orphans.terminate(self._session, self._environment, orphanage)
+                say(f"{count} tasks of an earlier attempt were still alive and are terminated")
+            return self._run_nextflow(evidence)
+        except Refusal as refusal:
+            for line in refusal.lines[:-1]:
+                say(line)
+            return Verdict(refusal.state, refusal.status, refusal.lines[-1])
+        except Stopped as stop:
+            return cancelled(stop)
+
+    def _run_nextflow(self, evidence: Evidence) -> Verdict:
         def stopping(signal: str) -> None:
             say(f"{signal} was passed on to Nextflow, which now cancels its tasks")
             evidence.hurry()
 
-        status = process.run(
-            invocation.command(session, reports / ".nextflow.log", arguments),
-            invocation.variables(container, environment, session, home, heap),
+        log = self._reports / ".nextflow.log"
+        given = self._at_hand()
+        if self._cloud_cache:
+            given = arguments.resuming(given, self._session.id)
+        home = self._configured_home()
+        end = self._process.run(
+            invocation.command(self._session, log, given),
+            invocation.variables(
+                self._container,
+                self._environment,
+                self._session,
+                home,
+                self._heap,
+                cloud_cache=self._cloud_cache,
+            ),
             stopping,
         )
-    kept = "are" if evidence.kept else "could not be kept"
-    say(f"Nextflow ended with status {status}; its logs and reports {kept} in {session.logs}")
-    return status
+        return verdict.of(end, log, self._heap)
 
+    @property
+    def _cloud_cache(self) -> bool:
+        return plugin.CLOUD_CACHE in self._plugins
 
-def announce(
-    container: Mapping[str, str], session: Session, limit: int | None, heap: int | None
-) -> None:
-    """Tells what this run is, and nothing of the environment that could be a secret."""
-    say(f"run {session.run_name}, session {session.id}")
-    for line in printable(container):
-        say(line)
-    if not session.cache:
-        say(
-            f"this image has no plugin {plugin.CLOUD_CACHE}: another attempt of this job will"
-            " begin anew, as the tasks that are done are remembered in this container only"
+    def _find_session(self) -> Session:
+        """The session of this job, or of the one that it resumes.
+
+        Raises:
+            Refusal: There is no such job, or nothing to resume it with.
+        """
+        session = Session.of(self._environment)
+        resumed = self._environment.resume
+        if resumed is None:
+            return session
+        what = f"NF_RESUME={resumed} is refused"
+        if not self._cloud_cache:
+            raise Refusal(f"{what}: this image has no plugin {plugin.CLOUD_CACHE}")
+        place = record_of(resumed, self._environment.logs)
+        with refusing(f"{what}: {place}, the record of that job, cannot be read", str(place)):
+            text = self._s3.get_object(Bucket=place.bucket, Key=place.key)["Body"].read()
+        try:
+            name, folder = session_of(json.loads(text))
+            return session.resuming(name, Location.parse(folder))
+        except (KeyError, TypeError, ValueError):
+            raise Refusal(f"{what}: {place} is no run.json of a head") from None
+
+    def _announce(self, limit: int | None) -> None:
+        """Tells what this run is, and nothing of the environment that could be a secret."""
+        say(f"run {self._session.run_name}, session {self._session.id}")
+        for line in printable(self._container):
+            say(line)
+        if not self._cloud_cache:
+            say(
+                f"this image has no plugin {plugin.CLOUD_CACHE}: another attempt of this job will"
+                " begin anew, as the tasks that are done are remembered in this container only"
+            )
+        if limit:
+            say(f"memory: {limit} MiB, of which {self._heap} MiB are Nextflow's heap")
+
+    def _make_record(self, earlier: Sequence[history.Attempt]) -> Record:
+        return Record(
+            self._reports.parent / "run.json",
+            reports=self._reports,
+            environment=self._environment,
+            session=self._session,
+            project=None if self._project is None else self._given[self._project],
+            arguments=self._given,
+            plugins=self._plugins,
+            earlier=earlier,
         )
-    if limit:
-        say(f"memory: {limit} MiB, of which {heap} MiB are Nextflow's heap")
 
+    def _at_hand(self) -> list[str]:
+        """The arguments, with what they name in S3 replaced by local copies.
 
-def with_project_at_hand(
-    arguments: Sequence[str], folder: Path, environment: Environment
-) -> list[str]:
-    """The arguments, with a project in S3 replaced by a local copy of it.
+        Raises:
+            Refusal: Something cannot be had.
+        """
+        given = files.stage(self._given, self._folder / "files", self._s3)
+        if self._project is None or not given[self._project].startswith("s3://"):
+            return given
+        try:
+            source = Location.parse(given[self._project])
+        except ValueError:
+            raise Refusal(
+                f"the project {given[self._project]!r} is refused: it must be s3://BUCKET/FOLDER,"
+                " or a .zip, .tar.gz or .tgz there"
+            ) from None
+        given[self._project] = str(project.stage(source, self._folder / "project", self._s3))
+        return given
 
-    Raises:
-        Refusal: No project is named, or it cannot be had.
-    """
-    if "-bg" in arguments:
-        raise Refusal("-bg is refused: a container ends, and Nextflow with it, when its head does")
-    index = project.position(arguments)
-    if index is None and "-stdin" not in arguments:
-        raise Refusal(
-            "no pipeline is named: the container's command must be the arguments of `nextflow run`,"
-            " such as hello, or nf-core/rnaseq -r 3.24.0 --outdir s3://my-bucket/results"
+    def _configured_home(self) -> Path:
+        """Nextflow's home, with the configuration of least precedence."""
+        home = self._folder / "home"
+        home.mkdir()
+        text = configuration.render(
+            self._environment,
+            self._session,
+            self._plugins,
+            self._reports,
+            self._heap,
         )
-    if index is None or not arguments[index].startswith("s3://"):
-        return list(arguments)
-    try:
-        source = Location.parse(arguments[index])
-    except ValueError:
-        raise Refusal(
-            f"the project {arguments[index]!r} is refused: it must be s3://BUCKET/FOLDER, or a"
-            " .zip, .tar.gz or .tgz there"
-        ) from None
-    s3 = location.client(environment.region, environment.endpoint, attempts=20)
-    staged = project.stage(source, folder, s3)
-    return [*arguments[:index], str(staged), *arguments[index + 1 :]]
+        for place in (home / "config", self._reports / "nextflow.config"):
+            place.write_text(text)
+        invocation.hand_over_git_secret(self._container, home)
+        return home
 
 
 def say(line: str) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from nextflow_head import memory
+from nextflow_head import memory, orphans
 from nextflow_head.environment import Environment
 from nextflow_head.plugin import AMAZON, CLOUD_CACHE, Plugin
 from nextflow_head.session import Session
@@ -30,9 +30,12 @@ def render(
         evidence: The folder for the four reports.
         heap: The Java heap in MiB, or None if the JVM decides.
     """
-    labels = {"nextflow-run": session.run_name, "nextflow-session": session.id}
-    if environment.name:
-        labels["nextflow-environment"] = environment.name
+    labels = {
+        "nextflow-run": session.run_name,
+        orphans.TAG: session.id,
+        "nextflow-environment": environment.name,
+        "nextflow-owner": environment.owner,
+    }
     endpoint = environment.endpoint
     return _fill(
         TEMPLATE.read_text(),
@@ -40,8 +43,9 @@ def render(
             "nf_amazon": _pin(plugins.get(AMAZON)),
             "nf_cloudcache": _pin(plugins.get(CLOUD_CACHE)),
             "work_dir": _text(str(session.work)),
-            "queue": _text(environment.job_queue),
-            "labels": "[" + ", ".join(f"{_text(k)}: {_text(v)}" for k, v in labels.items()) + "]",
+            "queue": _queue(environment),
+            "limits": _limits(environment),
+            "labels": "[" + ", ".join(f"'{k}': {_text(v)}" for k, v in labels.items() if v) + "]",
             "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,
             "region": _text(environment.region),
             "aws_cli": _text(environment.aws_cli),
@@ -56,6 +60,23 @@ def render(
             "dag": _text(str(evidence / "dag.html")),
         },
     )
+
+
+def _queue(environment: Environment) -> str | None:
+    queue = _text(environment.job_queue)
+    if not environment.on_demand_queue:
+        return queue
+    later = _text(environment.on_demand_queue)
+    return f"{{ task.attempt > {environment.spot_attempts} ? {later} : {queue} }}"
+
+
+def _limits(environment: Environment) -> str | None:
+    limits = []
+    if environment.max_cpus:
+        limits.append(f"cpus: {environment.max_cpus}")
+    if environment.max_memory:
+        limits.append(f"memory: '{environment.max_memory} MB'")
+    return f"[{', '.join(limits)}]" if limits else None
 
 
 def _pin(plugin: Plugin | None) -> str | None:

@@ -17,12 +17,19 @@ PRINTED = (
     "AWS_BATCH_CE_NAME",
     "AWS_REGION",
     "AWS_ENDPOINT_URL",
+    "NF_ARGUMENTS",
     "NF_AWS_CLI",
     "NF_ENVIRONMENT",
     "NF_JOB_QUEUE",
     "NF_JOB_ROLE",
     "NF_LOGSDIR",
     "NF_LOG_GROUP",
+    "NF_MAX_CPUS",
+    "NF_MAX_MEMORY",
+    "NF_ON_DEMAND_QUEUE",
+    "NF_OWNER",
+    "NF_RESUME",
+    "NF_SPOT_ATTEMPTS",
     "NF_WORKDIR",
 )
 
@@ -34,26 +41,42 @@ class Environment:
     Attributes:
         job_id: The Batch job that this container is an attempt of.
         attempt: Which attempt this is, from 1.
+        own_queue: The name of the queue that the head itself came through, or None.
         region: The AWS region of queue and bucket.
         endpoint: Where all AWS services answer instead of AWS, or None.
         job_queue: The queue (ARN or name) that tasks are submitted to.
+        on_demand_queue: The queue of a task's later attempts, or None.
+        spot_attempts: How many of Nextflow's attempts of a task stay in `job_queue` before that.
+        max_cpus: vCPUs of the largest instance that `job_queue` can start, or None if unknown.
+        max_memory: What a task can have of that instance's memory, in MiB, or None.
         job_role: The role (ARN) that tasks run with; None leaves them the instance's.
         log_group: The log group of the tasks' output; None leaves Batch's default.
         aws_cli: Path of the `aws` command on the workers, mounted into each task.
         name: The name of this environment, for the labels of tasks, or None.
+        owner: Who runs it, for the labels of tasks, or None.
+        resume: The id of the Batch job whose session is gone on with, or None.
+        arguments: A file with further arguments, or None.
         work: Where runs keep their work directories and caches.
         logs: Where logs and reports are kept.
     """
 
     job_id: str
     attempt: int
+    own_queue: str | None
     region: str
     endpoint: str | None
     job_queue: str
+    on_demand_queue: str | None
+    spot_attempts: int
+    max_cpus: int | None
+    max_memory: int | None
     job_role: str | None
     log_group: str | None
     aws_cli: str
     name: str | None
+    owner: str | None
+    resume: str | None
+    arguments: Location | None
     work: Location
     logs: Location
 
@@ -73,10 +96,17 @@ class Environment:
         region = read.required(region_variable, *_REGION)
         endpoint = read.optional("AWS_ENDPOINT_URL", *_ENDPOINT)
         job_queue = read.required("NF_JOB_QUEUE", *_JOB_QUEUE)
+        on_demand_queue = read.optional("NF_ON_DEMAND_QUEUE", *_JOB_QUEUE)
+        spot_attempts = read.optional("NF_SPOT_ATTEMPTS", *_SPOT_ATTEMPTS)
+        max_cpus = read.optional("NF_MAX_CPUS", *_NUMBER)
+        max_memory = read.optional("NF_MAX_MEMORY", *_NUMBER)
         job_role = read.optional("NF_JOB_ROLE", *_ROLE)
         log_group = read.optional("NF_LOG_GROUP", *_LOG_GROUP)
         aws_cli = read.optional("NF_AWS_CLI", *_AWS_CLI)
         name = read.optional("NF_ENVIRONMENT", *_NAME)
+        owner = read.optional("NF_OWNER", *_NAME)
+        resume = read.optional("NF_RESUME", *_JOB_ID)
+        arguments = read.optional("NF_ARGUMENTS", *_FILE)
         work = read.required("NF_WORKDIR", *_LOCATION)
         logs = read.required("NF_LOGSDIR", *_LOCATION)
         if read.refused:
@@ -84,13 +114,21 @@ class Environment:
         return cls(
             job_id=job_id,
             attempt=int(attempt or 1),
+            own_queue=variables.get("AWS_BATCH_JQ_NAME"),
             region=region,
             endpoint=endpoint,
             job_queue=job_queue,
+            on_demand_queue=on_demand_queue,
+            spot_attempts=int(spot_attempts or 1),
+            max_cpus=int(max_cpus) if max_cpus else None,
+            max_memory=int(max_memory) if max_memory else None,
             job_role=job_role,
             log_group=log_group,
             aws_cli=aws_cli or "/opt/aws-cli/bin/aws",
             name=name,
+            owner=owner,
+            resume=resume,
+            arguments=Location.parse(arguments) if arguments else None,
             work=Location.parse(work),
             logs=Location.parse(logs),
         )
@@ -99,7 +137,7 @@ class Environment:
 # Pattern of the whole value, and what is allowed in words.
 _JOB_ID = (
     r"(?=.{1,64}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*([:#][0-9]{1,5})?",
-    "letters and digits with single '-' between (AWS Batch sets it in its jobs)",
+    "the id of a Batch job: letters and digits with single '-' between",
 )
 _ATTEMPT = (r"[1-9][0-9]?", "a number from 1 to 99")
 _REGION = (r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-west-2")
@@ -112,7 +150,13 @@ _ROLE = (r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an
 _LOG_GROUP = (r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
 # Nextflow insists on the ending: the folder above it is what tasks see of the worker.
 _AWS_CLI = (r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
+_SPOT_ATTEMPTS = (r"[1-9]|10", "a number from 1 to 10")
+_NUMBER = (r"[1-9][0-9]{0,8}", "a number from 1 to 999999999")
 _NAME = (r"[A-Za-z0-9 _.:/=+@-]{1,256}", "a name that the value of an AWS tag can hold")
+_FILE = (
+    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S*[^\s/]",
+    "a file in S3 such as s3://my-bucket/arguments.json",
+)
 _LOCATION = (Location.PATTERN, "an S3 location such as s3://my-bucket/_nextflow/runs")
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from nextflow_head.location import Client, Location
+from nextflow_head.aws import Client
+from nextflow_head.location import Location
 
 #: Seconds between two uploads of what has changed, and once the run is being stopped: Batch grants
 #: 30 s until it kills, so little may be lost in between.
@@ -26,6 +27,7 @@ class Evidence:
         folder: The folder.
         destination: Where its files go.
         connect: Makes the S3 client, in the uploading thread.
+        refresh: Brings the folder up to date before each upload.
         say: Tells the user a line.
         interval: Seconds between two uploads.
     """
@@ -34,13 +36,16 @@ class Evidence:
         self,
         folder: Path,
         destination: Location,
+        *,
         connect: Callable[[], Client],
+        refresh: Callable[[], None],
         say: Callable[[str], None],
         interval: float = INTERVAL,
     ) -> None:
         self._folder = folder
         self._destination = destination
         self._connect = connect
+        self._refresh = refresh
         self._say = say
         self._interval = interval
         self._uploaded: dict[Path, tuple[int, int]] = {}
@@ -80,6 +85,7 @@ class Evidence:
             self._wake.clear()
             last = self._ended
             try:
+                self._refresh()
                 s3 = s3 or self._connect()
                 self._upload(s3)
                 self._complaint = ""
@@ -89,7 +95,7 @@ class Evidence:
                 return
 
     def _upload(self, s3: Client) -> None:
-        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - see location.client
+        from boto3.s3.transfer import TransferConfig  # noqa: PLC0415 - see Aws.client
 
         for path in sorted(path for path in self._folder.rglob("*") if path.is_file()):
             status = path.stat()
@@ -117,4 +123,5 @@ class Evidence:
 def _content_type(path: Path) -> str:
     # So that a browser shows them instead of saving them.
     guessed, _ = mimetypes.guess_type(path.name)
-    return guessed if guessed == "text/html" else "text/plain; charset=utf-8"
+    shown = guessed in {"text/html", "application/json"}
+    return guessed if guessed and shown else "text/plain; charset=utf-8"

@@ -8,6 +8,9 @@ from pathlib import Path
 from nextflow_head.environment import Environment
 from nextflow_head.session import Session
 
+#: The variable with the content of Nextflow's file of Git credentials.
+GIT_SECRET = "NF_SCM"  # noqa: S105 - a name
+
 
 def command(session: Session, log: Path, arguments: Sequence[str]) -> list[str]:
     """The command line; the user's arguments stand last, each as it came.
@@ -17,12 +20,8 @@ def command(session: Session, log: Path, arguments: Sequence[str]) -> list[str]:
         log: The file for Nextflow's own log.
         arguments: The arguments of `nextflow run`.
     """
-    own = []
-    # Nextflow takes each of these once only.
-    if "-name" not in arguments:
-        own += ["-name", session.run_name]
-    if session.cache and "-resume" not in arguments:
-        own += ["-resume", session.id]
+    # Nextflow takes it once only.
+    own = [] if "-name" in arguments else ["-name", session.run_name]
     return ["nextflow", "-log", str(log), "run", *own, *arguments]
 
 
@@ -32,6 +31,8 @@ def variables(
     session: Session,
     home: Path,
     heap: int | None,
+    *,
+    cloud_cache: bool,
 ) -> dict[str, str]:
     """Nextflow's environment: the container's, and what the head adds.
 
@@ -41,6 +42,7 @@ def variables(
         session: The run's identity.
         home: Nextflow's home, where it reads the configuration of least precedence.
         heap: The Java heap in MiB, or None if the JVM decides.
+        cloud_cache: Whether the image brings the plugin that keeps the cache in S3.
     """
     defaults = {
         # For the log: whole lines instead of a display that redraws itself.
@@ -48,8 +50,8 @@ def variables(
         # Otherwise each start asks www.nextflow.io, without a time limit, for a newer version.
         "NXF_DISABLE_CHECK_LATEST": "true",
         # With the default of 5, a run ends 3 s after S3 or Batch begin to refuse connections.
-        # Tasks get both too: Nextflow hands them on.
-        "AWS_MAX_ATTEMPTS": "20",
+        "AWS_MAX_ATTEMPTS": "100",
+        # Tasks get this too: Nextflow hands it on.
         "AWS_RETRY_MODE": "standard",
     }
     added = {
@@ -59,7 +61,7 @@ def variables(
         "AWS_REGION": environment.region,
         "AWS_DEFAULT_REGION": environment.region,
     }
-    if session.cache:
+    if cloud_cache:
         added["NXF_CLOUDCACHE_PATH"] = str(session.cache)
         # The history is a file of the container before; without it, the session id decides.
         added["NXF_IGNORE_RESUME_HISTORY"] = "true"
@@ -67,4 +69,20 @@ def variables(
         # A JVM without memory should end rather than limp. The last of two settings counts.
         own = f"-Xmx{heap}m -XX:+ExitOnOutOfMemoryError"
         added["NXF_JVM_ARGS"] = f"{own} {container.get('NXF_JVM_ARGS', '')}".strip()
-    return {**defaults, **container, **added}
+    inherited = {name: value for name, value in container.items() if name != GIT_SECRET}
+    return {**defaults, **inherited, **added}
+
+
+def hand_over_git_secret(container: Mapping[str, str], home: Path) -> None:
+    """Puts the credentials of Git hosts where Nextflow looks for them, readable by nobody else.
+
+    https://www.nextflow.io/docs/latest/git.html
+
+    Args:
+        container: The container's environment, which AWS filled from Secrets Manager.
+        home: Nextflow's home.
+    """
+    if container.get(GIT_SECRET):
+        file = home / "scm"
+        file.touch(mode=0o600)
+        file.write_text(container[GIT_SECRET])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-#: boto3 makes its clients while it runs, so they have no type to name.
-Client = Any
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -39,31 +36,10 @@ class Location:
     def __truediv__(self, name: str) -> Location:
         return Location(self.bucket, f"{self.key}/{name}" if self.key else name)
 
+    @property
+    def parent(self) -> Location:
+        """The folder that it is in."""
+        return Location(self.bucket, self.key.rpartition("/")[0])
+
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}".rstrip("/")
-
-
-def client(region: str, endpoint: str | None, attempts: int) -> Client:
-    """An S3 client for this environment.
-
-    Args:
-        region: The bucket's region.
-        endpoint: Another address than AWS's own, or None.
-        attempts: How often a call is tried; boto3 waits up to 20 s between attempts.
-    """
-    # Importing boto3 takes longer than everything else the head does before Nextflow starts.
-    import boto3  # noqa: PLC0415
-    from botocore.config import Config  # noqa: PLC0415
-
-    return boto3.client(
-        "s3",
-        region_name=region,
-        endpoint_url=endpoint,
-        config=Config(
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-            # Names like BUCKET.localhost do not resolve.
-            s3={"addressing_style": "path"} if endpoint else {},
-        ),
-    )

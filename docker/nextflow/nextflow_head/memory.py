@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 MIB = 2**20
@@ -9,6 +10,7 @@ MIB = 2**20
 # Version 2 (Amazon Linux 2023) and version 1 (Amazon Linux 2) of control groups, as a container
 # sees its own: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
 _LIMITS = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+_EVENTS = ("sys/fs/cgroup/memory.events", "sys/fs/cgroup/memory/memory.oom_control")
 
 # Version 1 writes the largest number of pages where there is no limit, version 2 the word "max".
 _UNLIMITED = 2**60
@@ -20,14 +22,22 @@ def limit(root: Path = Path("/")) -> int | None:
     Args:
         root: The folder that holds `sys`.
     """
-    for name in _LIMITS:
-        try:
-            text = (root / name).read_text().strip()
-        except OSError:
-            continue
+    for text in _read(root, _LIMITS):
         if text.isdecimal() and int(text) < _UNLIMITED:
             return int(text) // MIB
     return None
+
+
+def kills(root: Path = Path("/")) -> int:
+    """How many processes of the container the kernel has killed because memory ran out.
+
+    Args:
+        root: The folder that holds `sys`.
+    """
+    for text in _read(root, _EVENTS):
+        if found := re.search(r"^oom_kill (\d+)$", text, re.MULTILINE):
+            return int(found[1])
+    return 0
 
 
 def heap(limit: int) -> int:
@@ -45,3 +55,7 @@ def download_buffers(heap: int) -> int:
     Nextflow would allow itself 400 MB whatever the heap; it accepts no less than ten parts of 8 MB.
     """
     return min(400, max(80, heap // 4))
+
+
+def _read(root: Path, names: tuple[str, ...]) -> list[str]:
+    return [(root / name).read_text().strip() for name in names if (root / name).is_file()]

@@ -6,18 +6,47 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
+from nextflow_head import memory
 from nextflow_head.refusal import Refusal
+
+
+class Stopped(SystemExit):
+    """A signal told the head to stop before Nextflow had started.
+
+    Attributes:
+        signal: The signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.signal = signal.Signals(number)
+
+
+@dataclass(frozen=True)
+class End:
+    """How Nextflow ended.
+
+    Attributes:
+        status: Its exit status, or 128 and the signal that ended it, as a shell reports it.
+        signal: The signal that the head was told to stop with, if it was.
+        out_of_memory: Whether the kernel killed it because the container's memory ran out.
+    """
+
+    status: int
+    signal: signal.Signals | None
+    out_of_memory: bool
 
 
 class Process:
     """Nextflow as a child, from before its start to its end.
 
     The kernel drops signals that PID 1 has no handler for, so make this before anything else.
-    A signal that arrives before Nextflow's start ends the head as it would end any program; the
-    first one afterwards goes to Nextflow, which cancels its tasks and writes its reports; further
-    ones would only disturb it, and are dropped.
+    A signal that arrives before Nextflow's start ends the head; the first one afterwards goes to
+    Nextflow, which cancels its tasks and writes its reports; further ones would only disturb it,
+    and are dropped.
     """
 
     def __init__(self) -> None:
@@ -33,7 +62,7 @@ class Process:
         command: Sequence[str],
         variables: Mapping[str, str],
         on_stop: Callable[[str], None],
-    ) -> int:
+    ) -> End:
         """Runs the command to its end.
 
         It writes to the head's own output. It has a process group of its own, so that a Ctrl-C in
@@ -45,14 +74,12 @@ class Process:
             on_stop: Called with a signal's name once that has been handed on. It runs in a signal
                 handler, so it must not take a lock that this thread may hold.
 
-        Returns:
-            Its exit status, or 128 and the signal that ended it, as a shell reports it.
-
         Raises:
             Refusal: The command cannot be started.
         """
         self._on_stop = on_stop
         self._starting = True
+        killed_before = memory.kills()
         try:
             child = subprocess.Popen(
                 command, env=variables, stdin=subprocess.DEVNULL, process_group=0
@@ -63,7 +90,11 @@ class Process:
         if self._stop is not None:
             self._hand_on(child.pid, self._stop)
         child.returncode = self._reap(child.pid)
-        return child.returncode
+        return End(
+            child.returncode,
+            None if self._stop is None else signal.Signals(self._stop),
+            child.returncode == 128 + signal.SIGKILL and memory.kills() > killed_before,
+        )
 
     def _reap(self, child: int) -> int:
         # PID 1 inherits every orphan in the container.
@@ -75,12 +106,13 @@ class Process:
                 return code if code >= 0 else 128 - code
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._stop is not None:
+            return
+        self._stop = number
         if not self._starting:
-            raise SystemExit(128 + number)
-        if self._stop is None:
-            self._stop = number
-            if self._child is not None:
-                self._hand_on(self._child, number)
+            raise Stopped(number)
+        if self._child is not None:
+            self._hand_on(self._child, number)
 
     def _hand_on(self, child: int, number: int) -> None:
         os.kill(child, number)

@@ -7,52 +7,13 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from nextflow_head.location import Client, Location
+from nextflow_head.aws import Client, refusing
+from nextflow_head.location import Location
 from nextflow_head.refusal import Refusal
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz")
-
-# Options of `nextflow run` that take no value, so that what follows one may be the project:
-# https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nextflow/src/main/groovy/nextflow/cli/CmdRun.groovy
-_FLAGS = frozenset(
-    [
-        "-E",
-        "-ansi",
-        "-bg",
-        "-disable-jobs-cancellation",
-        "-h",
-        "-help",
-        "-latest",
-        "-offline",
-        "-preview",
-        "-resume",
-        "-stdin",
-        "-stub",
-        "-stub-run",
-        "-with-mpi",
-        "-without-conda",
-        "-without-docker",
-        "-without-podman",
-        "-without-spack",
-    ]
-)
-
-
-def position(arguments: Sequence[str]) -> int | None:
-    """Which of the arguments of `nextflow run` names the project, or None."""
-    index = 0
-    while index < len(arguments):
-        argument = arguments[index]
-        if not argument.startswith("-") or argument == "-":
-            return index
-        following = arguments[index + 1 : index + 2]
-        takes_value = argument not in _FLAGS and "=" not in argument
-        has_value = bool(following) and not following[0].startswith("-")
-        index += 2 if takes_value and has_value else 1
-    return None
 
 
 def stage(project: Location, folder: Path, s3: Client) -> Path:
@@ -69,24 +30,19 @@ def stage(project: Location, folder: Path, s3: Client) -> Path:
     Raises:
         Refusal: There is no such project, or it must not be read.
     """
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see location.client
-
     folder.mkdir(parents=True)
+    what = f"the project {project} cannot be read"
     try:
-        if project.key.endswith(_ARCHIVES):
-            archive = folder.with_name(PurePosixPath(project.key).name)
-            _download(s3, project, archive)
-            _unpack(archive, folder)
-        else:
-            _copy(s3, project, folder)
-    except ClientError as error:
-        answer = error.response["Error"]
-        reason = f"{error.operation_name} answered {answer['Code']}: {answer['Message']}"
-    except (BotoCoreError, zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
-        reason = " ".join(str(error).split())
-    else:
-        return _root(folder, project)
-    raise Refusal(f"the project {project} cannot be read: {reason}")
+        with refusing(what, str(project)):
+            if project.key.endswith(_ARCHIVES):
+                archive = folder.with_name(PurePosixPath(project.key).name)
+                _download(s3, project, archive)
+                _unpack(archive, folder)
+            else:
+                _copy(s3, project, folder)
+    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+        raise Refusal(f"{what}: {' '.join(str(error).split())}") from None
+    return _root(folder, project)
 
 
 def _copy(s3: Client, project: Location, folder: Path) -> None:

@@ -1,17 +1,45 @@
 """A run that cannot start."""
 
+from nextflow_head import verdict
+from nextflow_head.verdict import State
+
 
 class Refusal(Exception):  # noqa: N818 - it is no defect of the program, but its answer to bad input
     """Why nothing was started, in lines for the user.
 
     Attributes:
         lines: One line for each thing to mend: the setting, its value, what is allowed.
+        state: What kind of end this is.
     """
 
-    #: The exit status of a refused run. Nextflow itself ends with 0 or 1, or, when a signal or
-    #: the JVM ended it, with 3 or more; 2 is the shell's convention for wrong usage.
-    status = 2
+    state = State.BAD_INPUT
 
     def __init__(self, *lines: str) -> None:
         super().__init__("\n".join(lines))
         self.lines = lines
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return verdict.STATUSES[self.state]
+
+
+class Denied(Refusal):
+    """A permission is missing.
+
+    Args:
+        what: What could not be done.
+        action: The IAM action that the head's role lacks.
+        resource: On what.
+    """
+
+    state = State.NO_PERMISSION
+
+    def __init__(self, what: str, action: str, resource: str) -> None:
+        super().__init__(f"{what}: {verdict.missing(action, resource)}")
+
+
+class Unreachable(Refusal):
+    """AWS gave no answer, or only that it cannot answer now."""
+
+    state = State.UNREACHABLE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nextflow_head.environment import Environment
 from nextflow_head.location import Location
@@ -18,35 +18,61 @@ class Session:
 
     Attributes:
         id: Nextflow's session id.
+        folder: Work directory, cache and claim of the session.
         run_name: Nextflow's name for this attempt's run; Nextflow refuses one that was used.
-        work: The work directory of all attempts.
-        cache: Where the cloud cache keeps which tasks are done, or None without that plugin.
+        record: Where run.json of the job is kept.
         logs: Where this attempt's logs and reports are kept.
     """
 
     id: str
+    folder: Location
     run_name: str
-    work: Location
-    cache: Location | None
+    record: Location
     logs: Location
 
     @classmethod
-    def of(cls, environment: Environment, *, cloud_cache: bool) -> Session:
-        """The session of a Batch job.
-
-        Args:
-            environment: What the head was told.
-            cloud_cache: Whether the image brings the plugin that keeps the cache in S3.
-        """
-        # Children of array and multi-node jobs are told apart by what follows ':' or '#'. A run's
-        # name begins with a letter and holds letters, digits and single '-'.
-        job = environment.job_id.replace(":", "-").replace("#", "-")
-        run = environment.work / f"run-{job}"
-        run_name = f"run-{job}-a{environment.attempt}"
+    def of(cls, environment: Environment) -> Session:
+        """The session of a Batch job."""
+        name = _name(environment.job_id)
         return cls(
             id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{environment.job_id}")),
-            run_name=run_name,
-            work=run / "work",
-            cache=run / "cache" if cloud_cache else None,
-            logs=environment.logs / run_name,
+            folder=environment.work / name,
+            run_name=f"{name}-a{environment.attempt}",
+            record=record_of(environment.job_id, environment.logs),
+            logs=environment.logs / name / f"a{environment.attempt}",
         )
+
+    def resuming(self, session_id: str, folder: Location) -> Session:
+        """This job's run in the session of an earlier job."""
+        return replace(self, id=session_id, folder=folder)
+
+    @property
+    def work(self) -> Location:
+        """The work directory of all attempts."""
+        return self.folder / "work"
+
+    @property
+    def cache(self) -> Location:
+        """Where the cloud cache keeps which tasks are done."""
+        return self.folder / "cache"
+
+    @property
+    def claim(self) -> Location:
+        """The object that says which job's head works in this session."""
+        return self.folder / "claim.json"
+
+
+def record_of(job_id: str, logs: Location) -> Location:
+    """Where the head of a Batch job keeps its run.json.
+
+    Args:
+        job_id: The job's id.
+        logs: Where logs and reports are kept.
+    """
+    return logs / _name(job_id) / "run.json"
+
+
+def _name(job_id: str) -> str:
+    # Children of array and multi-node jobs are told apart by what follows ':' or '#'. A run's
+    # name begins with a letter and holds letters, digits and single '-'.
+    return f"run-{job_id}".replace(":", "-").replace("#", "-")

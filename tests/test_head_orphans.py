@@ -1,0 +1,100 @@
+"""Tasks that an earlier head left running, on the local AWS's Batch."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import pytest
+
+from nextflow_head import history, orphans
+from nextflow_head.environment import Environment
+from nextflow_head.session import Session
+from tests.batch_world import REGION, Gate, World, process_world
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with process_world(stop_timeout=1) as made:
+        yield made
+
+
+def environment(job_id: str, queue: str, name: str | None = None) -> Environment:
+    read = Environment.read(
+        {
+            "AWS_BATCH_JOB_ID": job_id,
+            "AWS_BATCH_JOB_ATTEMPT": "2",
+            "AWS_REGION": REGION,
+            "NF_JOB_QUEUE": queue,
+            "NF_WORKDIR": "s3://bucket/runs",
+            "NF_LOGSDIR": "s3://bucket/logs",
+        }
+    )
+    return dataclasses.replace(read, name=name)
+
+
+def test_terminates_the_sessions_tasks_and_no_others(world: World) -> None:
+    gate = Gate()
+    queue, of_the_environment, elsewhere = (
+        world.queue(),
+        world.queue(tags={orphans.QUEUE_TAG: "lab"}),
+        world.queue(),
+    )
+    head = world.submit(gate.script, jobQueue=queue)
+    told = environment(head, queue, "lab")
+    session = Session.of(told)
+    tags = {orphans.TAG: session.id}
+    command = f"{gate.script} # {session.work}/ab/cdef/.command.run"
+    ours = [
+        world.submit(gate.script, jobQueue=queue, tags=tags),
+        world.submit(gate.script, jobQueue=of_the_environment, tags=tags),
+        world.submit(command, jobQueue=queue, tags={"of": "the pipeline"}),
+        world.submit(gate.script, jobQueue=queue, tags=tags, dependsOn=[{"jobId": head}]),
+    ]
+    others = [
+        world.submit(gate.script, jobQueue=queue),
+        world.submit(gate.script, jobQueue=queue, tags={orphans.TAG: "another"}),
+        world.submit(gate.script, jobQueue=elsewhere, tags={orphans.TAG: "another"}),
+    ]
+    for job in [head, *ours[:3], *others]:
+        world.wait(job, "RUNNING")
+
+    assert orphans.terminate(session, told, world.batch) == len(ours)
+
+    ended = [world.wait(job) for job in ours]
+    assert {job["status"] for job in ended} == {"FAILED"}
+    assert {world.describe(job)["status"] for job in [head, *others]} == {"RUNNING"}
+    gate.open()
+    for job in others:
+        assert world.wait(job)["status"] == "SUCCEEDED"
+
+
+def test_finds_nothing_where_nothing_was_left(world: World) -> None:
+    queue = world.queue()
+
+    assert (
+        orphans.terminate(
+            Session.of(environment("gone", queue)), environment("gone", queue), world.batch
+        )
+        == 0
+    )
+
+
+def test_the_next_attempt_knows_how_the_last_one_ended(world: World) -> None:
+    retry = {
+        "attempts": 2,
+        "evaluateOnExit": [
+            {"action": "RETRY", "onExitCode": "9"},
+            {"action": "EXIT", "onReason": "*"},
+        ],
+    }
+    job = world.run("exit 9", retryStrategy=retry)
+
+    first, second = history.of(job["jobId"], world.batch)
+
+    assert (first.number, first.status, second.number) == (1, 9, 2)
+    assert str(first).startswith("attempt 1 ended: ")
+
+
+def test_a_lost_host_is_called_so() -> None:
+    lost = history.Attempt(1, 0, 1, None, "Host EC2 (instance i-0a1b) terminated.")
+
+    assert str(lost) == "attempt 1 lost its host: Host EC2 (instance i-0a1b) terminated."

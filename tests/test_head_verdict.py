@@ -1,0 +1,189 @@
+"""One exit status and one line for each way in which a run can end."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from nextflow_head import verdict
+from nextflow_head.process import End
+from nextflow_head.verdict import State
+
+STAMP = "Nov-24 19:18:18.516"
+FAILED_PROCESS = f"""\
+{STAMP} [main] DEBUG n.cloud.aws.nio.S3Client - Unable to list: Access Denied (Service: S3, \
+Status Code: 403, Request ID: 1)
+{STAMP} [TaskFinalizer-1] ERROR nextflow.processor.TaskProcessor - Error executing process > 'A (2)'
+
+Caused by:
+  CAUSE
+
+Command executed:
+
+  echo hi
+
+Command error:
+  STDERR
+
+{STAMP} [TaskFinalizer-1] DEBUG nextflow.Session - Session aborted -- Cause: CAUSE
+{STAMP} [main] DEBUG nextflow.script.ScriptRunner - > Execution complete -- Goodbye
+"""
+ABORTED = f"{STAMP} [main] DEBUG nextflow.Session - Session aborted -- Cause: CAUSE\n"
+USAGE = f"""\
+{STAMP} [main] DEBUG nextflow.cli.Launcher - Operation aborted
+CAUSE
+\tat nextflow.cli.CmdRun.run(CmdRun.groovy:326)
+"""
+
+
+def judge(tmp_path: Path, text: str, status: int = 1) -> verdict.Verdict:
+    log = tmp_path / ".nextflow.log"
+    log.write_text(text)
+    return verdict.of(End(status, None, out_of_memory=False), log, 512)
+
+
+def process(cause: str, stderr: str = "bad") -> str:
+    return FAILED_PROCESS.replace("CAUSE", cause).replace("STDERR", stderr)
+
+
+DENIED = (
+    "User: arn:aws:sts::1:assumed-role/head/i is not authorized to perform: batch:SubmitJob on"
+    " resource: arn:aws:batch:us-west-2:1:job-queue/q because no identity-based policy allows the"
+    " batch:SubmitJob action (Service: Batch, Status Code: 403, Request ID: 2)"
+)
+
+
+@pytest.mark.parametrize(
+    ("log", "state", "status", "line"),
+    [
+        (
+            process("Process `A (2)` terminated with an error exit status (7)"),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): Process `A (2)` terminated with an error exit status"
+            " (7)",
+        ),
+        (ABORTED.replace("CAUSE", "nobody"), State.FAILED, 1, "pipeline failed: nobody"),
+        (
+            f"{STAMP} [main] ERROR nextflow.cli.Launcher - Script compilation error\n- file: x\n",
+            State.FAILED,
+            1,
+            "pipeline failed: Script compilation error",
+        ),
+        (
+            process("Host EC2 (instance i-0a1b2c) terminated."),
+            State.HOST_LOST,
+            5,
+            "process A (2): lost its host (i-0a1b2c) more often than it is retried; with"
+            " head.on_demand_queue in the settings its further attempts run On-Demand",
+        ),
+        (
+            ABORTED.replace("CAUSE", DENIED),
+            State.NO_PERMISSION,
+            4,
+            "no permission for batch:SubmitJob on arn:aws:batch:us-west-2:1:job-queue/q: allow it"
+            " in the role's policy",
+        ),
+        (
+            process(
+                "Essential container in task exited",
+                "fatal error: An error occurred (AccessDenied) when calling the PutObject operation"
+                ": Access Denied",
+            ),
+            State.NO_PERMISSION,
+            4,
+            "process A (2): no permission for s3:PutObject on what the log names: allow it in the"
+            " role's policy",
+        ),
+        (
+            ABORTED.replace("CAUSE", "java.nio.file.AccessDeniedException: /bucket/runs/a"),
+            State.NO_PERMISSION,
+            4,
+            "no permission for s3:* on /bucket/runs/a: allow it in the role's policy",
+        ),
+        (
+            ABORTED.replace("CAUSE", "Unable to execute HTTP request: Connection refused"),
+            State.UNREACHABLE,
+            6,
+            "AWS did not answer: Unable to execute HTTP request: Connection refused; resume this"
+            " run by NF_RESUME and this job's id",
+        ),
+        (
+            USAGE.replace(
+                "CAUSE",
+                "nextflow.exception.AbortOperationException: Unknown project `nobody/nothing`",
+            ),
+            State.BAD_INPUT,
+            2,
+            "Unknown project `nobody/nothing`",
+        ),
+        (
+            USAGE.replace("CAUSE", "groovy.json.JsonException: expecting '}'"),
+            State.BAD_INPUT,
+            2,
+            "the params file is neither JSON nor YAML: expecting '}'",
+        ),
+        (
+            f"{STAMP} [main] ERROR nextflow.cli.Launcher - Unable to parse config file: '/a'\n\n x",
+            State.BAD_INPUT,
+            2,
+            "Unable to parse config file: '/a'",
+        ),
+        ("", State.FAILED, 1, "pipeline failed: for the reason that Nextflow gave above"),
+    ],
+)
+def test_tells_the_ends_of_a_run_apart(
+    tmp_path: Path, log: str, state: State, status: int, line: str
+) -> None:
+    assert judge(tmp_path, log) == verdict.Verdict(state, status, line)
+
+
+def test_what_nextflow_tried_in_vain_and_did_without_is_no_cause(tmp_path: Path) -> None:
+    denied = f"{STAMP} [main] DEBUG n.c.aws.nio.S3Client - {DENIED}\n"
+
+    assert judge(tmp_path, denied + ABORTED).state is State.FAILED
+
+
+def test_a_pipelines_own_exit_status_is_passed_on(tmp_path: Path) -> None:
+    assert judge(tmp_path, ABORTED, status=42).status == 42
+
+
+def test_a_success_needs_no_words(tmp_path: Path) -> None:
+    assert judge(tmp_path, process("a task that was ignored"), status=0) == verdict.Verdict(
+        State.SUCCEEDED, 0, ""
+    )
+
+
+def test_nextflow_without_a_log_has_refused_its_options(tmp_path: Path) -> None:
+    found = verdict.of(End(1, None, out_of_memory=False), tmp_path / "none", None)
+
+    assert (found.state, found.status) == (State.BAD_INPUT, 2)
+
+
+@pytest.mark.parametrize(
+    ("end", "used"),
+    [
+        (End(3, None, out_of_memory=False), "Nextflow's heap of 512 MiB"),
+        (End(137, None, out_of_memory=True), "it all"),
+    ],
+)
+def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, end: End, used: str) -> None:
+    found = verdict.of(end, tmp_path / "none", 512)
+
+    assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
+    assert found.line.startswith(f"out of memory: Nextflow used {used}; give the head more, by")
+
+
+def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:
+    log = tmp_path / ".nextflow.log"
+    log.write_text(ABORTED)
+
+    found = verdict.of(End(1, signal.SIGTERM, out_of_memory=False), log, 512)
+
+    assert (found.state, found.status) == (State.CANCELLED, 143)
+
+
+def test_a_run_that_ends_well_in_spite_of_a_signal_has_succeeded(tmp_path: Path) -> None:
+    found = verdict.of(End(0, signal.SIGTERM, out_of_memory=False), tmp_path / "none", 512)
+
+    assert found.status == 0
