@@ -23,6 +23,33 @@ def unavailable_answer(service: str) -> Answer:
     return error_answer(service, "ServiceUnavailable", "Service is unable to handle request.")
 
 
+def denied_answer(service: str, path: str) -> Answer:
+    """Returns the answer to a request that no policy allows, to be sent with status 403.
+
+    S3 names neither action nor resource across accounts, the others do:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+
+    Args:
+        service: The service's signing name.
+        path: The request's path.
+    """
+    if service == "s3":
+        return error_answer(service, "AccessDenied", "Access Denied")
+    action = f"{service}:{_operation(service, path)}"
+    message = (
+        "User: arn:aws:sts::123456789012:assumed-role/local/local is not authorized to perform:"
+        f" {action} on resource: * because no identity-based policy allows the {action} action"
+    )
+    return error_answer(service, "AccessDeniedException", message)
+
+
+def _operation(service: str, path: str) -> str:
+    """The operation that a path stands for, where each has one of its own."""
+    model = botocore.session.get_session().get_service_model(service)
+    operations = [model.operation_model(name) for name in model.operation_names]
+    return next((each.name for each in operations if each.http["requestUri"] == path), "*")
+
+
 def error_answer(service: str, code: str, message: str) -> Answer:
     """Returns an error as a service sends it.
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
-from local_aws.error_forms import unavailable_answer
+from local_aws.error_forms import denied_answer, unavailable_answer
 
-KINDS: Final = ("unavailable", "refused", "host-reclaimed", "failed-pull")
+KINDS: Final = ("unavailable", "denied", "refused", "host-reclaimed", "failed-pull")
 """The faults there are."""
 
 
@@ -45,6 +45,7 @@ class Faults:
     def __init__(self, refuse: Callable[[float], None]) -> None:
         self._refuse = refuse
         self._until: dict[str, float] = {}
+        self._denied: dict[tuple[str, str], float] = {}
         self._lock = Lock()
         self.jobs: JobFaults | None = None
 
@@ -57,6 +58,17 @@ class Faults:
         """
         with self._lock:
             self._until[service] = time.monotonic() + seconds
+
+    def denied(self, service: str, path: str, seconds: float) -> None:
+        """Lets a service deny, for some seconds, what is asked below a path.
+
+        Args:
+            service: The service's signing name, such as `s3` or `batch`.
+            path: How the request's path begins: `/BUCKET/PREFIX` for objects, `/v1/submitjob`.
+            seconds: For how long; 0 ends it.
+        """
+        with self._lock:
+            self._denied[service, path] = time.monotonic() + seconds
 
     def refused(self, seconds: float) -> None:
         """Drops every connection and refuses new ones for some seconds."""
@@ -80,21 +92,38 @@ class Faults:
         return self.jobs
 
     def clear(self) -> None:
-        """Ends what makes services unavailable."""
+        """Ends what makes services unavailable or lets them deny."""
         with self._lock:
             self._until.clear()
+            self._denied.clear()
 
-    def answer_of(self, service: str) -> tuple[dict[str, str], bytes] | None:
-        """Returns the headers and body of the 503 that a service answers now, if it does."""
+    def answer_of(self, service: str, path: str) -> tuple[str, dict[str, str], bytes] | None:
+        """Returns what a service answers a request now, if a fault is on.
+
+        Args:
+            service: The service's signing name.
+            path: The request's path.
+
+        Returns:
+            Status line, headers and body, or `None`.
+        """
+        now = time.monotonic()
         with self._lock:
-            until = self._until.get(service, 0.0)
-        return unavailable_answer(service) if time.monotonic() < until else None
+            is_unavailable = now < self._until.get(service, 0.0)
+            is_denied = any(
+                now < until and service == denied and path.startswith(beginning)
+                for (denied, beginning), until in self._denied.items()
+            )
+        if is_unavailable:
+            return ("503 Service Unavailable", *unavailable_answer(service))
+        return ("403 Forbidden", *denied_answer(service, path)) if is_denied else None
 
     def switch(self, body: bytes) -> Callable[[], None] | None:
         """Switches on the fault that a request to `POST /_local/faults` describes.
 
         Args:
-            body: JSON with `kind` and, as it needs them, `service`, `seconds`, `job`, `image`.
+            body: JSON with `kind` and, as it needs them, `service`, `path`, `seconds`, `job`,
+                `image`.
 
         Returns:
             What is still to be done once the request has been answered.
@@ -106,6 +135,8 @@ class Faults:
         kind = asked.get("kind")
         if kind == "unavailable":
             self.unavailable(_text(asked, "service"), _seconds(asked))
+        elif kind == "denied":
+            self.denied(_text(asked, "service"), _text(asked, "path"), _seconds(asked))
         elif kind == "refused":
             seconds = _seconds(asked)
             return lambda: self.refused(seconds)

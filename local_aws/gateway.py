@@ -60,9 +60,9 @@ class Gateway:
         if path.startswith("/_local/"):
             return _send(self._own(environ, path), environ, start_response)
         service = service_of(environ)
-        fault = self._faults.answer_of(service)
+        fault = self._faults.answer_of(service, path)
         if fault is not None:
-            return _send(("503 Service Unavailable", *fault), environ, start_response)
+            return _send(fault, environ, start_response)
         try:
             return self._services(environ, start_response)
         except NotImplementedError as error:

@@ -66,6 +66,30 @@ def test_only_the_named_service_is_unavailable(aws: LocalAws) -> None:
         impatient(aws, "batch").describe_job_queues()
 
 
+def test_a_denying_service_names_the_action_where_aws_does(aws: LocalAws) -> None:
+    """As in https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html ."""
+    switch(aws, {"kind": "denied", "service": "batch", "path": "/v1/submitjob", "seconds": 60})
+    batch = impatient(aws, "batch")
+
+    with pytest.raises(
+        ClientError, match="not authorized to perform: batch:SubmitJob on"
+    ) as caught:
+        batch.submit_job(jobName="a", jobQueue="a", jobDefinition="a")
+
+    assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert batch.describe_job_queues()
+
+
+def test_objects_below_a_path_are_denied_and_no_others(aws: LocalAws) -> None:
+    s3 = impatient(aws, "s3")
+    s3.create_bucket(Bucket="denying", CreateBucketConfiguration={"LocationConstraint": aws.region})
+    aws.faults.denied("s3", "/denying/secret", 60)
+
+    s3.put_object(Bucket="denying", Key="open", Body=b"")
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(Bucket="denying", Key="secret/a", Body=b"")
+
+
 def test_a_service_is_available_again_after_its_seconds(aws: LocalAws) -> None:
     s3 = impatient(aws, "s3")
     s3.list_buckets()
@@ -157,7 +181,7 @@ def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
     [
         (b"{", "the body is not JSON"),
         (b"[]", "the body must be a JSON object"),
-        ({"kind": "slow"}, "kind is 'slow'; allowed are unavailable, refused, host-reclaimed, failed-pull"),
+        ({"kind": "slow"}, "kind is 'slow'; allowed are unavailable, denied, refused, host-reclaimed, failed-pull"),
         ({"kind": "unavailable", "seconds": 1}, "service is None; unavailable needs it as a text"),
         ({"kind": "unavailable", "service": "s3"}, "seconds is None; unavailable needs a number from 0 to 3600"),
         ({"kind": "refused", "seconds": -1}, "seconds is -1; refused needs a number from 0 to 3600"),

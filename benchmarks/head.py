@@ -1,0 +1,291 @@
+"""What the head costs and what it saves, against Nextflow alone on the same local AWS.
+
+Needs Docker and a Nextflow with its Batch plugin, as `make test-head` does.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.report import Figure, write
+from local_aws import gateway
+from stacks import paths
+from tests.head_world import HeadWorld, NoNextflow, head_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RUNS = 5
+_TASKS = 200
+_OUTAGE_SECONDS = 600
+#: The least that the local Docker engine needs to run as many tasks beside each other as it has
+#: patience for.
+_NARROW = "executor.queueSize = 8\nprocess.container = 'nextflow-batch/task:local'\n"
+_MANY = """
+params.tasks = 4
+
+process NAP {
+    input: val n
+    output: stdout
+    script: "sleep 1; echo nap $n done"
+}
+workflow { channel.of(1..params.tasks) | NAP | view }
+"""
+# What the head has used up, with what it has waited for, when it starts Nextflow.
+_CLOCK = """#!/bin/sh
+awk '{print "ticks", $14 + $15 + $16 + $17}' /proc/1/stat
+"""
+_ALONE = """FROM {image}
+COPY project /project
+ENTRYPOINT ["nextflow"]
+"""
+
+
+class Calls:
+    """Counts what jobs ask of the local AWS; what this program asks has other keys."""
+
+    def __init__(self) -> None:
+        self.counted: Counter[str] = Counter()
+
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """Counts from now on."""
+        answer = gateway.Gateway.__call__
+
+        def counting(this: Any, environ: Any, start: Any) -> Any:
+            signed = environ.get("HTTP_AUTHORIZATION", "")
+            if signed and "Credential=testing/" not in signed and "Credential=local/" not in signed:
+                self.counted[gateway.service_of(environ)] += 1
+            return answer(this, environ, start)
+
+        gateway.Gateway.__call__ = counting  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            gateway.Gateway.__call__ = answer  # type: ignore[method-assign]
+
+    def reset(self) -> None:
+        """Begins anew."""
+        self.counted.clear()
+
+
+def main() -> int:
+    """Measures all figures and writes them; 1 where there is no Nextflow to measure."""
+    calls = Calls()
+    try:
+        with calls.counting(), head_world(paths.ROOT / "build" / "bench-head") as world:
+            write("head", [*_overhead(world), *_hello(world, calls), *_kill(world), _outage(world)])
+    except NoNextflow as reason:
+        print(reason, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _image(world: HeadWorld) -> str:
+    definition = world.batch.describe_job_definitions(
+        jobDefinitionName="nextflow", status="ACTIVE"
+    )["jobDefinitions"][0]
+    return str(definition["containerProperties"]["image"])
+
+
+def _overhead(world: HeadWorld) -> list[Figure]:
+    """CPU and wall time from the container's start to Nextflow's."""
+    with tempfile.TemporaryDirectory() as folder:
+        clock = Path(folder, "nextflow")
+        clock.write_text(_CLOCK)
+        clock.chmod(0o755)
+        seconds = [_ticks(world, clock, number) / 100 for number in range(_RUNS)]
+    cpu = statistics.median(seconds)
+    return [
+        Figure(
+            metric="CPU from the container's start to Nextflow's",
+            value=round(cpu, 2),
+            unit="s, median",
+            target="at most 0.5",
+            ok=cpu <= 0.5,  # noqa: PLR2004
+        )
+    ]
+
+
+def _ticks(world: HeadWorld, clock: Path, number: int) -> int:
+    variables = {
+        "AWS_BATCH_JOB_ID": f"overhead-{number}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": world.aws.endpoint,
+        "AWS_REGION": world.aws.region,
+        "NF_JOB_QUEUE": "default",
+        "NF_WORKDIR": f"s3://{world.bucket}/overhead",
+        "NF_LOGSDIR": f"s3://{world.bucket}/overhead",
+    }
+    done = subprocess.run(
+        [
+            *("docker", "run", "--rm", "--network", "host", "--memory", "1024m"),
+            *(word for pair in variables.items() for word in ("--env", "=".join(pair))),
+            *("--volume", f"{clock}:/usr/local/bin/nextflow:ro", _image(world), "hello"),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split()[1])
+
+
+def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
+    """Time of hello; time and calls of four tasks by the head and by Nextflow alone."""
+    alone = _define_alone(world)
+    four = world.put_project("four", _MANY)
+    hello, ours, theirs = [], [], []
+    for _ in range(3):
+        hello.append(_measured(world, calls, ["hello"], "nextflow"))
+        ours.append(_measured(world, calls, [four], "nextflow"))
+        theirs.append(_measured(world, calls, ["run", "/project"], alone))
+    seconds = statistics.median(taken for taken, _ in hello)
+    faster = statistics.median(taken for taken, _ in ours) / statistics.median(
+        taken for taken, _ in theirs
+    )
+    asked, plainly = (statistics.median(count for _, count in runs) for runs in (ours, theirs))
+    return [
+        Figure(
+            metric="hello, from SubmitJob to SUCCEEDED",
+            value=round(seconds, 1),
+            unit="s, median",
+            target="at most 12",
+            ok=seconds <= 12,  # noqa: PLR2004
+        ),
+        Figure(
+            metric="four tasks by the head against Nextflow alone, time",
+            value=round(faster, 2),
+            unit="times",
+        ),
+        Figure(metric="calls for each of four tasks, by the head", value=asked / 4, unit="calls"),
+        Figure(metric="likewise by Nextflow alone", value=plainly / 4, unit="calls"),
+    ]
+
+
+def _define_alone(world: HeadWorld) -> str:
+    """A job definition that runs Nextflow itself, with what it needs and no more."""
+    (definition,) = world.batch.describe_job_definitions(
+        jobDefinitionName="nextflow", status="ACTIVE"
+    )["jobDefinitions"]
+    container = definition["containerProperties"]
+    told = {entry["name"]: entry["value"] for entry in container["environment"]}
+    tag = "nextflow-batch-bench/alone:local"
+    with tempfile.TemporaryDirectory() as folder:
+        project = Path(folder, "project")
+        project.mkdir()
+        (project / "main.nf").write_text(_MANY)
+        (project / "nextflow.config").write_text(_plain_config(world, told))
+        Path(folder, "Dockerfile").write_text(_ALONE.format(image=_image(world)))
+        subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
+    world.batch.register_job_definition(
+        jobDefinitionName="alone",
+        type="container",
+        containerProperties={
+            "image": tag,
+            "jobRoleArn": container["jobRoleArn"],
+            "resourceRequirements": container["resourceRequirements"],
+            "environment": container["environment"],
+        },
+    )
+    return "alone"
+
+
+def _plain_config(world: HeadWorld, told: dict[str, str]) -> str:
+    endpoint = world.aws.container_endpoint
+    return f"""
+    workDir = 's3://{world.bucket}/alone'
+    process.executor = 'awsbatch'
+    process.queue = 'default'
+    process.container = 'nextflow-batch/task:local'
+    process.containerOptions = '-e AWS_ENDPOINT_URL={endpoint}'
+    aws.region = '{world.aws.region}'
+    aws.batch.cliPath = '{told["NF_AWS_CLI"]}'
+    aws.batch.jobRole = '{told["NF_JOB_ROLE"]}'
+    aws.client.endpoint = '{endpoint}'
+    aws.client.s3PathStyleAccess = true
+    """
+
+
+def _measured(
+    world: HeadWorld, calls: Calls, command: list[str], definition: str
+) -> tuple[float, int]:
+    calls.reset()
+    job = str(
+        world.batch.submit_job(
+            jobName="hello",
+            jobQueue="default",
+            jobDefinition=definition,
+            containerOverrides={"command": command},
+        )["jobId"]
+    )
+    done = world.wait(job)
+    if done["status"] != "SUCCEEDED":
+        raise RuntimeError("\n".join(world.log(done)))
+    return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.counted.total()
+
+
+def _kill(world: HeadWorld) -> list[Figure]:
+    """What a run repeats whose head loses its host half-way."""
+    project = world.put_project("many", _MANY)
+    world.s3.put_object(
+        Bucket=world.bucket, Key="projects/many/nextflow.config", Body=_NARROW.encode()
+    )
+    began = time.monotonic()
+    job = world.submit(project, "--tasks", str(_TASKS))
+    world.until(lambda: world.done(job) >= _TASKS // 2, "half of it is done", 1800)
+    world.aws.faults.host_reclaimed(job)
+    done = world.done(job)
+    in_flight = len(world.tasks(job)) - done
+    if world.wait(job, 1800)["status"] != "SUCCEEDED":
+        raise RuntimeError("\n".join(world.log(world.describe(job)[0])))
+    repeated = len(world.tasks(job)) - _TASKS
+    return [
+        Figure(
+            metric=f"tasks run again after a kill at {done} of {_TASKS}",
+            value=round(repeated / _TASKS, 3),
+            unit="of the run",
+            target=f"at most the {in_flight} in flight",
+            ok=repeated <= in_flight,
+        ),
+        Figure(
+            metric="tasks of the lost head that still run at the end",
+            value=len(world.alive(job)),
+            unit="tasks",
+            target="0",
+            ok=not world.alive(job),
+        ),
+        Figure(
+            metric=f"{_TASKS} tasks, 8 at a time, with that kill",
+            value=round(time.monotonic() - began),
+            unit="s",
+        ),
+    ]
+
+
+def _outage(world: HeadWorld) -> Figure:
+    """Whether a run survives ten minutes in which every connection is refused."""
+    job = world.submit(world.put_project("outage"), "--seconds", "30")
+    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")  # noqa: PLR2004
+    world.aws.faults.refused(_OUTAGE_SECONDS)
+    time.sleep(_OUTAGE_SECONDS)
+    status = world.wait(job, 1200)["status"]
+    return Figure(
+        metric=f"runs that survive {_OUTAGE_SECONDS} s of refused connections",
+        value=float(status == "SUCCEEDED"),
+        unit="of 1",
+        target="1",
+        ok=status == "SUCCEEDED",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,201 @@
+"""The workshop's environment on a local AWS, with a Nextflow that submits to its Batch."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from local_aws.cdk import Cdk
+from local_aws.demo import means
+from local_aws.docker_cli import BUILD_ARGUMENTS
+from local_aws.server import LocalAws
+from stacks import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+#: A task that says which it is and takes its time; `--fail N` lets task N fail.
+PIPELINE = """
+params.tasks = 4
+params.seconds = 10
+
+process NAP {
+    tag "$n"
+    input: val n
+    output: stdout
+    script: "sleep ${params.seconds}; echo nap $n done"
+}
+
+workflow { channel.of(1..params.tasks) | NAP | view }
+"""
+#: A pipeline that never stops asking for memory, before any task.
+HUNGRY = "workflow { def held = []; while( true ) held << new byte[1 << 20] }"
+_ENDED = ("SUCCEEDED", "FAILED")
+_ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+
+
+class NoNextflow(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
+    """No Nextflow with its Batch plugin can be had on this machine; the message says why."""
+
+
+@dataclass(frozen=True)
+class HeadWorld:
+    """A deployed environment, and what one does with its jobs.
+
+    Attributes:
+        aws: The local AWS.
+    """
+
+    aws: LocalAws
+
+    @cached_property
+    def batch(self) -> Any:
+        """A client that waits while connections are refused."""
+        return self._client("batch")
+
+    @cached_property
+    def s3(self) -> Any:
+        """Likewise."""
+        return self._client("s3")
+
+    @cached_property
+    def bucket(self) -> str:
+        """The environment's bucket."""
+        (found,) = [
+            bucket["Name"]
+            for bucket in self.s3.list_buckets()["Buckets"]
+            if "storagebucket" in bucket["Name"]
+        ]
+        return str(found)
+
+    def put_project(self, name: str, text: str = PIPELINE) -> str:
+        """Put a pipeline into the bucket and return its S3 URI."""
+        files = {
+            "main.nf": text,
+            "nextflow.config": "process.container = 'nextflow-batch/task:local'\n",
+        }
+        for file, content in files.items():
+            self.s3.put_object(
+                Bucket=self.bucket, Key=f"projects/{name}/{file}", Body=content.encode()
+            )
+        return f"s3://{self.bucket}/projects/{name}"
+
+    def submit(self, *command: str, memory: int | None = None, **variables: str) -> str:
+        """Submit a head and return its id."""
+        overrides: dict[str, Any] = {
+            "command": list(command),
+            "environment": [{"name": k, "value": v} for k, v in variables.items()],
+        }
+        if memory:
+            overrides["resourceRequirements"] = [{"type": "MEMORY", "value": str(memory)}]
+        return str(
+            self.batch.submit_job(
+                jobName="head",
+                jobQueue="default",
+                jobDefinition="nextflow",
+                containerOverrides=overrides,
+            )["jobId"]
+        )
+
+    def describe(self, *jobs: str) -> list[dict[str, Any]]:
+        """Describe jobs."""
+        return list(self.batch.describe_jobs(jobs=list(jobs))["jobs"]) if jobs else []
+
+    def wait(self, job: str, seconds: float = 600) -> dict[str, Any]:
+        """Wait for a job's end and describe it."""
+        self.until(lambda: self.describe(job)[0]["status"] in _ENDED, f"{job} ended", seconds)
+        return self.describe(job)[0]
+
+    def until(self, condition: Callable[[], bool], what: str, seconds: float = 300) -> None:
+        """Wait for something."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not come to this: {what}"
+            time.sleep(0.3)
+
+    def tasks(self, head: str) -> list[dict[str, Any]]:
+        """Describe the tasks that were submitted in a head's session."""
+        found = [
+            summary["jobId"]
+            for queue in ("default", "highpriority")
+            for status in (*_ALIVE, *_ENDED)
+            for summary in self.batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
+        ]
+        work = f"/run-{head}/work/"
+        return [
+            job
+            for start in range(0, len(found), 100)
+            for job in self.describe(*dict.fromkeys(found[start : start + 100]))
+            if any(work in word for word in job["container"].get("command", []))
+        ]
+
+    def alive(self, head: str) -> list[dict[str, Any]]:
+        """Describe those of them that have not ended."""
+        return [job for job in self.tasks(head) if job["status"] in _ALIVE]
+
+    def done(self, head: str) -> int:
+        """Count the tasks that the session's cache knows as done."""
+        return len(self.keys(f"_nextflow/runs/run-{head}/cache/"))
+
+    def keys(self, prefix: str) -> list[str]:
+        """List the bucket's keys."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def record(self, head: str) -> dict[str, Any]:
+        """Read a head's run.json."""
+        key = f"_nextflow/logs/run-{head}/run.json"
+        return dict(json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
+
+    def log(self, job: dict[str, Any]) -> list[str]:
+        """Read what a described job's last attempt printed."""
+        container = job["container"]
+        events = self._client("logs").get_log_events(
+            logGroupName=container["logConfiguration"]["options"]["awslogs-group"],
+            logStreamName=container["logStreamName"],
+            startFromHead=True,
+        )["events"]
+        return [event["message"] for event in events]
+
+    def _client(self, service: str) -> Any:
+        session: Any = boto3.session.Session()
+        return session.client(
+            service,
+            endpoint_url=self.aws.endpoint,
+            region_name=self.aws.region,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(retries={"mode": "standard", "total_max_attempts": 60}),
+        )
+
+
+@contextmanager
+def head_world(directory: Path) -> Iterator[HeadWorld]:
+    """Deploy the workshop onto a local AWS with Docker.
+
+    Raises:
+        NoNextflow: No Nextflow that submits to Batch can be had.
+    """
+    shutil.rmtree(directory / "state", ignore_errors=True)
+    found = means.find(directory, lambda _: None)
+    arguments = {name: os.environ[name] for name in BUILD_ARGUMENTS if os.environ.get(name)}
+    if "NEXTFLOW_DISTRIBUTION" not in arguments and found.is_rehearsal:
+        raise NoNextflow(
+            "Nextflow's releases do not answer here; give NEXTFLOW_DISTRIBUTION, an address of one"
+            " with its plugins nf-amazon and nf-cloudcache (docs/head.md)"
+        )
+    with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
+        cdk = Cdk(aws, paths.ROOT, environment={**found.build_arguments, **arguments})
+        cdk.bootstrap()
+        cdk.deploy(context={"settings": "workshop"})
+        yield HeadWorld(aws)

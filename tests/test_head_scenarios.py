@@ -1,0 +1,226 @@
+"""What a head survives, and what it says: its real image with a real Nextflow on the local AWS.
+
+`make test-head` runs these: each takes a minute or more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stacks import paths
+from tests.head_world import HUNGRY, HeadWorld, NoNextflow, head_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(1200)]
+REPORTS = {"report.html", "timeline.html", "trace.txt", "dag.html"}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[HeadWorld]:
+    try:
+        with head_world(paths.ROOT / "build" / "scenarios") as made:
+            yield made
+    except NoNextflow as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(world: HeadWorld) -> Iterator[None]:
+    yield
+    world.aws.faults.clear()
+
+
+@pytest.fixture(scope="module")
+def naps(world: HeadWorld) -> str:
+    return world.put_project("naps")
+
+
+def last_line(world: HeadWorld, job: str) -> str:
+    return world.log(world.describe(job)[0])[-1]
+
+
+def test_hello_succeeds_and_leaves_its_record(world: HeadWorld) -> None:
+    job = world.submit("hello")
+
+    assert world.wait(job)["status"] == "SUCCEEDED"
+
+    told = world.record(job)
+    assert (told["state"], told["exit"], told["tasks"]) == ("SUCCEEDED", 0, {"completed": 4})
+    assert told["versions"]["nextflow"]
+    kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
+    assert kept == {*REPORTS, ".nextflow.log", "nextflow.config"}
+
+
+def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_running(
+    world: HeadWorld,
+) -> None:
+    # Two are done before the kill, two are far from it.
+    slow = world.submit(
+        world.put_project(
+            "mixed",
+            """
+            process NAP {
+                input: val n
+                output: stdout
+                script: "sleep ${n < 3 ? 1 : 90}; echo nap $n done"
+            }
+            workflow { channel.of(1..4) | NAP | view }
+            """,
+        )
+    )
+    world.until(lambda: world.done(slow) == 2 and len(world.alive(slow)) == 2, "two are done")
+    in_flight = {task["jobId"] for task in world.alive(slow)}
+
+    world.aws.faults.host_reclaimed(slow)
+    world.until(lambda: len(world.tasks(slow)) == 6, "the two in flight are submitted again")
+
+    ended = {task["jobId"]: task for task in world.describe(*in_flight)}
+    assert {task["statusReason"] for task in ended.values()} == {
+        "its head is gone; the next one submits what is still to be done"
+    }
+    done = world.wait(slow)
+    assert done["status"] == "SUCCEEDED"
+    assert len(world.tasks(slow)) == 6, "four, and once more the two in flight"
+    assert world.alive(slow) == []
+    told = world.record(slow)
+    assert told["tasks"] == {"cached": 2, "completed": 2}
+    assert [attempt["number"] for attempt in told["attempts"]] == [1, 2]
+    assert told["attempts"][0]["reason"].startswith("Host EC2")
+
+
+def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(world: HeadWorld, naps: str) -> None:
+    job = world.submit(naps, "--seconds", "300")
+    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")
+
+    world.batch.terminate_job(jobId=job, reason="enough")
+    done = world.wait(job)
+
+    assert (done["status"], done["container"]["exitCode"]) == ("FAILED", 143)
+    world.until(lambda: world.alive(job) == [], "no task is left", 60)
+    assert {task["statusReason"] for task in world.tasks(job)} == {"Job killed by NF"}
+    kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
+    assert {*REPORTS, ".nextflow.log"} <= kept
+    assert "cancelled: SIGTERM" in last_line(world, job)
+    assert world.record(job)["state"] == "CANCELLED"
+
+
+def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) -> None:
+    project = world.put_project(
+        "resumed",
+        """
+        process NAP {
+            input: val n
+            output: stdout
+            script: "sleep ${n < 3 ? 1 : 600}; echo nap $n done"
+        }
+        workflow { channel.of(1..params.tasks) | NAP | view }
+        """,
+    )
+    first = world.submit(project, "--tasks", "3")
+    world.until(lambda: world.done(first) == 2 and len(world.alive(first)) == 1, "two are done")
+
+    busy = world.wait(world.submit(project, "--tasks", "2", NF_RESUME=first))
+    assert busy["container"]["exitCode"] == 2
+    assert f"job {first} works in it" in world.log(busy)[-1]
+
+    world.batch.terminate_job(jobId=first, reason="enough")
+    world.wait(first)
+    again = world.submit(project, "--tasks", "2", NF_RESUME=first)
+
+    assert world.wait(again)["status"] == "SUCCEEDED"
+    assert world.record(again)["tasks"] == {"cached": 2}
+    last = world.submit(project, "--tasks", "2", NF_RESUME=again)
+    assert world.wait(last)["status"] == "SUCCEEDED"
+    assert world.record(last)["tasks"] == {"cached": 2}
+
+
+def test_a_head_without_memory_says_what_to_set(world: HeadWorld) -> None:
+    job = world.submit(world.put_project("hungry", HUNGRY), memory=512)
+
+    done = world.wait(job)
+
+    assert done["container"]["exitCode"] == 3
+    assert "out of memory: " in last_line(world, job)
+    assert "head.memory_mib" in last_line(world, job)
+    assert world.record(job)["state"] == "OUT_OF_MEMORY"
+
+
+@pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
+def test_a_minute_without_aws_ends_no_run(
+    world: HeadWorld, naps: str, services: tuple[str, ...]
+) -> None:
+    job = world.submit(naps, "--seconds", "15")
+    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")
+
+    for service in services:
+        world.aws.faults.unavailable(service, 60)
+    if not services:
+        world.aws.faults.refused(60)
+
+    assert world.wait(job)["status"] == "SUCCEEDED"
+    assert len(world.tasks(job)) == 4
+
+
+def test_two_runs_at_once_share_nothing(world: HeadWorld, naps: str) -> None:
+    jobs = [world.submit(naps, "--seconds", "3") for _ in range(2)]
+
+    assert {world.wait(job)["status"] for job in jobs} == {"SUCCEEDED"}
+
+    first, second = (world.record(job) for job in jobs)
+    assert first["session"] != second["session"]
+    assert first["tasks"] == second["tasks"] == {"completed": 4}
+    assert [len(world.tasks(job)) for job in jobs] == [4, 4]
+
+
+def test_a_work_bucket_without_permission_is_named_before_anything_is_submitted(
+    world: HeadWorld, naps: str
+) -> None:
+    world.aws.faults.denied("s3", f"/{world.bucket}/_nextflow/runs", 600)
+
+    job = world.submit(naps)
+    done = world.wait(job)
+
+    assert done["container"]["exitCode"] == 4
+    assert f"no permission for s3:PutObject on s3://{world.bucket}/_nextflow/runs/" in last_line(
+        world, job
+    )
+    assert world.tasks(job) == []
+
+
+def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> None:
+    world.aws.faults.denied("batch", "/v1/registerjobdefinition", 600)
+    world.aws.faults.denied("batch", "/v1/describejobdefinitions", 600)
+
+    job = world.submit(naps)
+    done = world.wait(job)
+
+    assert done["container"]["exitCode"] == 4
+    assert "no permission for batch:DescribeJobDefinitions on" in last_line(world, job)
+    assert world.tasks(job) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "variables", "line"),
+    [
+        (["nobody/nothing", "-offline"], {}, "nobody/nothing"),
+        (["NAPS", "-params-file", "s3://BUCKET/bad.json"], {}, "neither JSON nor YAML"),
+        (["NAPS"], {"NF_RESUME": "00000000"}, "NF_RESUME=00000000 is refused: "),
+        (["NAPS"], {"NF_WORKDIR": "s3://absent-bucket/x"}, "there is no bucket absent-bucket"),
+    ],
+)
+def test_bad_input_ends_in_one_line_without_a_task(
+    world: HeadWorld, naps: str, command: list[str], variables: dict[str, str], line: str
+) -> None:
+    world.s3.put_object(Bucket=world.bucket, Key="bad.json", Body=b"{")
+    words = [word.replace("NAPS", naps).replace("BUCKET", world.bucket) for word in command]
+
+    job = world.submit(*words, memory=None, **variables)
+    done = world.wait(job)
+
+    assert done["container"]["exitCode"] == 2
+    assert line in last_line(world, job)
+    assert world.tasks(job) == []
