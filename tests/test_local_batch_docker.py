@@ -74,6 +74,7 @@ def requirements(memory: int, vcpus: int = 1) -> list[dict[str, str]]:
 
 
 def test_a_job_runs_in_a_container_that_is_gone_afterwards(world: Containers, client: Any) -> None:
+    """Ours: the laptop keeps no container."""
     job = world.run("echo pid $$; exit 5")
 
     assert world.world.lines(job) == ["pid 1"]
@@ -83,7 +84,10 @@ def test_a_job_runs_in_a_container_that_is_gone_afterwards(world: Containers, cl
 
 
 def test_the_last_words_arrive_even_without_a_line_end(world: Containers) -> None:
-    """Whatever a container writes before it ends is in its log stream."""
+    """Whatever a container writes before it ends is in its log stream.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
+    """
     jobs = [world.submit(f"echo first; printf {number}") for number in range(10)]
 
     assert [world.world.lines(world.world.wait(job)) for job in jobs] == [
@@ -115,7 +119,10 @@ def test_a_child_killed_by_the_memory_limit_is_told_too(world: Containers) -> No
 def test_the_kernels_word_stands_where_the_engine_has_not_heard_it(
     world: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An engine that listens too late shows a container that just exited with 137."""
+    """An engine that listens too late shows a container that just exited with 137.
+
+    https://github.com/containerd/containerd/pull/12405
+    """
     reload = Container.reload
 
     def deaf(container: Container) -> None:
@@ -131,6 +138,7 @@ def test_the_kernels_word_stands_where_the_engine_has_not_heard_it(
 def test_an_exit_code_of_137_alone_is_not_out_of_memory(
     world: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
     monkeypatch.setattr(docker_runner, "_kernel_kills", lambda: 7)  # this machine has other users
     job = world.run("exit 137")
 
@@ -141,7 +149,10 @@ def test_an_exit_code_of_137_alone_is_not_out_of_memory(
 def test_a_container_that_we_kill_is_not_out_of_memory(
     world: Containers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even where the kernel has killed another's process meanwhile."""
+    """Not even where the kernel has killed another's process meanwhile.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+    """
     count = itertools.count()
     monkeypatch.setattr(docker_runner, "_kernel_kills", lambda: next(count))
     job = world.submit("trap '' TERM; echo up; while :; do sleep 0.1; done")
@@ -268,6 +279,8 @@ def test_an_image_of_the_local_registry_is_not_looked_for_on_the_internet(
 def test_a_container_whose_start_is_not_answered_is_removed(
     world: Containers, client: Any, monkeypatch: pytest.MonkeyPatch, step: str, reason: str
 ) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+
     def slow(_: Container, **__: Any) -> None:
         raise ReadTimeout("no answer")
 
@@ -283,7 +296,10 @@ def test_a_container_whose_start_is_not_answered_is_removed(
 def test_the_laptops_proxy_does_not_reach_a_container(
     world: Containers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through it no container would get the credentials of 169.254.170.2."""
+    """Through it no container would get the credentials of 169.254.170.2.
+
+    Ours: a worker knows nothing of the laptop's proxy.
+    """
     proxies = {"proxies": {"default": {"httpProxy": "http://proxy.example:3128"}}}
     (tmp_path / "config.json").write_text(json.dumps(proxies))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -335,6 +351,7 @@ def test_a_container_is_served_its_roles_credentials_where_sdks_ask(world: Conta
 def test_what_a_dead_server_left_behind_is_removed(
     client: Any, worker_root: Path, world: Containers
 ) -> None:
+    """Ours: a server that was killed cannot clean up."""
     ended = subprocess.Popen(["true"])
     ended.wait()
     left, kept = (

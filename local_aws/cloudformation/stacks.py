@@ -204,7 +204,7 @@ class Stacks:
         if not body:
             raise ValidationError("Either Template URL or Template Body must be specified.")
         tags = request.tags if request.tags is not None else (before.tags if before else {})
-        return revise(
+        revision = revise(
             body,
             request.parameters,
             tags,
@@ -219,6 +219,18 @@ class Stacks:
                 ssm=self._ssm_parameter,
             ),
         )
+        types = {name: resource.type for name, resource in stack.resources.items()}
+        changed = [
+            item.logical_id
+            for item in revision.declarations
+            if types.get(item.logical_id, item.type) != item.type
+        ]
+        if changed:
+            raise ValidationError(
+                "Update of resource type is not permitted. The new template modifies resource type "
+                f"of the following resources: [{', '.join(changed)}]"
+            )
+        return revision
 
     def arn(self, resource: str) -> str:
         """Makes an ARN of this account and region."""
