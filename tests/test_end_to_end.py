@@ -54,19 +54,6 @@ class Deployed:
         assert answer.returncode == 0, answer.stderr
         return json.loads(answer.stdout) if answer.stdout else None
 
-    def policy(self, part: str) -> dict[str, Any]:
-        """The statements of the one policy with this in its name, by their Sid."""
-        (found,) = [
-            policy
-            for policy in self.ask("aws iam list-policies --scope Local")["Policies"]
-            if part in policy["PolicyName"]
-        ]
-        version = self.ask(
-            f"aws iam get-policy-version --policy-arn {found['Arn']}"
-            f" --version-id {found['DefaultVersionId']}"
-        )["PolicyVersion"]
-        return {entry["Sid"]: entry for entry in version["Document"]["Statement"]}
-
     @property
     def bucket(self) -> str:
         stacks = self.ask("aws cloudformation describe-stacks --stack-name nextflow-workshop-data")
@@ -95,6 +82,41 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         cdk.bootstrap()
         cdk.deploy(context=_WORKSHOP)
         yield Deployed(aws, cdk, app, is_docker=aws.runner_name == "docker")
+
+
+@dataclass(frozen=True)
+class Iam:
+    """What the deployed environment's roles may do.
+
+    Attributes:
+        roles: The batch stack's roles as IAM describes them.
+        policies: The default versions' statements by their Sid, by the policy's ARN.
+    """
+
+    roles: list[dict[str, Any]]
+    policies: dict[str, dict[str, Any]]
+
+    def policy(self, part: str) -> dict[str, Any]:
+        """The statements of the one policy with this in its name."""
+        (found,) = [policy for arn, policy in self.policies.items() if part in arn]
+        return found
+
+
+@pytest.fixture(scope="module")
+def iam(deployed: Deployed) -> Iam:
+    found = deployed.ask(
+        "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
+    )
+    roles = found["RoleDetailList"]
+    return Iam(
+        [role for role in roles if role["RoleName"].startswith("nextflow-workshop-batch")],
+        {
+            policy["Arn"]: {entry["Sid"]: entry for entry in version["Document"]["Statement"]}
+            for policy in found["Policies"]
+            for version in policy["PolicyVersionList"]
+            if version["IsDefaultVersion"]
+        },
+    )
 
 
 @pytest.fixture(scope="module")
@@ -208,22 +230,16 @@ def test_the_launch_template_is_al2023s_with_a_growing_scratch_disk(deployed: De
     assert "/dev/xvdba" in str(user_data)
 
 
-def test_the_roles_are_the_workshops(deployed: Deployed) -> None:
-    roles = {
-        role["RoleName"]: role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
-        for role in deployed.ask("aws iam list-roles")["Roles"]
-        if role["RoleName"].startswith("nextflow-workshop-batch")
-    }
-    found = {
-        service: {
-            policy["PolicyName"]
-            for name in roles
-            if roles[name] == service
-            for policy in deployed.ask(f"aws iam list-attached-role-policies --role-name {name}")[
-                "AttachedPolicies"
-            ]
-        }
-        for service in set(roles.values())
+def test_the_roles_are_the_workshops(deployed: Deployed, iam: Iam) -> None:
+    found: dict[str, set[str]] = {}
+    for role in iam.roles:
+        service = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+        attached = {policy["PolicyName"] for policy in role["AttachedManagedPolicies"]}
+        found[service] = found.get(service, set()) | attached
+    profiles = {
+        profile["Arn"]: role["RoleName"]
+        for role in iam.roles
+        for profile in role["InstanceProfileList"]
     }
 
     assert set(found) == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
@@ -232,19 +248,16 @@ def test_the_roles_are_the_workshops(deployed: Deployed) -> None:
     assert any("ScratchAccess" in name for name in found["ec2.amazonaws.com"])
     for part in ("HeadAccess", "TaskAccess", "BatchAccess"):
         assert any(part in name for name in found["ecs-tasks.amazonaws.com"]), part
-
-    profiles = {
-        profile["Arn"]: [roles[role["RoleName"]] for role in profile["Roles"]]
-        for profile in deployed.ask("aws iam list-instance-profiles")["InstanceProfiles"]
+    assert set(profiles) == {
+        environment["instanceRole"] for environment in _environments(deployed).values()
     }
-    for environment in _environments(deployed).values():
-        assert profiles[environment["instanceRole"]] == ["ec2.amazonaws.com"]
+    assert all("WorkerRole" in role for role in profiles.values())
 
 
-def test_the_policies_allow_the_bucket_and_the_1000_genomes(deployed: Deployed) -> None:
+def test_the_policies_allow_the_bucket_and_the_1000_genomes(deployed: Deployed, iam: Iam) -> None:
     bucket = f"arn:aws:s3:::{deployed.bucket}"
     for part in ("HeadAccess", "TaskAccess"):
-        policy = deployed.policy(part)
+        policy = iam.policy(part)
 
         assert policy["ListBucket"]["Resource"] == bucket
         assert policy["ReadAndWriteObjects"]["Resource"] == f"{bucket}/*"
@@ -255,8 +268,8 @@ def test_the_policies_allow_the_bucket_and_the_1000_genomes(deployed: Deployed) 
         assert ("s3:DeleteObject" in str(policy)) == (part == "HeadAccess")
 
 
-def test_the_policies_allow_the_scratch_disk_and_nextflows_calls(deployed: Deployed) -> None:
-    scratch, batch = deployed.policy("ScratchAccess"), deployed.policy("BatchAccess")
+def test_the_policies_allow_the_scratch_disk_and_nextflows_calls(iam: Iam) -> None:
+    scratch, batch = iam.policy("ScratchAccess"), iam.policy("BatchAccess")
     allowed = {
         action
         for entry in scratch.values()
