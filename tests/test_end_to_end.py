@@ -6,12 +6,14 @@ Docker engine the head image is built and jobs are containers; without, jobs are
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import subprocess
 import sysconfig
 from dataclasses import dataclass
+from email import message_from_string
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,6 +84,41 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         yield Deployed(aws, cdk, app, is_docker=aws.runner_name == "docker")
 
 
+@dataclass(frozen=True)
+class Iam:
+    """What the deployed environment's roles may do.
+
+    Attributes:
+        roles: The batch stack's roles as IAM describes them.
+        policies: The default versions' statements by their Sid, by the policy's ARN.
+    """
+
+    roles: list[dict[str, Any]]
+    policies: dict[str, dict[str, Any]]
+
+    def policy(self, part: str) -> dict[str, Any]:
+        """The statements of the one policy with this in its name."""
+        (found,) = [policy for arn, policy in self.policies.items() if part in arn]
+        return found
+
+
+@pytest.fixture(scope="module")
+def iam(deployed: Deployed) -> Iam:
+    found = deployed.ask(
+        "aws iam get-account-authorization-details --filter Role LocalManagedPolicy"
+    )
+    roles = found["RoleDetailList"]
+    return Iam(
+        [role for role in roles if role["RoleName"].startswith("nextflow-workshop-batch")],
+        {
+            policy["Arn"]: {entry["Sid"]: entry for entry in version["Document"]["Statement"]}
+            for policy in found["Policies"]
+            for version in policy["PolicyVersionList"]
+            if version["IsDefaultVersion"]
+        },
+    )
+
+
 @pytest.fixture(scope="module")
 def hello(deployed: Deployed) -> Outcome:
     job = deployed.ask(SUBMIT)["jobId"]
@@ -108,6 +145,10 @@ def test_the_compute_environments_are_the_workshops(deployed: Deployed) -> None:
         assert (entry["minvCpus"], entry["desiredvCpus"], entry["maxvCpus"]) == (0, 0, 256)
         assert entry["instanceTypes"] == ["optimal"]
         assert entry["ec2Configuration"][0]["imageType"] == "ECS_AL2023"
+    (template,) = deployed.ask("aws ec2 describe-launch-templates")["LaunchTemplates"]
+    assert {entry["launchTemplate"]["launchTemplateId"] for entry in resources.values()} == {
+        template["LaunchTemplateId"]
+    }
 
 
 def test_the_queues_prefer_what_the_workshops_prefer(deployed: Deployed) -> None:
@@ -150,6 +191,8 @@ def test_the_job_definition_is_the_workshops(deployed: Deployed) -> None:
     assert environment["NF_LOGSDIR"] == f"s3://{deployed.bucket}/_nextflow/logs"
     assert environment["NF_WORKDIR"] == f"s3://{deployed.bucket}/_nextflow/runs"
     assert environment["NF_JOB_QUEUE"] == queue["jobQueueArn"]
+    assert environment["AWS_REGION"] == "us-west-2"
+    assert "-HeadRole" in container["jobRoleArn"]
     assert container["image"].startswith("123456789012.dkr.ecr.us-west-2.amazonaws.com/cdk-")
 
 
@@ -172,25 +215,80 @@ def test_the_launch_template_is_al2023s_with_a_growing_scratch_disk(deployed: De
     )["LaunchTemplateVersions"]
     data = version["LaunchTemplateData"]
 
-    assert [d["DeviceName"] for d in data["BlockDeviceMappings"]] == ["/dev/xvda", "/dev/xvdba"]
+    user_data = message_from_string(base64.b64decode(data["UserData"]).decode())
+
+    disks = {device["DeviceName"]: device["Ebs"] for device in data["BlockDeviceMappings"]}
+    assert list(disks) == ["/dev/xvda", "/dev/xvdba"]
+    for disk in disks.values():
+        assert (disk["VolumeType"], disk["Encrypted"]) == ("gp3", True)
     assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert user_data.get_content_type() == "multipart/mixed"
+    assert {part.get_content_type() for part in user_data.walk()} >= {
+        "text/cloud-boothook",
+        "text/x-shellscript",
+    }
+    assert "/dev/xvdba" in str(user_data)
 
 
-def test_the_roles_may_do_what_the_workshops_may(deployed: Deployed) -> None:
-    roles = deployed.ask("aws iam list-roles")["Roles"]
-    ours = [role["RoleName"] for role in roles if role["RoleName"].startswith("nextflow-workshop")]
-    attached = {
-        policy["PolicyName"]
-        for name in ours
-        for policy in deployed.ask(f"aws iam list-attached-role-policies --role-name {name}")[
-            "AttachedPolicies"
-        ]
+def test_the_roles_are_the_workshops(deployed: Deployed, iam: Iam) -> None:
+    found: dict[str, set[str]] = {}
+    for role in iam.roles:
+        service = role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+        attached = {policy["PolicyName"] for policy in role["AttachedManagedPolicies"]}
+        found[service] = found.get(service, set()) | attached
+    profiles = {
+        profile["Arn"]: role["RoleName"]
+        for role in iam.roles
+        for profile in role["InstanceProfileList"]
     }
 
-    assert {"AWSBatchServiceRole", "AmazonEC2ContainerServiceforEC2Role"} <= attached
-    for part in ("HeadAccess", "TaskAccess", "ScratchAccess", "BatchAccess"):
-        assert any(part in name for name in attached), part
-    assert len(deployed.ask("aws iam list-instance-profiles")["InstanceProfiles"]) == 2
+    assert set(found) == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
+    assert found["batch.amazonaws.com"] == {"AWSBatchServiceRole"}
+    assert "AmazonEC2ContainerServiceforEC2Role" in found["ec2.amazonaws.com"]
+    assert any("ScratchAccess" in name for name in found["ec2.amazonaws.com"])
+    for part in ("HeadAccess", "TaskAccess", "BatchAccess"):
+        assert any(part in name for name in found["ecs-tasks.amazonaws.com"]), part
+    assert set(profiles) == {
+        environment["instanceRole"] for environment in _environments(deployed).values()
+    }
+    assert all("WorkerRole" in role for role in profiles.values())
+
+
+def test_the_policies_allow_the_bucket_and_the_1000_genomes(deployed: Deployed, iam: Iam) -> None:
+    bucket = f"arn:aws:s3:::{deployed.bucket}"
+    for part in ("HeadAccess", "TaskAccess"):
+        policy = iam.policy(part)
+
+        assert policy["ListBucket"]["Resource"] == bucket
+        assert policy["ReadAndWriteObjects"]["Resource"] == f"{bucket}/*"
+        assert {"s3:GetObject", "s3:PutObject"} <= set(policy["ReadAndWriteObjects"]["Action"])
+        assert policy["ListReferenceBuckets"]["Resource"] == "arn:aws:s3:::1000genomes"
+        assert policy["ReadReferences"]["Resource"] == "arn:aws:s3:::1000genomes/*"
+        assert policy["ReadReferences"]["Action"] == "s3:GetObject"
+        assert ("s3:DeleteObject" in str(policy)) == (part == "HeadAccess")
+
+
+def test_the_policies_allow_the_scratch_disk_and_nextflows_calls(iam: Iam) -> None:
+    scratch, batch = iam.policy("ScratchAccess"), iam.policy("BatchAccess")
+    allowed = {
+        action
+        for entry in scratch.values()
+        for action in ([entry["Action"]] if isinstance(entry["Action"], str) else entry["Action"])
+    }
+
+    assert {
+        "ec2:AttachVolume",
+        "ec2:CreateVolume",
+        "ec2:DeleteVolume",
+        "ec2:DescribeVolumes",
+        "ec2:ModifyInstanceAttribute",
+    } <= allowed
+    assert batch["SubmitTasks"]["Action"] == "batch:SubmitJob"
+    for queue in ("default", "highpriority"):
+        arn = f"arn:aws:batch:us-west-2:123456789012:job-queue/{queue}"
+        assert arn in batch["SubmitTasks"]["Resource"]
+    assert batch["RegisterTaskDefinitions"]["Action"] == "batch:RegisterJobDefinition"
+    assert "batch:DescribeJobs" in batch["WatchTasks"]["Action"]
 
 
 def test_the_vpc_is_our_own(deployed: Deployed) -> None:
@@ -201,7 +299,15 @@ def test_the_vpc_is_our_own(deployed: Deployed) -> None:
         "Subnets"
     ]
 
-    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 3
+    assert {subnet["AvailabilityZone"] for subnet in subnets} == {
+        "us-west-2a",
+        "us-west-2b",
+        "us-west-2c",
+    }
+    assert all(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
+    assert deployed.ask("aws ec2 describe-nat-gateways")["NatGateways"] == []
+    used = [set(entry["subnets"]) for entry in _environments(deployed).values()]
+    assert used == [{subnet["SubnetId"] for subnet in subnets}] * 2
 
 
 def test_the_image_is_in_the_engine_under_its_name_in_ecr(deployed: Deployed) -> None:
@@ -323,3 +429,30 @@ def test_destroy_leaves_the_data_and_nothing_else(deployed: Deployed) -> None:
     assert deployed.ask("aws batch describe-job-queues")["jobQueues"] == []
     buckets = [entry["Name"] for entry in deployed.ask("aws s3api list-buckets")["Buckets"]]
     assert bucket in buckets
+
+
+def test_an_existing_bucket_and_vpc_are_used(deployed: Deployed) -> None:
+    """What those rows of the table choose where the account has both already."""
+    where = "--create-bucket-configuration LocationConstraint=us-west-2"
+    deployed.ask(f"aws s3api create-bucket --bucket of-the-lab {where}")
+    subnets = deployed.ask("aws ec2 describe-subnets")["Subnets"][:2]
+    named = [f"{{id: {e['SubnetId']}, zone: {e['AvailabilityZone']}}}" for e in subnets]
+    (deployed.app / "settings" / "lab.yaml").write_text(
+        "environment: lab\n"
+        "storage: {existing_bucket: of-the-lab}\n"
+        f"network: {{existing: {{vpc_id: {subnets[0]['VpcId']}, subnets: [{', '.join(named)}]}}}}\n"
+        "compute_environments: {spot: {purchase: spot}}\n"
+        "queues: {default: {priority: 1, compute_environments: [spot]}}\n"
+    )
+
+    deployed.cdk.deploy(context={"settings": "lab"})
+
+    (definition,) = deployed.ask(
+        "aws batch describe-job-definitions --job-definition-name nextflow --status ACTIVE"
+    )["jobDefinitions"]
+    environment = definition["containerProperties"]["environment"]
+    assert {"name": "NF_LOGSDIR", "value": "s3://of-the-lab/_nextflow/logs"} in environment
+    (found,) = deployed.ask("aws batch describe-compute-environments")["computeEnvironments"]
+    assert found["computeResources"]["subnets"] == [entry["SubnetId"] for entry in subnets]
+    buckets = deployed.ask("aws s3api list-buckets")["Buckets"]
+    assert not [entry["Name"] for entry in buckets if entry["Name"].startswith("nextflow-lab")]

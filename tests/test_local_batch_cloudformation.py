@@ -145,7 +145,10 @@ def test_an_environment_is_updated_in_place(world: World, change: dict[str, Any]
 def test_an_environment_is_replaced_and_the_old_one_goes_with_its_last_queue(
     world: World, change: dict[str, Any]
 ) -> None:
-    """The createOnlyProperties and conditionalCreateOnlyProperties of the type's schema."""
+    """The createOnlyProperties and conditionalCreateOnlyProperties of the type's schema.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
+    """
     made = Resource("ComputeEnvironment", **environment(world))
     old = made.ref
     queue = Resource("JobQueue", **queue_on(made))
@@ -160,7 +163,10 @@ def test_an_environment_is_replaced_and_the_old_one_goes_with_its_last_queue(
 
 
 def test_scaling_never_replaces(world: World) -> None:
-    """MaxvCpus is updatable whatever ReplaceComputeEnvironment says."""
+    """MaxvCpus is updatable whatever ReplaceComputeEnvironment says.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
+    """
     properties = environment(world, ReplaceComputeEnvironment=True)
     made = Resource("ComputeEnvironment", **properties)
     old = made.ref
@@ -303,7 +309,10 @@ def test_a_changed_job_definition_is_a_new_revision(
 
 
 def test_a_renamed_job_definition_starts_again_at_one(world: World) -> None:
-    """JobDefinitionName is a createOnlyProperty."""
+    """JobDefinitionName is a createOnlyProperty.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobdefinition.html
+    """
     made = Resource("JobDefinition", **definition(JobDefinitionName=world.unique("old")))
     name = world.unique("new")
 

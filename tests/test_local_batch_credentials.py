@@ -70,7 +70,10 @@ def test_an_sdk_in_a_job_finds_its_roles_credentials(world: World) -> None:
 
 
 def test_credentials_last_for_hours_and_are_the_same_until_shortly_before(world: World) -> None:
-    """SDKs ask again when the end is near."""
+    """SDKs ask again when the end is near.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
     path = credentials.grant(ACCOUNT, REGION, ROLE, "task")
     first, again = credentials.answer(path), credentials.answer(path)
 
@@ -82,6 +85,7 @@ def test_credentials_last_for_hours_and_are_the_same_until_shortly_before(world:
 
 
 def test_credentials_end_with_their_container(world: World) -> None:
+    """Ours: a path leads to nothing once its container is gone."""
     definition = world.definition(["printenv", VARIABLE], container={"jobRoleArn": ROLE})
     job = world.run(jobDefinition=definition)
     (uri,) = world.lines(job)

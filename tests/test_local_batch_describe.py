@@ -114,6 +114,10 @@ def test_the_children_of_an_array_job_are_listed_by_their_parent(world: World) -
 
 
 def test_unknown_jobs_are_left_out(world: World) -> None:
+    """DescribeJobs has no error for them.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
+    """
     job = world.submit()
     answer = world.batch.describe_jobs(jobs=["no-such-job", job, f"{ARN}:job/{job}"])
 

@@ -1,5 +1,6 @@
 """Jobs of the local Batch in real containers."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -13,12 +14,14 @@ from docker.models.containers import Container
 from docker.models.images import ImageCollection
 from requests import ReadTimeout
 
+from local_aws.batch import docker_runner
 from local_aws.batch.docker_runner import OWNER_LABEL, DockerRunner
 from local_aws.batch.runner import ContainerSpec
 from tests.batch_world import ACCOUNT, World, batch_world
 from tests.task_image import engine, task_image
 
 pytestmark = pytest.mark.docker
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,7 @@ def requirements(memory: int, vcpus: int = 1) -> list[dict[str, str]]:
 
 
 def test_a_job_runs_in_a_container_that_is_gone_afterwards(world: Containers, client: Any) -> None:
+    """Ours: the laptop keeps no container."""
     job = world.run("echo pid $$; exit 5")
 
     assert world.world.lines(job) == ["pid 1"]
@@ -80,7 +84,10 @@ def test_a_job_runs_in_a_container_that_is_gone_afterwards(world: Containers, cl
 
 
 def test_the_last_words_arrive_even_without_a_line_end(world: Containers) -> None:
-    """Whatever a container writes before it ends is in its log stream."""
+    """Whatever a container writes before it ends is in its log stream.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
+    """
     jobs = [world.submit(f"echo first; printf {number}") for number in range(10)]
 
     assert [world.world.lines(world.world.wait(job)) for job in jobs] == [
@@ -91,16 +98,71 @@ def test_the_last_words_arrive_even_without_a_line_end(world: Containers) -> Non
 def test_the_memory_limit_kills_with_the_reason_of_ecs(world: Containers) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html.
 
-    The shell outlives what was killed: with control groups of version 1 the engine can miss the
-    kernel's word of a container that is gone at once.
+    The container's only process is killed, so that it is gone at once.
     """
-    command = "tail /dev/zero; code=$?; sleep 1; exit $code"
-    job = world.run(command, resourceRequirements=requirements(16))
+    job = world.run("exec tail /dev/zero", resourceRequirements=requirements(16))
 
     assert job["status"] == "FAILED"
     assert job["container"]["exitCode"] == 137
-    assert job["container"]["reason"] == "OutOfMemoryError: Container killed due to memory usage"
+    assert job["container"]["reason"] == OUT_OF_MEMORY
     assert job["statusReason"] == "Essential container in task exited"
+
+
+def test_a_child_killed_by_the_memory_limit_is_told_too(world: Containers) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    script = "tail /dev/zero; code=$?; sleep 1; exit $code"
+    job = world.run(script, resourceRequirements=requirements(16))
+
+    assert job["container"]["reason"] == OUT_OF_MEMORY
+
+
+def test_the_kernels_word_stands_where_the_engine_has_not_heard_it(
+    world: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine that listens too late shows a container that just exited with 137.
+
+    https://github.com/containerd/containerd/pull/12405
+    """
+    reload = Container.reload
+
+    def deaf(container: Container) -> None:
+        reload(container)
+        container.attrs["State"]["OOMKilled"] = False
+
+    monkeypatch.setattr(Container, "reload", deaf)
+    job = world.run("exec tail /dev/zero", resourceRequirements=requirements(16))
+
+    assert job["container"]["reason"] == OUT_OF_MEMORY
+
+
+def test_an_exit_code_of_137_alone_is_not_out_of_memory(
+    world: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+    monkeypatch.setattr(docker_runner, "_kernel_kills", lambda: 7)  # this machine has other users
+    job = world.run("exit 137")
+
+    assert job["container"]["exitCode"] == 137
+    assert "reason" not in job["container"]
+
+
+def test_a_container_that_we_kill_is_not_out_of_memory(
+    world: Containers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the kernel has killed another's process meanwhile.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+    """
+    count = itertools.count()
+    monkeypatch.setattr(docker_runner, "_kernel_kills", lambda: next(count))
+    job = world.submit("trap '' TERM; echo up; while :; do sleep 0.1; done")
+    while not world.world.lines(world.world.wait(job, "RUNNING")):
+        time.sleep(0.05)
+    world.world.batch.terminate_job(jobId=job, reason="enough")
+    ended = world.world.wait(job)
+
+    assert ended["container"]["exitCode"] == 137
+    assert "reason" not in ended["container"]
 
 
 def test_terminating_sends_sigterm_and_kills_after_the_stop_timeout(world: Containers) -> None:
@@ -217,6 +279,8 @@ def test_an_image_of_the_local_registry_is_not_looked_for_on_the_internet(
 def test_a_container_whose_start_is_not_answered_is_removed(
     world: Containers, client: Any, monkeypatch: pytest.MonkeyPatch, step: str, reason: str
 ) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
+
     def slow(_: Container, **__: Any) -> None:
         raise ReadTimeout("no answer")
 
@@ -232,7 +296,10 @@ def test_a_container_whose_start_is_not_answered_is_removed(
 def test_the_laptops_proxy_does_not_reach_a_container(
     world: Containers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Through it no container would get the credentials of 169.254.170.2."""
+    """Through it no container would get the credentials of 169.254.170.2.
+
+    Ours: a worker knows nothing of the laptop's proxy.
+    """
     proxies = {"proxies": {"default": {"httpProxy": "http://proxy.example:3128"}}}
     (tmp_path / "config.json").write_text(json.dumps(proxies))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
@@ -284,6 +351,7 @@ def test_a_container_is_served_its_roles_credentials_where_sdks_ask(world: Conta
 def test_what_a_dead_server_left_behind_is_removed(
     client: Any, worker_root: Path, world: Containers
 ) -> None:
+    """Ours: a server that was killed cannot clean up."""
     ended = subprocess.Popen(["true"])
     ended.wait()
     left, kept = (

@@ -46,7 +46,10 @@ def test_a_killed_process_counts_as_128_plus_the_signal(world: World) -> None:
 
 
 def test_five_jobs_start_without_waiting_for_the_scheduler(world: World) -> None:
-    """A run of hello has five jobs: each is dispatched at once, not at the next tick."""
+    """A run of hello has five jobs: each is dispatched at once, not at the next tick.
+
+    Ours: AWS promises no time.
+    """
     queue, definition = world.queue(), world.definition()
     submitted = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
     jobs = [world.wait(job) for job in submitted]
@@ -95,7 +98,10 @@ def test_overrides_win_over_the_definition(world: World) -> None:
 def test_the_described_environment_is_what_was_submitted_however_often_it_is_asked(
     world: World,
 ) -> None:
-    """DescribeJobs shows the request's variables; Batch's own are the container's only."""
+    """DescribeJobs shows the request's variables; Batch's own are the container's only.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerDetail.html
+    """
     job = world.run(containerOverrides={"environment": [{"name": "A", "value": "1"}]})
     again = [world.describe(job["jobId"])["container"]["environment"] for _ in range(3)]
 
@@ -127,7 +133,10 @@ def test_output_can_be_read_while_the_job_runs(world: World) -> None:
 
 
 def test_both_streams_arrive_in_their_order(world: World) -> None:
-    """The awslogs driver takes standard output and error alike."""
+    """The awslogs driver takes standard output and error alike.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
+    """
     job = world.run("echo one; echo two >&2; echo; printf three")
 
     assert world.lines(job) == ["one", "two", "three"]
@@ -189,7 +198,10 @@ def test_a_failed_pull_is_named_and_has_no_exit_code(world: World) -> None:
 
 
 def test_only_the_named_image_fails_to_be_pulled(world: World) -> None:
-    """The fault switch can name an image."""
+    """The fault switch can name an image.
+
+    Ours: a fault of the switch.
+    """
     batch.fail_next_pull("other:1", 2)
     other = world.definition(container={"image": "other:1"})
 
@@ -304,6 +316,7 @@ def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
 def test_a_container_that_cannot_be_made_fails_with_a_reason(
     world: World, container: dict[str, Any]
 ) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
     job = world.run(jobDefinition=world.definition(container=container))
 
     assert job["status"] == "FAILED"

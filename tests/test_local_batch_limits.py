@@ -81,7 +81,10 @@ def test_overrides_of_more_than_8192_characters_fail_the_job(
 def test_overrides_of_just_under_8192_characters_run(
     world: World, submission: dict[str, Any]
 ) -> None:
-    """ECS counts the JSON's formatting characters too."""
+    """ECS counts the JSON's formatting characters too.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
+    """
     job = world.run(**submission, containerOverrides={"command": ["true", "x" * 8100]})
 
     assert job["status"] == "SUCCEEDED"
@@ -404,6 +407,7 @@ def test_a_disabled_queue_takes_no_job(world: World) -> None:
 
 
 def test_an_operation_that_is_not_there_is_named(world: World) -> None:
+    """Ours: AWS has all its operations."""
     message = refused(
         world.batch.create_consumable_resource, consumableResourceName="licence", totalQuantity=1
     )

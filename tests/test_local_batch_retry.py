@@ -22,6 +22,7 @@ def world() -> Iterator[World]:
 
 
 def test_a_failing_job_is_tried_as_often_as_its_strategy_says(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
     job = world.run("exit 1", retryStrategy={"attempts": 3})
 
     assert job["status"] == "FAILED"
@@ -30,6 +31,7 @@ def test_a_failing_job_is_tried_as_often_as_its_strategy_says(world: World) -> N
 
 
 def test_each_attempt_knows_its_number_and_success_ends_the_series(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html."""
     job = world.run(
         "echo attempt $AWS_BATCH_JOB_ATTEMPT; test $AWS_BATCH_JOB_ATTEMPT = 2",
         retryStrategy={"attempts": 5},
@@ -50,6 +52,7 @@ def test_the_definition_decides_unless_the_submission_does(world: World) -> None
 
 
 def test_without_a_strategy_there_is_one_attempt(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
     assert len(world.run("exit 1")["attempts"]) == 1
 
 
@@ -87,6 +90,7 @@ def test_a_failed_pull_can_be_retried_by_its_reason(world: World) -> None:
 
 
 def test_an_exit_code_can_end_the_series(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html."""
     rules = [{"onExitCode": "4*", "action": "EXIT"}, {"onExitCode": "*", "action": "RETRY"}]
     strategy = {"attempts": 3, "evaluateOnExit": rules}
 
@@ -111,6 +115,7 @@ def test_a_retried_job_goes_to_the_front_of_its_queue(world: World) -> None:
 
 
 def test_the_strategy_is_described(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html."""
     strategy = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "0", "action": "retry"}]}
     job = world.run(retryStrategy=strategy)
 

@@ -206,6 +206,7 @@ def time_limits() -> int:
 
 
 def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(world: World) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_JobStateTimeLimitAction.html."""
     reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     action = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
     queue = world.queue(world.environment(maxvCpus=1), jobStateTimeLimitActions=[action])

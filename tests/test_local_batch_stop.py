@@ -181,6 +181,7 @@ def test_a_reclaimed_host_leaves_no_exit_code(world: World) -> None:
 
 
 def test_only_a_job_under_way_can_lose_its_host(world: World) -> None:
+    """Ours: a fault of the switch."""
     identity = world.run()["jobId"]
 
     with pytest.raises(LookupError, match=f"job {identity} is not STARTING or RUNNING"):
@@ -201,7 +202,10 @@ def test_deleting_a_queue_terminates_its_jobs(world: World) -> None:
 def test_nothing_of_a_job_outlives_it(
     world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """A container's other processes end with its first one."""
+    """A container's other processes end with its first one.
+
+    Ours: a job's timers and credentials are the server's.
+    """
     mark = tmp_path_factory.mktemp("mark") / "alive"
     world.run(f"(sleep 0.3; touch {mark}) & true")
     world.run("sleep 0.5")
@@ -210,7 +214,10 @@ def test_nothing_of_a_job_outlives_it(
 
 
 def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
-    """A kill that comes later would hit whoever has the process id by then."""
+    """A kill that comes later would hit whoever has the process id by then.
+
+    Ours: timers are the server's.
+    """
     identity = world.run()["jobId"]
     job: Job = world.backend.jobs[identity]
     assert isinstance(job.attempt, Attempt)
@@ -223,6 +230,7 @@ def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
 def test_a_job_terminated_while_it_is_prepared_is_not_started(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
     preparing, go_on = Event(), Event()
     opened = logs.LogStream.open
 
@@ -265,6 +273,7 @@ class Deaf:
 def test_a_reset_waits_once_for_all_attempts_that_do_not_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Ours: AWS is not reset."""
     runner = Deaf()
     monkeypatch.setattr(RUNTIME, "runner", runner)
     monkeypatch.setattr("local_aws.batch.scheduler._LAST_WAIT", 0.3)

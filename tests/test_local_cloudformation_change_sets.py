@@ -52,6 +52,7 @@ def test_a_change_set_names_each_change_and_what_is_replaced(stack: Stack) -> No
 
 
 def test_executing_a_change_set_updates_the_stack(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-changesets-execute.html."""
     stack.create({"Note": parameter("1")})
     found = plan(stack, {"Note": parameter("2"), "More": parameter("3")})
     assert list(stack.ids()) == ["Note"]
@@ -75,6 +76,10 @@ def test_a_stack_can_be_created_by_a_change_set(stack: Stack) -> None:
 
 
 def test_a_change_set_without_changes_fails_as_the_cdk_expects(stack: Stack) -> None:
+    """AWS's own command line waits for these words.
+
+    https://github.com/aws/aws-cli/blob/develop/awscli/customizations/cloudformation/deployer.py
+    """
     stack.create({"Note": parameter("1")})
     found = plan(stack, {"Note": parameter("1")})
 

@@ -61,6 +61,7 @@ def test_an_export_in_use_cannot_go(stacks: tuple[Stack, Stack]) -> None:
 
 
 def test_an_export_no_longer_in_use_can_go(stacks: tuple[Stack, Stack]) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-importvalue.html."""
     giving, taking = stacks
     giving.create({"Note": parameter("x")}, Outputs=export())
     taking.create(TAKES)
@@ -81,6 +82,7 @@ def test_two_stacks_cannot_export_the_same_name(stacks: tuple[Stack, Stack]) -> 
 
 
 def test_what_nobody_exports_fails_the_stack(stacks: tuple[Stack, Stack]) -> None:
+    """https://repost.aws/knowledge-center/cloudformation-no-export-found-error."""
     _, taking = stacks
 
     assert taking.create(TAKES) == "ROLLBACK_COMPLETE"

@@ -17,6 +17,7 @@ def vpcs(aws: LocalAws) -> list[str]:
 
 
 def test_a_create_that_fails_is_rolled_back_and_says_why(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html."""
     assert stack.create(GOOD | BAD) == "ROLLBACK_COMPLETE"
 
     (failed,) = stack.events("CREATE_FAILED")
@@ -32,6 +33,10 @@ def test_a_create_that_fails_is_rolled_back_and_says_why(aws: LocalAws, stack: S
 
 
 def test_the_name_of_a_rolled_back_stack_is_free_once_it_is_deleted(stack: Stack) -> None:
+    """Only a delete can follow ROLLBACK_COMPLETE.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
+    """
     stack.create(GOOD | BAD)
     with pytest.raises(ClientError, match="already exists"):
         stack.create(GOOD)
@@ -65,7 +70,10 @@ def test_a_failed_create_stays_as_it_is_if_asked_to(aws: LocalAws, stack: Stack)
 
 
 def test_what_is_made_by_halves_is_taken_back_too(aws: LocalAws, stack: Stack) -> None:
-    """The bucket exists by the time that its configuration is refused."""
+    """The bucket exists by the time that its configuration is refused.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
+    """
     logging = {"DestinationBucketName": "not-there"}
     properties = {"BucketName": "half-made", "LoggingConfiguration": logging}
     status = stack.create({"Bucket": resource("S3::Bucket", properties)})
@@ -75,6 +83,10 @@ def test_what_is_made_by_halves_is_taken_back_too(aws: LocalAws, stack: Stack) -
 
 
 def test_a_property_that_the_api_does_not_take_fails_the_resource(stack: Stack) -> None:
+    """Resource types take no additional properties.
+
+    https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+    """
     data = {"LaunchTemplateData": {"InstanceTipe": "m5.large"}}
 
     assert stack.create({"T": resource("EC2::LaunchTemplate", data)}) == "ROLLBACK_COMPLETE"
@@ -82,6 +94,11 @@ def test_a_property_that_the_api_does_not_take_fails_the_resource(stack: Stack) 
 
 
 def test_a_delete_that_fails_says_why_and_can_be_repeated(aws: LocalAws, stack: Stack) -> None:
+    """Only empty buckets can be deleted; after DELETE_FAILED a stack can be deleted again.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-s3-bucket.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-describing-stacks.html
+    """
     s3 = aws.client("s3")
     bucket = resource("S3::Bucket", {"BucketName": "not-empty"})
     needs = parameter("x") | {"DependsOn": "Bucket"}
@@ -128,6 +145,10 @@ def test_resources_go_in_reverse_order_and_retained_ones_stay(aws: LocalAws, sta
 def test_a_resource_that_is_gone_already_does_not_stop_the_delete(
     aws: LocalAws, stack: Stack
 ) -> None:
+    """A delete handler answers NotFound, which is what a delete wants.
+
+    https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-test-contract.html
+    """
     stack.create({"Note": parameter("x", Name="/gone/already")})
     aws.client("ssm").delete_parameter(Name="/gone/already")
     stack.delete()
@@ -152,10 +173,15 @@ def test_a_protected_stack_cannot_be_deleted(stack: Stack) -> None:
 
 
 def test_deleting_a_stack_that_is_not_there_is_no_error(stack: Stack) -> None:
+    """DeleteStack has no error for it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html
+    """
     stack.delete()
 
 
 def test_an_unknown_type_is_skipped_and_named(aws: LocalAws, stack: Stack) -> None:
+    """Ours: AWS knows all its types."""
     unknown = resource("CloudTrail::Trail", {"IsLogging": True})
     status = stack.create({"Trail": unknown, "Meta": resource("CDK::Metadata")})
 
@@ -165,6 +191,7 @@ def test_an_unknown_type_is_skipped_and_named(aws: LocalAws, stack: Stack) -> No
 
 
 def test_a_property_without_effect_is_named(aws: LocalAws, stack: Stack) -> None:
+    """Ours: on AWS each property has its effect."""
     accelerated = {"AccelerateConfiguration": {"AccelerationStatus": "Enabled"}}
     stack.create({"Bucket": resource("S3::Bucket", accelerated)})
 
@@ -172,6 +199,7 @@ def test_a_property_without_effect_is_named(aws: LocalAws, stack: Stack) -> None
 
 
 def test_a_nested_stack_fails_in_words(stack: Stack) -> None:
+    """Ours: AWS has nested stacks."""
     nested = resource("CloudFormation::Stack", {"TemplateURL": "https://example.com/t.json"})
 
     assert stack.create({"Nested": nested}) == "ROLLBACK_COMPLETE"
@@ -179,6 +207,7 @@ def test_a_nested_stack_fails_in_words(stack: Stack) -> None:
 
 
 def test_an_action_that_is_not_there_says_so(aws: LocalAws) -> None:
+    """Ours: AWS has all its actions."""
     with pytest.raises(ClientError) as refused:
         aws.client("cloudformation").list_types()
 

@@ -56,6 +56,7 @@ def test_a_function_in_an_output_comes_to_its_value(
 
 
 def test_functions_in_properties_order_the_resources(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html."""
     stack.create(
         {
             "Last": parameter({"Fn::Sub": "${Middle}"}),
@@ -70,6 +71,7 @@ def test_functions_in_properties_order_the_resources(stack: Stack) -> None:
 
 
 def test_a_resource_with_a_false_condition_is_left_out(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/conditions-section-structure.html."""
     stack.create(
         {"Kept": parameter("x"), "Left": {**parameter("y"), "Condition": "Big"}},
         Parameters={"Size": {"Type": "String", "Default": "small"}},
@@ -116,6 +118,7 @@ def test_a_parameter_takes_its_value_from_an_ssm_parameter(aws: LocalAws, stack:
 
 
 def test_a_parameter_that_hides_its_value_is_not_described(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html."""
     stack.create(
         {"Note": parameter("x")},
         Parameters={"Secret": {"Type": "String", "Default": "geheim", "NoEcho": "true"}},
@@ -125,6 +128,11 @@ def test_a_parameter_that_hides_its_value_is_not_described(stack: Stack) -> None
 
 
 def test_yaml_short_forms_mean_the_same(stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-ref.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getatt.html
+    """
     body = """
     AWSTemplateFormatVersion: 2010-09-09
     Conditions: {Always: !Equals [a, a]}
@@ -200,6 +208,12 @@ RULES = {
 def test_a_template_that_cannot_be_is_refused_before_anything_is_made(
     stack: Stack, sections: dict[str, Any], message: str
 ) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/template-anatomy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
+    """
     resources = sections.get("Resources", {"Note": parameter("x")})
     others = {key: value for key, value in sections.items() if key != "Resources"}
     with pytest.raises(ClientError) as refused:
@@ -212,12 +226,14 @@ def test_a_template_that_cannot_be_is_refused_before_anything_is_made(
 
 
 def test_a_parameter_that_the_template_lacks_is_refused(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html."""
     given = [{"ParameterKey": "Sise", "ParameterValue": "1"}]
     with pytest.raises(ClientError, match=r"\[Sise\] do not exist in the template"):
         stack.create({"Note": parameter("x")}, options={"Parameters": given})
 
 
 def test_an_attribute_that_the_type_lacks_fails_in_its_words(stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getatt.html."""
     status = stack.create(NETWORK | {"Bad": parameter({"Fn::GetAtt": ["Vpc", "Nonsense"]})})
 
     assert status == "ROLLBACK_COMPLETE"
@@ -226,6 +242,7 @@ def test_an_attribute_that_the_type_lacks_fails_in_its_words(stack: Stack) -> No
 
 
 def test_templates_are_summarized(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplateSummary.html."""
     summary = aws.client("cloudformation").get_template_summary(TemplateBody=template(NETWORK))
 
     assert summary["ResourceTypes"] == ["AWS::EC2::VPC", "AWS::SSM::Parameter"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION, Stack, resource
+from tests.local_world import ACCOUNT, REGION, Stack, parameter, resource
 
 TAGS = [{"Key": "team", "Value": "blue"}]
 
@@ -61,6 +61,7 @@ BUCKET = {
 
 
 def test_a_bucket_has_all_its_configuration(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-s3-bucket.html."""
     stack.create({"Bucket": resource("S3::Bucket", BUCKET)})
     s3, bucket = aws.client("s3"), {"Bucket": "whole-bucket"}
 
@@ -88,6 +89,11 @@ def test_a_bucket_has_all_its_configuration(aws: LocalAws, stack: Stack) -> None
 
 
 def test_a_bucket_loses_what_its_template_loses(aws: LocalAws, stack: Stack) -> None:
+    """Versioning, once enabled, can only be suspended.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-s3-bucket.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/Versioning.html
+    """
     stack.create({"Bucket": resource("S3::Bucket", BUCKET)})
     stack.update({"Bucket": resource("S3::Bucket", {"BucketName": "whole-bucket"})})
     s3, bucket = aws.client("s3"), {"Bucket": "whole-bucket"}
@@ -104,7 +110,11 @@ def test_a_bucket_loses_what_its_template_loses(aws: LocalAws, stack: Stack) -> 
 
 
 def test_a_bucket_has_its_policy_and_logs_to_another(aws: LocalAws, stack: Stack) -> None:
-    """The usual cycle: the log bucket's policy names the bucket that logs to it."""
+    """The usual cycle: the log bucket's policy names the bucket that logs to it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-s3-policy.html
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
+    """
     arn = {"Fn::GetAtt": ["Data", "Arn"]}
     statement = allow("s3:PutObject")["Statement"][0] | {
         "Principal": {"Service": "logging.s3.amazonaws.com"},
@@ -141,6 +151,7 @@ def test_a_bucket_has_its_policy_and_logs_to_another(aws: LocalAws, stack: Stack
 
 
 def test_a_bucket_that_the_cdk_would_empty_is_emptied(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/cdk/api/v2/python/aws_cdk.aws_s3.mixins/BucketAutoDeleteObjects.html."""
     emptied = {
         "Type": "Custom::S3AutoDeleteObjects",
         "Properties": {"ServiceToken": "arn", "BucketName": {"Ref": "Bucket"}},
@@ -240,6 +251,15 @@ def network() -> dict[str, Any]:
 
 
 def test_a_network_is_as_its_template_says(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-vpc.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-subnet.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-route.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-natgateway.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-vpcendpoint.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-flowlog.html
+    """
     assert stack.create(network()) == "CREATE_COMPLETE"
     ec2, ids = aws.client("ec2"), stack.ids()
 
@@ -271,6 +291,10 @@ def test_a_network_is_as_its_template_says(aws: LocalAws, stack: Stack) -> None:
 
 
 def test_a_network_goes_without_a_trace(aws: LocalAws, stack: Stack) -> None:
+    """Resources that depend on others go before them.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-dependson.html
+    """
     ec2 = aws.client("ec2")
     before = len(ec2.describe_vpcs()["Vpcs"])
     stack.create(network())
@@ -281,6 +305,8 @@ def test_a_network_goes_without_a_trace(aws: LocalAws, stack: Stack) -> None:
 
 
 def test_the_rules_of_a_security_group_change(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-ec2-security-group.html."""
+
     def group(*ports: int) -> dict[str, Any]:
         rules = [
             {"CidrIp": "10.0.0.0/8", "IpProtocol": "tcp", "FromPort": port, "ToPort": port}
@@ -300,6 +326,7 @@ def test_the_rules_of_a_security_group_change(aws: LocalAws, stack: Stack) -> No
 
 
 def test_a_launch_template_has_its_data_and_tags(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-launchtemplate.html."""
     data = {
         "BlockDeviceMappings": [
             {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": "100", "Encrypted": "true"}}
@@ -327,6 +354,12 @@ def test_a_launch_template_has_its_data_and_tags(aws: LocalAws, stack: Stack) ->
 
 
 def test_a_role_has_its_policies_and_changes_in_place(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-role.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-managedpolicy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-instanceprofile.html
+    """
     aws_policy = "arn:aws:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
 
     def resources(*, seconds: int, action: str, managed: list[Any]) -> dict[str, Any]:
@@ -374,6 +407,10 @@ def test_a_role_has_its_policies_and_changes_in_place(aws: LocalAws, stack: Stac
 
 
 def test_a_managed_policy_can_change_more_often_than_it_can_keep_versions(stack: Stack) -> None:
+    """IAM keeps five versions.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-versioning.html
+    """
     for number in range(7):
         policy = resource("IAM::ManagedPolicy", {"PolicyDocument": allow(f"s3:Get{number}")})
         status = (stack.update if number else stack.create)({"Policy": policy})
@@ -383,6 +420,11 @@ def test_a_managed_policy_can_change_more_often_than_it_can_keep_versions(stack:
 
 
 def test_a_key_rotates_and_has_its_alias(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-kms-key.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-kms-alias.html
+    """
     key = {
         "KeyPolicy": allow("kms:*"),
         "Description": "data",
@@ -407,6 +449,7 @@ def test_a_key_rotates_and_has_its_alias(aws: LocalAws, stack: Stack) -> None:
 
 
 def test_a_repository_has_its_policies(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ecr-repository.html."""
     rules = {"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged", "countType": "imageCountMoreThan", "countNumber": 3}, "action": {"type": "expire"}}]}  # fmt: skip
     repository = {
         "RepositoryName": "head",
@@ -431,6 +474,7 @@ def test_a_repository_has_its_policies(aws: LocalAws, stack: Stack) -> None:
 
 
 def test_a_log_group_has_its_retention_and_tags(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-logs-loggroup.html."""
     group = {"LogGroupName": "/nextflow", "RetentionInDays": "30", "Tags": TAGS}
     outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Log", "Arn"]}}}
     stack.create({"Log": resource("Logs::LogGroup", group)}, Outputs=outputs)
@@ -442,9 +486,120 @@ def test_a_log_group_has_its_retention_and_tags(aws: LocalAws, stack: Stack) -> 
     assert logs.list_tags_log_group(logGroupName="/nextflow")["tags"] == {"team": "blue"}
 
 
+def test_a_topic_has_its_policy_and_subscription(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sns-topic.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sns-topicpolicy.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sns-subscription.html
+    """
+    topic, arn = {"DisplayName": "Runs", "Tags": TAGS}, {"Ref": "Topic"}
+    policy = {"Topics": [arn], "PolicyDocument": allow("sns:Publish")}
+    subscription = {"TopicArn": arn, "Protocol": "email", "Endpoint": "lab@example.com"}
+    stack.create(
+        {
+            "Topic": resource("SNS::Topic", topic),
+            "Policy": resource("SNS::TopicPolicy", policy),
+            "Subscription": resource("SNS::Subscription", subscription),
+        }
+    )
+    sns, found = aws.client("sns"), {"TopicArn": stack.ids()["Topic"]}
+
+    attributes = sns.get_topic_attributes(**found)["Attributes"]
+    assert attributes["DisplayName"] == "Runs"
+    assert json.loads(attributes["Policy"])["Statement"][0]["Action"] == "sns:Publish"
+    assert sns.list_tags_for_resource(ResourceArn=found["TopicArn"])["Tags"] == TAGS
+    subscribed = one(sns.list_subscriptions_by_topic(**found)["Subscriptions"])
+    assert (subscribed["Protocol"], subscribed["Endpoint"]) == ("email", "lab@example.com")
+
+
+def test_a_rule_has_its_pattern_and_the_targets_of_its_last_template(
+    aws: LocalAws, stack: Stack
+) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-events-rule.html."""
+
+    def rule(target: str) -> dict[str, Any]:
+        return resource(
+            "Events::Rule",
+            {
+                "EventPattern": {"source": ["aws.batch"]},
+                "State": "ENABLED",
+                "Targets": [{"Id": target, "Arn": f"arn:aws:sns:{REGION}:{ACCOUNT}:{target}"}],
+            },
+        )
+
+    stack.create({"Rule": rule("first")})
+    stack.update({"Rule": rule("second")})
+    events, name = aws.client("events"), stack.ids()["Rule"]
+
+    pattern = json.loads(events.describe_rule(Name=name)["EventPattern"])
+    assert pattern == {"source": ["aws.batch"]}
+    assert [one(events.list_targets_by_rule(Rule=name)["Targets"])["Id"]] == ["second"]
+
+
+def test_an_alarm_watches_the_metric_of_a_filter(aws: LocalAws, stack: Stack) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-cloudwatch-alarm.html
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-logs-metricfilter.html
+    """
+    metric = {"MetricName": "failures", "MetricNamespace": "nextflow", "MetricValue": "1"}
+    pattern = {
+        "LogGroupName": {"Ref": "Log"},
+        "FilterPattern": "ERROR",
+        "MetricTransformations": [metric],
+    }
+    alarm = {
+        "ComparisonOperator": "GreaterThanThreshold",
+        "EvaluationPeriods": "1",
+        "MetricName": "failures",
+        "Namespace": "nextflow",
+        "Period": 300,
+        "Statistic": "Sum",
+        "Threshold": 0,
+    }
+    stack.create(
+        {
+            "Log": resource("Logs::LogGroup"),
+            "Filter": resource("Logs::MetricFilter", pattern),
+            "Alarm": resource("CloudWatch::Alarm", alarm),
+        }
+    )
+    ids = stack.ids()
+
+    filters = aws.client("logs").describe_metric_filters(logGroupName=ids["Log"])["metricFilters"]
+    assert one(filters)["metricTransformations"][0]["metricName"] == "failures"
+    alarms = aws.client("cloudwatch").describe_alarms(AlarmNames=[ids["Alarm"]])["MetricAlarms"]
+    assert (one(alarms)["MetricName"], one(alarms)["Period"]) == ("failures", 300)
+
+
+def test_a_parameter_store_parameter_changes_in_place(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ssm-parameter.html."""
+    ssm = aws.client("ssm")
+    for action, value in ((stack.create, "one"), (stack.update, "two")):
+        action({"Note": parameter(value, Name="/types/note", Description=value)})
+        found = ssm.get_parameter(Name="/types/note")["Parameter"]
+
+        assert (found["Type"], found["Value"]) == ("String", value)
+    assert stack.ids()["Note"] == "/types/note"
+
+
+def test_tags_that_a_launch_template_gets_later_are_shown(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html."""
+    data = {"LaunchTemplateData": {"InstanceType": "m5.large"}}
+    stack.create({"T": resource("EC2::LaunchTemplate", data)})
+    ec2, ids = aws.client("ec2"), [stack.ids()["T"]]
+    for value in ("blue", "red"):
+        ec2.create_tags(Resources=ids, Tags=[{"Key": "team", "Value": value}])
+        found = one(ec2.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"])
+
+        assert found["Tags"] == [{"Key": "team", "Value": value}]
+
+
 def test_types_without_a_handler_of_ours_are_made_by_motos_classes(
     aws: LocalAws, stack: Stack
 ) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-sqs-queue.html."""
     queue = {"QueueName": "by-moto", "VisibilityTimeout": 60}
     outputs = {"Arn": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}}}
     stack.create({"Queue": resource("SQS::Queue", queue)}, Outputs=outputs)

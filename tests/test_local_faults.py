@@ -46,6 +46,11 @@ def switch(aws: LocalAws, fault: Any) -> tuple[int, Any]:
 def test_an_unavailable_service_answers_503_in_its_own_form(
     aws: LocalAws, service: str, call: Any, code: str
 ) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    https://smithy.io/2.0/aws/protocols/index.html
+    """
     switch(aws, {"kind": "unavailable", "service": service, "seconds": 60})
     client = impatient(aws, service)
     with pytest.raises(ClientError) as refused:
@@ -212,6 +217,7 @@ def wait(aws: LocalAws, job: str, *statuses: str) -> dict[str, Any]:
 
 
 def test_a_job_whose_host_is_reclaimed_fails_as_on_spot(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html."""
     job = batch_job(aws, "sleep 60")
     wait(aws, job, "RUNNING")
     switch(aws, {"kind": "host-reclaimed", "job": job})
@@ -222,6 +228,7 @@ def test_a_job_whose_host_is_reclaimed_fails_as_on_spot(aws: LocalAws) -> None:
 
 
 def test_a_pull_that_fails_fails_the_job_as_ecs_says_it(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html."""
     switch(aws, {"kind": "failed-pull"})
     ended = wait(aws, batch_job(aws, "true"), "FAILED")
 

@@ -65,6 +65,7 @@ def test_no_service_lets_web_pages_read_its_answers(aws: LocalAws) -> None:
 
 
 def test_an_sdk_may_name_the_bucket_in_the_host(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html."""
     s3 = aws.client("s3")
     s3.create_bucket(
         Bucket="named-in-host", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}

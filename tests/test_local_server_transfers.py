@@ -49,6 +49,7 @@ def test_a_large_object_goes_up_in_one_request_and_comes_down(aws: LocalAws, lar
 
 
 def test_a_large_object_goes_up_in_parts(aws: LocalAws, large: bytes) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html."""
     s3 = impatient(aws, "s3")
     s3.upload_fileobj(io.BytesIO(large), "data", "parts")
 
@@ -116,7 +117,10 @@ def test_a_chunked_body_arrives_whole(aws: LocalAws) -> None:
 
 
 def test_a_body_in_the_sdks_own_chunks_arrives_bare(aws: LocalAws) -> None:
-    """`aws-chunked` with a trailing checksum, as SDKs send what they cannot rewind."""
+    """`aws-chunked` with a trailing checksum, as SDKs send what they cannot rewind.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+    """
     chunks = b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"
     headers = {
         "Content-Encoding": "aws-chunked",
@@ -133,6 +137,7 @@ def test_a_body_in_the_sdks_own_chunks_arrives_bare(aws: LocalAws) -> None:
 
 
 def test_a_range_and_an_empty_object_come_as_asked(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html."""
     s3 = aws.client("s3")
     s3.put_object(Bucket="data", Key="empty", Body=b"")
     s3.put_object(Bucket="data", Key="ten", Body=b"0123456789")

@@ -1,7 +1,6 @@
 """Runs jobs in containers of the local Docker engine."""
 
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock, Thread
@@ -26,8 +25,7 @@ _JOB_LABEL = "nextflow-batch.local-aws.job"
 _POOL_SIZE = 128
 _PULL_TIMEOUT = 600
 _KILLED = 137
-_OOM_POLLS = 10
-_OOM_POLL_SECONDS = 0.1
+_COUNTERS = Path("/proc/vmstat")
 
 
 class DockerRunner:
@@ -82,7 +80,7 @@ class DockerRunner:
         """Start a container; see `Runner`."""
         self._ensure_image(spec.image)
         options = self._options(spec)
-        output, step = None, "Create"
+        output, step, kills = None, "Create", _kernel_kills()
         try:
             container = self._client.containers.create(spec.image, **options)
             # Attached before it starts, as by `docker run`: following the log of a container
@@ -96,7 +94,7 @@ class DockerRunner:
             # By its name: an answer that came too late has left a container without its object.
             _remove(self._client, spec.name)
             raise ContainerError(f"Cannot{step}ContainerError: {_message(error)}") from error
-        return _JobContainer(container, output, on_line)
+        return _JobContainer(container, output, on_line, kills)
 
     def _ensure_image(self, image: str) -> None:
         with self._lock:
@@ -173,9 +171,15 @@ class _JobContainer:
     """One job's container; see `Container`."""
 
     def __init__(
-        self, container: DockerContainer, output: CancellableStream, on_line: Callable[[str], None]
+        self,
+        container: DockerContainer,
+        output: CancellableStream,
+        on_line: Callable[[str], None],
+        kills: int,
     ) -> None:
         self._container = container
+        self._kills_before = kills
+        self._killed_by_us = False
         self._reader = Thread(
             target=_deliver,
             args=(output, on_line),
@@ -196,13 +200,17 @@ class _JobContainer:
             _remove(self._container.client, self._container.id)
 
     def _was_out_of_memory(self) -> bool:
-        """Ask the engine, which may hear of it from the kernel only after the container's end."""
-        for _ in range(_OOM_POLLS):
-            self._container.reload()
-            if self._container.attrs["State"]["OOMKilled"]:
-                return True
-            time.sleep(_OOM_POLL_SECONDS)
-        return False
+        """Ask the engine, and the kernel where the engine may not have heard of it.
+
+        A container that runs out of memory as soon as it starts is over before containerd listens
+        (https://github.com/containerd/containerd/pull/12405, merged in 2025). What the kernel
+        counts is not lost, but tells no container from another: it stands for an exit that nothing
+        else explains.
+        """
+        self._container.reload()
+        if self._container.attrs["State"]["OOMKilled"]:
+            return True
+        return not self._killed_by_us and _kernel_kills() > self._kills_before
 
     def stop(self) -> None:
         """Send SIGTERM to PID 1."""
@@ -210,6 +218,7 @@ class _JobContainer:
 
     def kill(self) -> None:
         """Send SIGKILL."""
+        self._killed_by_us = True
         self._signal("SIGKILL")
 
     def _signal(self, name: str) -> None:
@@ -243,6 +252,15 @@ def _remove(client: docker.DockerClient, name_or_id: str) -> None:
     except (DockerException, RequestException):
         # Gone already, on its way out, or out of reach with the engine.
         return
+
+
+def _kernel_kills() -> int:
+    """How many processes the kernel has killed since it started because memory ran out."""
+    try:
+        lines = _COUNTERS.read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
 
 
 def _is_alive(pid: str) -> bool:

@@ -157,11 +157,6 @@ class _Change:
             properties = self._properties(declaration)
             if existing is None:
                 self._create(declaration, properties)
-            elif existing.type != declaration.type:
-                raise ResourceError(
-                    f"Update of resource type is not permitted. The new template modifies "
-                    f"resource type of the following resources: [{declaration.logical_id}]"
-                )
             elif existing.properties == properties and existing.whole:
                 existing.declaration = declaration
             elif self._needs_replacement(existing, properties):

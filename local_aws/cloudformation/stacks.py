@@ -204,7 +204,7 @@ class Stacks:
         if not body:
             raise ValidationError("Either Template URL or Template Body must be specified.")
         tags = request.tags if request.tags is not None else (before.tags if before else {})
-        return revise(
+        revision = revise(
             body,
             request.parameters,
             tags,
@@ -219,6 +219,8 @@ class Stacks:
                 ssm=self._ssm_parameter,
             ),
         )
+        _check_types(stack, revision)
+        return revision
 
     def arn(self, resource: str) -> str:
         """Makes an ARN of this account and region."""
@@ -264,3 +266,18 @@ class Stacks:
 def _apply(options: Mapping[str, Any], stack: Stack) -> None:
     for name, value in options.items():
         setattr(stack, name, value)
+
+
+def _check_types(stack: Stack, revision: Revision) -> None:
+    """Refuses a template that gives a resource's name to one of another type."""
+    types = {name: resource.type for name, resource in stack.resources.items()}
+    changed = [
+        item.logical_id
+        for item in revision.declarations
+        if types.get(item.logical_id, item.type) != item.type
+    ]
+    if changed:
+        raise ValidationError(
+            "Update of resource type is not permitted. The new template modifies resource type "
+            f"of the following resources: [{', '.join(changed)}]"
+        )
