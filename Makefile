@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema lock bench bench-synth bench-head clean clean-docker
+	snapshots schema instance-types lock bench bench-synth bench-head clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -74,6 +74,9 @@ snapshots: $(READY) ## Accepts changed templates; read the difference first
 
 schema: $(READY) ## Writes settings/schema.json for editors
 	python -m stacks.schema > settings/schema.json
+
+instance-types: $(READY) ## Renews the table of instance types from the EC2 of your credentials
+	python -m stacks.instance_types
 
 lock: $(READY) ## Pins the newest versions that the requirements allow
 	pip install --quiet uv

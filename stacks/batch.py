@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Annotations, CfnOutput, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_secretsmanager as secretsmanager
 
 from nextflow_batch import Capacity, Compute, HeadJob, QueueOrder, Scratch, Worker
 from stacks import paths
@@ -64,21 +65,37 @@ class BatchStack(Stack):
             },
             own_service_role=settings.batch_service_role == "own",
         )
-        self.head = HeadJob(
+        self.head = self._make_head(settings, data)
+        self._add_outputs(settings)
+
+    def _make_head(self, settings: Settings, data: DataStack) -> HeadJob:
+        head = settings.head
+        queues = self.compute.queues
+        later = head.on_demand_queue
+        return HeadJob(
             self,
             "Head",
             image_directory=paths.HEAD_IMAGE,
-            platform=_PLATFORMS[settings.head.architecture],
+            platform=_PLATFORMS[head.architecture],
             environment=settings.environment,
             storage=data.storage,
-            queues=list(self.compute.queues.values()),
-            task_queue=self.compute.queues[settings.head.task_queue],
-            name=settings.head.job_definition,
-            vcpus=settings.head.vcpus,
-            memory_mib=settings.head.memory_mib,
-            attempts=settings.head.attempts,
+            queues=list(queues.values()),
+            task_queue=queues[head.task_queue],
+            on_demand_queue=queues[later] if later else None,
+            spot_attempts=head.spot_attempts or 1,
+            largest_task=self.compute.largest_job(head.task_queue, *([later] if later else [])),
+            git_secret=self._secret("GitSecret", head.git_secret),
+            seqera_secret=self._secret("SeqeraSecret", head.seqera_secret),
+            name=head.job_definition,
+            vcpus=head.vcpus,
+            memory_mib=head.memory_mib,
+            attempts=head.attempts,
         )
-        self._add_outputs(settings)
+
+    def _secret(self, construct_id: str, arn: str | None) -> secretsmanager.ISecret | None:
+        if not arn:
+            return None
+        return secretsmanager.Secret.from_secret_complete_arn(self, construct_id, arn)
 
     def _network(
         self, existing: ExistingVpc | None, network: NetworkStack | None

@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from nextflow_batch.instance_types import sizes
+
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
 _BUCKET_AFFIXES = (
@@ -28,6 +30,11 @@ _ARM = re.compile(r"a1|[a-z]+\d+[a-z]*g[a-z]*|default_arm64")
 _INSTANCE_TYPE = re.compile(
     r"(?:[a-z]+-?\d+[a-z0-9-]*(?:\.(?:metal|nano|micro|small|medium|large|\d*xlarge)(?:-\d+xl)?)?"
     r"|optimal|default_x86_64|default_arm64)"
+)
+#: Secrets Manager adds six characters to each name:
+#: https://docs.aws.amazon.com/secretsmanager/latest/userguide/whats-in-a-secret.html
+_SECRET_ARN = re.compile(
+    r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
 )
 #: What Batch accepts for queues and job definitions:
 #: https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html
@@ -61,6 +68,11 @@ def _prefix(prefix: str) -> str:
 def _instance_type(name: str) -> str:
     if not _INSTANCE_TYPE.fullmatch(name):
         raise ValueError("must be an instance family (m6i), a type (m6i.xlarge) or `optimal`")
+    family, _, size = name.partition(".")
+    # A family that is not known may be newer than the library's table; it only gets no limits.
+    known = sizes(family)
+    if size and known and size not in known:
+        raise ValueError(f"{family} has no such size: must be one of {', '.join(known)}")
     return name
 
 
@@ -92,10 +104,20 @@ def _tag_value(value: str) -> str:
     return value
 
 
+def _secret_arn(arn: str) -> str:
+    if not _SECRET_ARN.fullmatch(arn):
+        raise ValueError(
+            "must be a secret's whole ARN, with the six characters at its end:"
+            " arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-aB3dE5"
+        )
+    return arn
+
+
 #: https://docs.docker.com/engine/network/drivers/bridge/
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
 
 BucketName = Annotated[str, AfterValidator(_bucket_name)]
+SecretArn = Annotated[str, AfterValidator(_secret_arn)]
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 TagValue = Annotated[str, AfterValidator(_tag_value)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
@@ -283,7 +305,26 @@ class Head(_Model):
     memory_mib: int = Field(8_192, ge=512, le=1_500_000)
     attempts: int = Field(3, ge=1, le=10)
     task_queue: BatchName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
+    on_demand_queue: BatchName | None = Field(
+        None,
+        description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
+    )
+    spot_attempts: int | None = Field(
+        None, ge=1, le=10, description="Attempts of a task that stay in task_queue; unset: 1"
+    )
+    git_secret: SecretArn | None = Field(
+        None, description="ARN of the secret with Nextflow's scm file, for private repositories"
+    )
+    seqera_secret: SecretArn | None = Field(
+        None, description="ARN of the secret with an access token of Seqera Platform"
+    )
     architecture: Literal["arm64", "x86_64"] = "x86_64"
+
+    @model_validator(mode="after")
+    def _attempts_go_somewhere(self) -> Self:
+        if self.spot_attempts is not None and not self.on_demand_queue:
+            raise ValueError("spot_attempts is for an on_demand_queue, and there is none")
+        return self
 
 
 class Operations(_Model):
@@ -344,15 +385,37 @@ class Settings(_Model):
 
     @model_validator(mode="after")
     def _head_fits(self) -> Self:
-        if self.head.task_queue not in self.queues:
-            raise ValueError(
-                f"head.task_queue: '{self.head.task_queue}' is not allowed:"
-                f" must be one of {', '.join(self.queues)}"
-            )
+        for key in ("task_queue", "on_demand_queue"):
+            name = getattr(self.head, key)
+            if name is not None and name not in self.queues:
+                raise ValueError(
+                    f"head.{key}: '{name}' is not allowed: must be one of {', '.join(self.queues)}"
+                )
         if not self.head_queue:
             raise ValueError(
                 f"head.architecture: no queue can run an {self.head.architecture} head of"
                 f" {self.head.vcpus} vCPUs"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _on_demand_fits(self) -> Self:
+        name = self.head.on_demand_queue
+        if name is None:
+            return self
+        first = self.queues[name].compute_environments[0]
+        if self.compute_environments[first].purchase != "on-demand":
+            raise ValueError(
+                f"head.on_demand_queue: '{name}' is not allowed: its first compute environment"
+                f" must be on-demand, {first} is not"
+            )
+        first_of_tasks = self.queues[self.head.task_queue].compute_environments[0]
+        wanted = self.compute_environments[first_of_tasks].architecture
+        found = self.compute_environments[first].architecture
+        if found != wanted:
+            raise ValueError(
+                f"head.on_demand_queue: '{name}' is not allowed: must be of {wanted}, as task_queue"
+                f" '{self.head.task_queue}' is, and is of {found}"
             )
         return self
 

@@ -68,7 +68,11 @@ EXISTING = {
             {"storage": {"delete_with_stack": True, "delete_data_for_good": True}},
             {"storage": {"existing_bucket": "our-genomes", "reference_buckets": ["1000genomes"]}},
             {"network": {"existing": EXISTING}},
-            {"account": "123456789012", "operations": {"email": "lab@example.org"}},
+            {
+                "account": "123456789012",
+                "operations": {"email": "lab@example.org"},
+                "head__git_secret": "arn:aws:secretsmanager:us-west-2:123456789012:secret:git-aB3dE5",
+            },
         )
     ],
     ids=str,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from tests.synthesized import Templates
 
-#: Nextflow's calls on Batch, IAM and the logs, read in its awsbatch executor.
+#: Nextflow's calls on Batch and IAM, read in its awsbatch executor, and the head's own: ListJobs,
+#: with which a later attempt finds what the one before left running.
 CALLED = {
     "batch:DescribeComputeEnvironments",
     "batch:DescribeJobDefinitions",
     "batch:DescribeJobQueues",
     "batch:DescribeJobs",
+    "batch:ListJobs",
     "batch:RegisterJobDefinition",
     "batch:SubmitJob",
     "batch:TagResource",
@@ -47,8 +49,48 @@ def _actions(template: Template, name: str) -> set[str]:
     }
 
 
+#: The head's and Nextflow's calls on S3 and the tasks' log.
+DATA = {
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetBucketLocation",
+    "s3:GetObject",
+    "s3:GetObjectTagging",
+    "s3:ListBucket",  # HeadBucket too; without it a missing object is answered with 403
+    "s3:PutObject",  # with If-None-Match too
+    "s3:PutObjectTagging",
+    "logs:GetLogEvents",
+}
+GIT = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lab/git-aB3dE5"
+SEQERA = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:seqera-Zz9Yy8"
+
+
 def test_the_head_may_do_what_nextflow_calls_and_nothing_else(batch: Template) -> None:
     assert _actions(batch, "BatchAccess") == CALLED
+
+
+def test_the_head_may_read_and_write_the_data_and_nothing_else(
+    templates: Callable[[str], Templates],
+) -> None:
+    data = templates("default")["data"]
+
+    assert _actions(data, "HeadAccess") == DATA
+
+
+def test_the_head_reads_parameters_and_projects_from_the_reference_buckets(
+    templates: Callable[[str], Templates],
+) -> None:
+    policies = templates("default")["data"].find_resources("AWS::IAM::ManagedPolicy")
+    (head,) = [entry for name, entry in policies.items() if "HeadAccess" in name]
+    statements = {
+        entry["Sid"]: (entry["Action"], entry["Resource"])
+        for entry in head["Properties"]["PolicyDocument"]["Statement"]
+    }
+
+    buckets = ["arn:aws:s3:::1000genomes", "arn:aws:s3:::ngi-igenomes"]
+    listing = (["s3:GetBucketLocation", "s3:ListBucket"], buckets)
+    assert statements["ListReferenceBuckets"] == listing
+    assert statements["ReadReferences"] == ("s3:GetObject", [f"{name}/*" for name in buckets])
 
 
 def test_the_head_submits_to_its_own_queues_only(batch: Template) -> None:
@@ -71,28 +113,70 @@ def test_the_head_hands_only_the_tasks_role_to_tasks(batch: Template) -> None:
     }
 
 
-def test_only_what_a_retry_can_mend_is_retried(batch: Template) -> None:
-    rules = only(batch, "AWS::Batch::JobDefinition")["RetryStrategy"]["EvaluateOnExit"]
-
-    assert rules == [
-        {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
-        {"Action": "RETRY", "OnReason": "CannotPullContainerError:*"},
-        {"Action": "RETRY", "OnReason": "DockerTimeout*"},
-        {"Action": "EXIT", "OnReason": "*"},
-    ]
-
-
-def test_the_last_retry_rule_matches_everything(batch: Template) -> None:
-    """Batch retries when no rule matches."""
-    rules = only(batch, "AWS::Batch::JobDefinition")["RetryStrategy"]["EvaluateOnExit"]
-
-    assert rules[-1] == {"Action": "EXIT", "OnReason": "*"}
-
-
 def test_a_running_heads_revision_survives_the_next_deploy(batch: Template) -> None:
     definition = only(batch, "AWS::Batch::JobDefinition")
 
     assert definition["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+
+
+def _container(template: Template) -> dict[str, Any]:
+    found: dict[str, Any] = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    return found
+
+
+def _variables(template: Template) -> dict[str, str]:
+    return {entry["Name"]: text(entry["Value"]) for entry in _container(template)["Environment"]}
+
+
+def test_a_tasks_later_attempts_go_to_the_on_demand_queue(batch: Template) -> None:
+    variables = _variables(batch)
+
+    assert variables["NF_ON_DEMAND_QUEUE"] == "<Computehighpriorityqueue8F791DD0.JobQueueArn>"
+    assert variables["NF_SPOT_ATTEMPTS"] == "1"
+
+
+def test_tasks_may_ask_for_the_largest_instance(batch: Template) -> None:
+    variables = _variables(batch)
+
+    # r7i.48xlarge: 192 vCPUs and 1,572,864 MiB
+    assert (variables["NF_MAX_CPUS"], variables["NF_MAX_MEMORY"]) == ("192", "1454899")
+
+
+@pytest.fixture(scope="module")
+def secretive() -> Template:
+    head = {"git_secret": GIT, "seqera_secret": SEQERA, "on_demand_queue": None}
+    return of(changed("default", head=head))["batch"]
+
+
+def test_secrets_are_named_by_the_definition_and_never_their_values(secretive: Template) -> None:
+    container = _container(secretive)
+
+    assert container["Secrets"] == [
+        {"Name": "NF_SCM", "ValueFrom": GIT},
+        {"Name": "TOWER_ACCESS_TOKEN", "ValueFrom": SEQERA},
+    ]
+    assert not {"NF_SCM", "TOWER_ACCESS_TOKEN"} & set(_variables(secretive))
+
+
+def test_the_agent_may_read_these_secrets_and_no_others(secretive: Template) -> None:
+    (reader,) = [
+        (name, entry["Resource"])
+        for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        for name, policy in secretive.find_resources(kind).items()
+        for entry in policy["Properties"]["PolicyDocument"]["Statement"]
+        if "secretsmanager:" in str(entry["Action"])
+    ]
+
+    assert "ContainerExecutionRole" in reader[0]
+    assert sorted(reader[1]) == sorted([GIT, SEQERA])
+
+
+def test_without_an_on_demand_queue_all_attempts_stay(secretive: Template) -> None:
+    assert not {"NF_ON_DEMAND_QUEUE", "NF_SPOT_ATTEMPTS"} & set(_variables(secretive))
+
+
+def test_without_secrets_the_definition_names_none(batch: Template) -> None:
+    assert "Secrets" not in _container(batch)
 
 
 def test_tags_reach_what_the_head_runs_on(batch: Template) -> None:

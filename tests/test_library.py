@@ -58,3 +58,4 @@ def test_another_app_deploys_the_whole_in_three_lines(tmp_path: Path) -> None:
     assert kinds.count("AWS::Batch::JobQueue") == 2
     assert kinds.count("AWS::Batch::JobDefinition") == 1
     assert kinds.count("AWS::EC2::VPC") == 1
+    assert '"NF_MAX_CPUS"' in json.dumps(template)  # the table of instance types came along

@@ -21,7 +21,7 @@ GOOD: dict[str, Any] = {
         "ondemand": {"purchase": "on-demand", "instance_types": ["m6i"]},
         "spot": {"purchase": "spot", "instance_types": ["m6i", "c6i.2xlarge"]},
         "arm": {
-            "purchase": "spot",
+            "purchase": "on-demand",
             "instance_types": ["m7g", "c6gn", "im4gn.large"],
             "max_vcpus": 32,
         },
@@ -37,6 +37,10 @@ BUCKET_RULE = (
 )
 PREFIX_RULE = "must be one or more names joined by single slashes, without a slash at either end"
 TYPE_RULE = "must be an instance family (m6i), a type (m6i.xlarge) or `optimal`"
+SECRET_RULE = (
+    "must be a secret's whole ARN, with the six characters at its end:"
+    " arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-aB3dE5"
+)
 SUBNET = {"id": "subnet-0123456789abcdef0", "zone": "us-west-2a"}
 TWO_SUBNETS = [SUBNET, {"id": "subnet-11111111", "zone": "us-west-2b"}]
 
@@ -276,6 +280,13 @@ BAD: list[tuple[str, object, str]] = [
         f'compute_environments.spot.instance_types.0: "huge" is not allowed: {TYPE_RULE}',
     ),
     (
+        "compute_environments.arm.instance_types",
+        ["c7g.3xlarge"],
+        'compute_environments.arm.instance_types.0: "c7g.3xlarge" is not allowed: c7g has no such'
+        " size: must be one of medium, large, xlarge, 2xlarge, 4xlarge, 8xlarge, 12xlarge,"
+        " 16xlarge, metal",
+    ),
+    (
         "compute_environments.spot.instance_types",
         "m6i",
         'compute_environments.spot.instance_types: "m6i" is not allowed: must be a list',
@@ -326,6 +337,41 @@ BAD: list[tuple[str, object, str]] = [
         "head.task_queue",
         "fast",
         "head.task_queue: 'fast' is not allowed: must be one of arm, default",
+    ),
+    (
+        "head.on_demand_queue",
+        "fast",
+        "head.on_demand_queue: 'fast' is not allowed: must be one of arm, default",
+    ),
+    (
+        "head.on_demand_queue",
+        "default",
+        "head.on_demand_queue: 'default' is not allowed: its first compute environment must be"
+        " on-demand, spot is not",
+    ),
+    (
+        "head.on_demand_queue",
+        "arm",
+        "head.on_demand_queue: 'arm' is not allowed: must be of x86_64, as task_queue 'default'"
+        " is, and is of arm64",
+    ),
+    (
+        "head",
+        {"spot_attempts": 2},
+        "head: spot_attempts is for an on_demand_queue, and there is none",
+    ),
+    ("head.spot_attempts", 0, "head.spot_attempts: 0 is not allowed: must be at least 1"),
+    ("head.spot_attempts", 11, "head.spot_attempts: 11 is not allowed: must be at most 10"),
+    (
+        "head.git_secret",
+        "lab/git",
+        f'head.git_secret: "lab/git" is not allowed: {SECRET_RULE}',
+    ),
+    (
+        "head.seqera_secret",
+        "arn:aws:secretsmanager:us-west-2:123456789012:secret:seqera",
+        'head.seqera_secret: "arn:aws:secretsmanager:us-west-2:123456789012:secret:seqera…'
+        f" is not allowed: {SECRET_RULE}",
     ),
     (
         "head.job_definition",
@@ -400,6 +446,21 @@ def test_accepts_what_is_good() -> None:
 
     assert settings.compute_environments["arm"].architecture == "arm64"
     assert settings.region == "us-west-2"
+
+
+def test_accepts_a_family_that_is_newer_than_the_table() -> None:
+    types = ["m99x", "m99x.3xlarge"]
+
+    parse(yaml.safe_dump(_changed("compute_environments.spot.instance_types", types)), "lab.yaml")
+
+
+def test_accepts_the_secrets_of_other_regions_and_partitions() -> None:
+    head = {
+        "git_secret": "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a/b-aB3dE5",
+        "seqera_secret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:s-e@q_era-Zz9Yy8",
+    }
+
+    parse(yaml.safe_dump(_changed("head", head)), "lab.yaml")
 
 
 _WORDS = st.sampled_from(["environment", "queues", "head", "spot", "storage", "default", "x"])

@@ -172,6 +172,23 @@ def test_has_the_job_definition_nextflow(batch: Template) -> None:
     assert environment["NF_JOB_QUEUE"] == "<ComputedefaultqueueCD222977.JobQueueArn>"
 
 
+def test_tells_the_head_what_the_workshop_does_not(batch: Template) -> None:
+    container = only(batch, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    workshop = {"NF_LOGSDIR", "NF_WORKDIR", "NF_JOB_QUEUE"}
+
+    assert {entry["Name"] for entry in container["Environment"]} - workshop == {
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "NF_AWS_CLI",
+        "NF_ENVIRONMENT",
+        "NF_JOB_ROLE",
+        "NF_LOG_GROUP",
+        "NF_MAX_CPUS",
+        "NF_MAX_MEMORY",
+    }  # docs/workshop.md
+    assert "Secrets" not in container
+
+
 def test_has_a_vpc_of_its_own(templates: Callable[[str], Templates]) -> None:
     network = templates("workshop")["network"]
 

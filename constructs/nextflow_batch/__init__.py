@@ -7,6 +7,7 @@ from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute, 
 from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
 from nextflow_batch.head_access import HeadAccess
 from nextflow_batch.head_job import HeadJob
+from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
 from nextflow_batch.network import Network, zones
 from nextflow_batch.nextflow_batch import NextflowBatch
@@ -28,6 +29,7 @@ __all__ = [
     "NextflowBatch",
     "Operations",
     "QueueOrder",
+    "Resources",
     "Scratch",
     "ScratchAccess",
     "Storage",

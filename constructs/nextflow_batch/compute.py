@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
+from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
 from nextflow_batch.wildcards import justify_managed
 
@@ -77,6 +79,8 @@ class Compute(Construct):
             own_service_role: Make a Batch service role instead of using the service-linked one.
         """
         super().__init__(scope, construct_id)
+        self._capacities = capacities
+        self._orders = queues
         self.security_group = ec2.SecurityGroup(
             self, "SecurityGroup", vpc=vpc, description="Workers: everything out, nothing in"
         )
@@ -109,6 +113,41 @@ class Compute(Construct):
             for name, queue in queues.items()
         }
 
+    def largest_job(self, *queues: str) -> Resources | None:
+        """What a job may ask for and be started, whichever of the queues it is submitted to.
+
+        Args:
+            queues: The queues' names.
+
+        Returns:
+            vCPUs and MiB; None, with a warning at synth, where an instance type is too new for
+            the library's table.
+        """
+        served = [
+            [self._capacities[name] for name in self._orders[queue].compute_environments]
+            for queue in queues
+        ]
+        unknown = {
+            name for capacities in served for entry in capacities for name in entry.unknown_types
+        }
+        if unknown:
+            Annotations.of(self).add_warning_v2(
+                "nextflow-batch:unknownInstanceTypes",
+                f"tasks get no resource limits, as the sizes of {', '.join(sorted(unknown))} are"
+                " not known: `make instance-types` asks EC2 for them",
+            )
+            return None
+        # In each queue the environment with the largest instance counts; of the queues, what both
+        # can start.
+        largest = [
+            max((entry.largest_job() for entry in capacities), key=_by_memory)
+            for capacities in served
+        ]
+        return Resources(
+            vcpus=min(entry.vcpus for entry in largest),
+            memory_mib=min(entry.memory_mib for entry in largest),
+        )
+
     def _make_service_role(self) -> iam.Role:
         name = "service-role/AWSBatchServiceRole"
         role = iam.Role(
@@ -120,3 +159,7 @@ class Compute(Construct):
         )
         justify_managed(role, {name: "AWS keeps the policy in step with what Batch calls"})
         return role
+
+
+def _by_memory(resources: Resources) -> tuple[int, int]:
+    return resources.memory_mib, resources.vcpus

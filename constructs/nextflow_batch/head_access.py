@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class HeadAccess(iam.ManagedPolicy):
-    """Nextflow's access to Batch, from the calls that its awsbatch executor makes.
+    """The head's access to Batch, from the calls that Nextflow's awsbatch executor and it make.
 
     Nextflow tags the job definitions that it registers (nextflow.io/createdAt and
     nextflow.io/version), so it needs batch:TagResource. docs/permissions.md lists each call.
@@ -78,6 +78,8 @@ class HeadAccess(iam.ManagedPolicy):
                         "batch:DescribeJobDefinitions",
                         "batch:DescribeJobQueues",
                         "batch:DescribeJobs",
+                        # A later attempt looks for tasks that the one before left running.
+                        "batch:ListJobs",
                     ],
                     resources=["*"],
                 ),
@@ -94,6 +96,6 @@ class HeadAccess(iam.ManagedPolicy):
             {
                 definitions: "Nextflow derives its definitions' names from the tasks' images",
                 jobs: "a job's ARN is not known before it is submitted",
-                "*": "Batch's describe calls cannot be limited to a resource",
+                "*": "Batch's describe and list calls cannot be limited to a resource",
             },
         )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from aws_cdk import aws_secretsmanager as secretsmanager
+
+    from nextflow_batch.instance_types import Resources
     from nextflow_batch.storage import Storage
 
 #: Where the workers keep the S3 client that they mount into each task (`aws.batch.cliPath`).
@@ -45,6 +48,11 @@ class HeadJob(Construct):
         storage: Storage,
         queues: Sequence[batch.IJobQueue],
         task_queue: batch.IJobQueue,
+        on_demand_queue: batch.IJobQueue | None = None,
+        spot_attempts: int = 1,
+        largest_task: Resources | None = None,
+        git_secret: secretsmanager.ISecret | None = None,
+        seqera_secret: secretsmanager.ISecret | None = None,
         name: str = "nextflow",
         vcpus: int = 2,
         memory_mib: int = 8_192,
@@ -61,6 +69,13 @@ class HeadJob(Construct):
             storage: Where logs and work directories lie.
             queues: To which queues the head may submit.
             task_queue: Where tasks go unless the pipeline says otherwise.
+            on_demand_queue: Where a task's later attempts go; to the task queue when not given.
+            spot_attempts: How many of a task's attempts stay in the task queue before that.
+            largest_task: What a task may ask for; Nextflow asks for no more, whatever the pipeline
+                says. Unlimited when not given.
+            git_secret: Holds Nextflow's scm file, for private Git repositories
+                (https://www.nextflow.io/docs/latest/git.html).
+            seqera_secret: Holds an access token of Seqera Platform.
             name: The job definition's name.
             vcpus: vCPUs of the head.
             memory_mib: Memory of the head in MiB.
@@ -84,7 +99,12 @@ class HeadJob(Construct):
             cpu=vcpus,
             memory=Size.mebibytes(memory_mib),
             job_role=self.role,
-            environment=self._variables(environment, storage, task_queue),
+            environment={
+                **self._variables(environment, storage, task_queue),
+                **_later_attempts(on_demand_queue, spot_attempts),
+                **_limits(largest_task),
+            },
+            secrets=_secrets(NF_SCM=git_secret, TOWER_ACCESS_TOKEN=seqera_secret) or None,
             logging=ecs.LogDriver.aws_logs(stream_prefix="head", log_group=storage.log_group),
         )
         justify(container, {"*": "ecr:GetAuthorizationToken cannot be limited to a repository"})
@@ -129,15 +149,52 @@ class HeadJob(Construct):
         }
 
 
+def _later_attempts(queue: batch.IJobQueue | None, spot_attempts: int) -> dict[str, str]:
+    if queue is None:
+        return {}
+    return {"NF_ON_DEMAND_QUEUE": queue.job_queue_arn, "NF_SPOT_ATTEMPTS": str(spot_attempts)}
+
+
+def _limits(largest_task: Resources | None) -> dict[str, str]:
+    if largest_task is None:
+        return {}
+    return {
+        "NF_MAX_CPUS": str(largest_task.vcpus),
+        "NF_MAX_MEMORY": str(largest_task.memory_mib),
+    }
+
+
+def _secrets(**secrets: secretsmanager.ISecret | None) -> dict[str, batch.Secret]:
+    """Variables that the ECS agent fills in, so that no template and no job shows their values."""
+    return {
+        name: batch.Secret.from_secrets_manager(secret)
+        for name, secret in secrets.items()
+        if secret
+    }
+
+
 def _retry_rules() -> list[batch.RetryStrategy]:
     """Retry what a retry can mend; a failed pipeline is not among it.
 
-    Batch retries when no rule matches, so the last rule must match everything.
-    https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html
+    The reasons are the ECS agent's names of its errors. CannotPull begins four: of the image, its
+    manifest, ECR's and other registries' credentials. DockerTimeoutError is said when an image, a
+    container's creation, start or end takes too long, AGENT when the agent is not connected. What
+    a container cannot be created or started for (CannotCreateContainerError,
+    CannotStartContainerError, ResourceInitializationError) is the same on the next host: a missing
+    secret, role or log group.
+    https://github.com/aws/amazon-ecs-agent/blob/master/agent/dockerclient/dockerapi/errors.go
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
+
+    Batch retries when no rule matches, so the last rule must match everything; five are allowed.
+    https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
     """
+    lost_host = batch.Reason.SPOT_INSTANCE_RECLAIMED
+    reasons = ("CannotPull*", "DockerTimeoutError*", "AGENT")
     return [
-        batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
-        batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.CANNOT_PULL_CONTAINER),
-        batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_reason="DockerTimeout*")),
+        batch.RetryStrategy.of(batch.Action.RETRY, lost_host),
+        *(
+            batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_reason=reason))
+            for reason in reasons
+        ),
         batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
     ]

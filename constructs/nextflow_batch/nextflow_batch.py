@@ -87,5 +87,7 @@ class NextflowBatch(Construct):
             storage=self.storage,
             queues=list(self.compute.queues.values()),
             task_queue=self.compute.queues["default"],
+            on_demand_queue=self.compute.queues["highpriority"],
+            largest_task=self.compute.largest_job("default", "highpriority"),
         )
         CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
