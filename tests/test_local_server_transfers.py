@@ -40,7 +40,10 @@ def digest_of(s3: Any, key: str) -> str:
 
 
 def test_a_large_object_goes_up_in_one_request_and_comes_down(aws: LocalAws, large: bytes) -> None:
-    """boto3 asks with `Expect: 100-continue` and sends a checksum of its own."""
+    """boto3 asks with `Expect: 100-continue` and sends a checksum of its own.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+    """
     s3 = impatient(aws, "s3")
     answer = s3.put_object(Bucket="data", Key="large", Body=io.BytesIO(large))
 
@@ -60,6 +63,7 @@ def test_a_large_object_goes_up_in_parts(aws: LocalAws, large: bytes) -> None:
 def test_the_aws_cli_copies_a_large_file_up_and_down(
     aws: LocalAws, large: bytes, tmp_path: Path
 ) -> None:
+    """https://docs.aws.amazon.com/cli/latest/reference/s3/cp.html."""
     (tmp_path / "up").write_bytes(large)
     for source, target in (("up", "s3://data/cli"), ("s3://data/cli", "down")):
         subprocess.run(
@@ -76,6 +80,7 @@ def test_the_aws_cli_copies_a_large_file_up_and_down(
 def test_a_go_client_copies_a_large_file_in_parts_and_lists_it(
     aws: LocalAws, large: bytes, tmp_path: Path
 ) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html."""
     (tmp_path / "up").write_bytes(large)
 
     def s5cmd(*arguments: str) -> str:
@@ -93,6 +98,7 @@ def test_a_go_client_copies_a_large_file_in_parts_and_lists_it(
 
 
 def test_only_one_100_continue_is_sent(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonRequestHeaders.html (Expect)."""
     with socket.create_connection(("127.0.0.1", aws.port), timeout=5) as connection:
         connection.sendall(
             f"PUT /data/expected HTTP/1.1\r\nHost: localhost:{aws.port}\r\nContent-Length: 5\r\n"
@@ -105,6 +111,7 @@ def test_only_one_100_continue_is_sent(aws: LocalAws) -> None:
 
 
 def test_a_chunked_body_arrives_whole(aws: LocalAws) -> None:
+    """Ours: S3 wants a length, but a proxy before it may not keep one."""
     connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=5)
     body = (part for part in (b"one,", b"two,", b"three"))
     headers = {"Transfer-Encoding": "chunked"}
@@ -147,6 +154,7 @@ def test_a_range_and_an_empty_object_come_as_asked(aws: LocalAws) -> None:
 
 
 def test_many_clients_at_once_are_all_answered(aws: LocalAws) -> None:
+    """Ours: 32 at once are what a head's transfers make here."""
     s3 = impatient(aws, "s3")
 
     def put(number: int) -> int:
