@@ -523,3 +523,8 @@ def test_the_readme_names_every_setting() -> None:
         "vpc_id",
         "subnets",
     }
+
+
+@pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
+def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
+    assert settings_file.read(paths.SETTINGS, name).head_queue == queue
