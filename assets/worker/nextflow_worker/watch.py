@@ -1,76 +1,92 @@
-"""Watches the scratch disk and grows it before it is full."""
+"""The daemon: watches the scratch disk and grows it before it is full."""
 
 from __future__ import annotations
 
-import json
-import random
-from typing import TYPE_CHECKING, Callable
+import os
+import threading
+from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Refusal
-from nextflow_worker.host import GIB
+from nextflow_worker.calls import Calls
+from nextflow_worker.gauge import Gauge
+from nextflow_worker.grower import Grower
+from nextflow_worker.growth import Tools
+from nextflow_worker.journal import Journal
+from nextflow_worker.latency import Latency
+from nextflow_worker.ledger import Ledger
+from nextflow_worker.scratch import Scratch
+from nextflow_worker.settings import Settings
+from nextflow_worker.slots import Slots
+from nextflow_worker.volumes import Volumes, connect
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth import Growth
-    from nextflow_worker.host import Host
-    from nextflow_worker.scratch import Scratch
+    from typing import Any
 
-POLL_SECONDS = 1
-#: Grow when less than this share is free; at least so much in any case, which is what a task
-#: writes at 250 MiB/s in the 80 s that a slow creation may take.
-SHARE = 0.3
-LEAST_FREE = 20 * GIB
-#: After a failure EC2 is asked again no sooner, then ever later.
-COOL_DOWN = (30.0, 600.0)
+    from nextflow_worker.host import Host
+
+#: How often to look, in seconds: a look costs two system calls.
+LOOK_SECONDS = 0.05
+#: How often growths go on.
+TURN_SECONDS = 0.1
 
 
 class Watch:
-    """The daemon: one look a second, one growth at a time."""
+    """Two loops: one looks at the disk, the other calls EC2 and LVM, which may take their time.
 
-    def __init__(self, host: Host, scratch: Scratch, growth: Growth) -> None:
-        """Take what to watch and how to grow it."""
-        self._host = host
-        self._scratch = scratch
-        self._growth = growth
-        self._wait = COOL_DOWN[0]
-        self._not_before = 0.0
+    Attributes:
+        gauge: What looks.
+        grower: What grows.
+    """
 
-    def look(self) -> None:
-        """Look once, and act if it is time to.
+    def __init__(
+        self, host: Host, settings: Settings, client: Any, scratch: Scratch | None = None
+    ) -> None:
+        """Put the parts together and take up what an earlier daemon began.
 
         Raises:
             Refusal: What is mounted is not the scratch disk.
         """
-        space = self._scratch.space()
-        if self._host.now() < self._not_before:
-            return
-        if self._growth.unfinished:
-            self._attempt("resumed", self._growth.resume)
-        elif space.free < max(space.total * SHARE, LEAST_FREE):
-            self._attempt("grown", self._growth.grow, free_gib=round(space.free / GIB, 1))
+        self._host = host
+        journal = Journal()
+        scratch = scratch or Scratch(host)
+        calls = Calls(host, client)
+        tools = Tools(host, calls, Ledger(host), Volumes(settings, calls), scratch, Latency(host))
+        self.gauge = Gauge(host, scratch)
+        self.grower = Grower(tools, settings, self.gauge, Slots(host, calls, journal), journal)
+
+    def look(self) -> None:
+        """Look once.
+
+        Raises:
+            Refusal: What is mounted is not the scratch disk.
+        """
+        self.gauge.look()
+
+    def turn(self) -> None:
+        """Let growths go on, once."""
+        self.grower.turn()
 
     def run(self) -> None:
-        """Look for ever."""
+        """Look and grow for ever."""
+        threading.Thread(target=self._look_for_ever, name="look", daemon=True).start()
         while True:
-            self.look()
-            self._host.pause(POLL_SECONDS)
+            self.turn()
+            self._host.pause(TURN_SECONDS)
 
-    def _attempt(self, event: str, act: Callable[[], int | None], **facts: float) -> None:
-        begin = self._host.now()
+    def _look_for_ever(self) -> None:
         try:
-            added = act()
-        except Refusal as refusal:
-            # Half of it varies, so that the workers of one outage do not come back together.
-            wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
-            self._not_before = self._host.now() + wait
-            self._wait = min(self._wait * 2, COOL_DOWN[1])
-            log("not " + event, reason=str(refusal), next_try_s=round(wait), **facts)
-            return
-        self._wait = COOL_DOWN[0]
-        if added is not None:
-            facts["added_gib"] = added
-        log(event, took_s=round(self._host.now() - begin, 1), **facts)
+            while True:
+                self.look()
+                self._host.pause(LOOK_SECONDS)
+        except BaseException as error:  # Whatever it is, systemd starts us anew.
+            print(f"nextflow-batch: {error}", flush=True)
+            os._exit(1)
 
 
-def log(event: str, **facts: object) -> None:
-    """Write one line of JSON to the journal."""
-    print(json.dumps({"event": f"scratch {event}", **facts}), flush=True)
+def watch(host: Host) -> None:
+    """Watch this instance's scratch by the settings in the environment.
+
+    Raises:
+        Refusal: It cannot be watched.
+    """
+    settings = Settings.read(os.environ)
+    Watch(host, settings, connect(settings)).run()
