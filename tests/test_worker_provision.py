@@ -12,6 +12,7 @@ import pytest
 from nextflow_worker import agent, aws_cli, settings
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.host import GIB
 from nextflow_worker.provision import REASON, Provisioning, provision
 from nextflow_worker.settings import Settings
 from tests.worker_machine import Machine
@@ -116,7 +117,10 @@ def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) 
         ("mount -t xfs", "scratch"),
         ("systemctl stop", "Docker on scratch"),
         ("mount --bind", "Docker on scratch"),
-        ("docker info", "Docker on scratch"),
+        ("docker info --format {{.DockerRootDir", "Docker on scratch"),
+        ("docker info --format {{.Cgroup", "metadata service"),
+        ("systemctl daemon-reload", "metadata service"),
+        ("systemd-run", "metadata service"),
         ("curl", "AWS CLI for tasks"),
         ("/opt/aws-cli/bin/aws --version", "AWS CLI for tasks"),
         ("systemctl enable", "units"),
@@ -167,6 +171,54 @@ def test_too_little_space_is_refused_with_numbers(machine: Machine) -> None:
 def test_docker_that_works_elsewhere_is_refused(machine: Machine) -> None:
     machine.docker_root = "/mnt/docker"
     assert _reason(machine) == "Docker on scratch: /mnt/docker is not on /scratch"
+
+
+def test_tasks_that_can_reach_the_metadata_service_are_a_reason_not_to_join(
+    machine: Machine,
+) -> None:
+    machine.leaks = ["169.254.169.254", "fd00:ec2::254"]
+    assert _reason(machine) == (
+        "metadata service: 169.254.169.254 and fd00:ec2::254 can be reached from ecstasks.slice,"
+        " where tasks are"
+    )
+
+
+def test_a_probe_that_could_not_have_failed_proves_nothing(machine: Machine) -> None:
+    machine.metadata = []
+    assert _reason(machine).endswith("cannot send to the metadata service, so nothing was proved")
+
+
+@pytest.mark.parametrize("cgroups", ["cgroupfs 2", "systemd 1"])
+def test_tasks_in_other_cgroups_than_the_blocked_one_are_refused(
+    machine: Machine, cgroups: str
+) -> None:
+    machine.cgroups = cgroups
+    assert f"Docker's cgroups are '{cgroups}'; allowed: 'systemd 2'" in _reason(machine)
+
+
+@pytest.mark.parametrize("name", agent.REQUIRED)
+def test_an_agent_setting_that_lets_tasks_at_the_role_is_refused(
+    machine: Machine, name: str
+) -> None:
+    config = machine.path(agent.CONFIG)
+    config.parent.mkdir(parents=True)
+    config.write_text(f"{name}=true\n{name}=false\n")
+    assert _reason(machine) == (
+        f"ECS agent settings: /etc/ecs/ecs.config: {name} is 'false'; allowed: true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory_gib", "dirty", "background"), [(4, 0.8, 0.2), (16, 2, 0.5), (1024, 2, 0.5)]
+)
+def test_dirty_pages_are_bounded_and_never_above_the_kernels_own_limit(
+    machine: Machine, memory_gib: int, dirty: float, background: float
+) -> None:
+    machine.path("/proc/meminfo").write_text(f"MemTotal: {memory_gib << 20} kB\nMemFree: 1 kB\n")
+    provision(machine)
+    vm = machine.path("/proc/sys/vm")
+    assert int((vm / "dirty_bytes").read_text()) == int(dirty * 10 * GIB) // 10
+    assert int((vm / "dirty_background_bytes").read_text()) == int(dirty * 10 * GIB) // 40
 
 
 def test_an_unexpected_error_is_one_line_too(machine: Machine) -> None:

@@ -35,6 +35,9 @@ class Machine(Host):
         dirty_gib: How much of what was written is in memory only.
         docker_root: What Docker says its root is.
         archive_version: Which AWS CLI the download holds.
+        cgroups: What Docker says of its cgroups.
+        metadata: Addresses that the host's own programs reach.
+        leaks: Addresses that tasks reach too, in spite of the slice's unit.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,6 +57,11 @@ class Machine(Host):
         self.dirty_gib = 0.0
         self.docker_root = "/var/lib/docker"
         self.archive_version = "2.36.11"
+        self.cgroups = "systemd 2"
+        self.metadata = ["169.254.169.254"]
+        self.leaks: list[str] = []
+        self.path("/proc/sys/vm").mkdir(parents=True)
+        self.path("/proc/meminfo").write_text("MemTotal: 16384000 kB\n")
         self.clock = 0.0
 
     def add_disk(self, controller: str, serial: str, model: str = EBS) -> None:
@@ -79,7 +87,8 @@ class Machine(Host):
             if line.startswith(beginning):
                 message = f"{' '.join(command[:2])} ended with status 1: {said}"
                 raise Refusal(message)
-        do = getattr(self, "_" + command[0].rpartition("/")[2].replace(".", "_"), None)
+        name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
+        do = getattr(self, "_" + name, None)
         answer = do(*command[1:]) if do else ""
         return str(answer or "")
 
@@ -188,8 +197,16 @@ class Machine(Host):
         if "--bind" in arguments:
             self.bound[target] = source
 
-    def _docker(self, *_: str) -> str:
-        return self.docker_root
+    def _docker(self, *arguments: str) -> str:
+        return self.cgroups if "Cgroup" in arguments[-1] else self.docker_root
+
+    def _python3(self, *_: str) -> str:
+        return "\n".join(self.metadata)
+
+    def _systemd_run(self, *arguments: str) -> str:
+        unit = self.path("/etc/systemd/system/ecstasks.slice")
+        denied = unit.exists() and "--slice=ecstasks.slice" in arguments
+        return "\n".join(self.leaks if denied else self.metadata)
 
     def _curl(self, *arguments: str) -> None:
         target = arguments[arguments.index("--output") + 1]

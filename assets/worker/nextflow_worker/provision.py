@@ -6,7 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from nextflow_worker import agent, aws_cli, containers, devices, packages, settings
+from nextflow_worker import (
+    agent,
+    aws_cli,
+    containers,
+    devices,
+    dirty_pages,
+    metadata,
+    packages,
+    settings,
+)
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
 from nextflow_worker.scratch import Scratch
@@ -54,9 +63,11 @@ class Provisioning:
         """Return what is done, in order."""
         return [
             Step("packages", 300, lambda end: packages.install(self.host, end)),
+            Step("dirty pages", 10, lambda _: dirty_pages.limit(self.host)),
             Step("scratch", 180, self._scratch),
             Step("Docker on scratch", 180, self._containers),
             Step("free space", 10, self._free_space),
+            Step("metadata service", 60, lambda end: metadata.block(self.host, end)),
             Step("AWS CLI for tasks", 300, lambda end: aws_cli.install(self.host, end)),
             Step("units", 60, self._units),
             Step("ECS agent settings", 10, lambda _: agent.configure(self.host)),
