@@ -38,6 +38,8 @@ process NAP {
 
 workflow { channel.of(1..params.tasks) | NAP | view }
 """
+#: What `hello` runs, without the way to its repository, which not every machine has.
+HELLO = (paths.ROOT / "local_aws" / "rehearsal" / "replay" / "hello" / "main.nf").read_text()
 #: A pipeline that never stops asking for memory, before any task.
 HUNGRY = "workflow { def held = []; while( true ) held << new byte[1 << 20] }"
 _ENDED = ("SUCCEEDED", "FAILED")

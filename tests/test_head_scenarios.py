@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stacks import paths
-from tests.head_world import HUNGRY, HeadWorld, NoNextflow, head_world
+from tests.head_world import HELLO, HUNGRY, HeadWorld, NoNextflow, head_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,7 @@ def last_line(world: HeadWorld, job: str) -> str:
 
 
 def test_hello_succeeds_and_leaves_its_record(world: HeadWorld) -> None:
-    job = world.submit("hello")
+    job = world.submit(world.put_project("hello", HELLO))
 
     assert world.wait(job)["status"] == "SUCCEEDED"
 
