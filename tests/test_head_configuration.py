@@ -73,6 +73,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "    executor = 'awsbatch'",
         "    queue = { task.attempt > 2 ? 'highpriority' : 'default' }",
         "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
+        "    maxRetries = 2",
         "    resourceLimits = [cpus: 128, memory: '943718 MB']",
         f"    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', 'nextflow-session': '{session}', "
         "'nextflow-environment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
