@@ -37,11 +37,12 @@ class Jobs:
     Args:
         runner: Runs their containers.
         endpoint: The URL at which containers reach the local AWS.
+        agent: The URL at which they ask for their role's credentials.
     """
 
-    def __init__(self, runner: Runner, endpoint: str) -> None:
+    def __init__(self, runner: Runner, endpoint: str, agent: str) -> None:
         self._runner = runner
-        batch.install(runner, endpoint=endpoint)
+        batch.install(runner, endpoint=endpoint, agent=agent)
         self.faults = JobFaults(reclaim_host=_reclaim_host, fail_pull=batch.fail_next_pull)
 
     def add_image(self, image: Mapping[str, Any]) -> None:

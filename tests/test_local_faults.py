@@ -4,7 +4,10 @@ import http.client
 import json
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -170,6 +173,24 @@ def test_a_second_refusal_replaces_the_first(aws: LocalAws) -> None:
     time.sleep(0.8)
 
     assert impatient(aws, "s3").list_buckets()
+
+
+def test_jobs_keep_their_credentials_while_aws_refuses_connections(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    """They come from the ECS agent, which is on the worker."""
+    note = tmp_path / "uri"
+    batch_job(aws, f"echo $AWS_CONTAINER_CREDENTIALS_FULL_URI >{note}.new; mv {note}.new {note}")
+    deadline = time.monotonic() + 20
+    while not note.exists():
+        assert time.monotonic() < deadline, "the job did not start"
+        time.sleep(0.05)
+    aws.faults.refused(0.5)
+
+    # The job may have ended, and its credentials with it: an answer it is all the same.
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(note.read_text().strip() + "-not")  # noqa: S310
+    time.sleep(0.7)
 
 
 def test_refusing_connections_drops_the_open_ones(aws: LocalAws) -> None:
