@@ -86,11 +86,11 @@ class HeadWorld:
         ]
         return str(found)
 
-    def put_project(self, name: str, text: str = PIPELINE) -> str:
+    def put_project(self, name: str, text: str = PIPELINE, config: str = "") -> str:
         """Put a pipeline into the bucket and return its S3 URI."""
         files = {
             "main.nf": text,
-            "nextflow.config": "process.container = 'nextflow-batch/task:local'\n",
+            "nextflow.config": f"process.container = 'nextflow-batch/task:local'\n{config}\n",
         }
         for file, content in files.items():
             self.s3.put_object(
@@ -125,9 +125,13 @@ class HeadWorld:
         """Describe jobs."""
         return list(self.batch.describe_jobs(jobs=list(jobs))["jobs"]) if jobs else []
 
+    def status(self, job: str) -> str:
+        """A job's status."""
+        return str(self.describe(job)[0]["status"])
+
     def wait(self, job: str, seconds: float = 600) -> dict[str, Any]:
         """Wait for a job's end and describe it."""
-        self.until(lambda: self.describe(job)[0]["status"] in _ENDED, f"{job} ended", seconds)
+        self.until(lambda: self.status(job) in _ENDED, f"{job} ended", seconds)
         return self.describe(job)[0]
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = 300) -> None:
