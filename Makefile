@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head clean clean-docker
+	snapshots schema instance-types lock lock-image bench bench-synth bench-head clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,7 @@ test-head: $(READY) ## Runs the head through losses and faults with a real Nextf
 lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
+	hadolint docker/nextflow/Dockerfile
 
 types: $(READY) ## Static types
 	mypy
@@ -82,6 +83,9 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	pip install --quiet uv
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
+
+lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
+	$(PYTHON) docker/nextflow/image_lock.py
 
 bench: bench-synth bench-head ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket

@@ -267,8 +267,9 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
             "Nextflow's releases do not answer here; give NEXTFLOW_DISTRIBUTION, an address of one"
             " with its plugins nf-amazon and nf-cloudcache (docs/head.md)"
         )
+    arguments.setdefault("BASE_IMAGE", found.build_arguments["BASE_IMAGE"])
     with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
-        cdk = Cdk(aws, paths.ROOT, environment={**found.build_arguments, **arguments})
+        cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})
         yield HeadWorld(aws)

@@ -331,7 +331,7 @@ def test_the_image_is_in_the_engine_under_its_name_in_ecr(deployed: Deployed) ->
         text=True,
         check=True,
     )
-    assert shown.stdout.strip() == '["nextflow-head"] nextflow'
+    assert shown.stdout.strip() == '["nextflow-head"] 1000'
 
 
 def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
