@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from nextflow_batch.instance_types import sizes
+from nextflow_batch.volume_limits import scratch_volumes
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 _BUCKET_NAME = re.compile(r"(?!\d+\.\d+\.\d+\.\d+$)[a-z0-9](?:[a-z0-9-]|\.(?!\.)){1,61}[a-z0-9]")
@@ -224,7 +225,22 @@ class Scratch(_Model):
     iops: int = Field(3_000, ge=3_000, le=80_000)
     throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
     max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
-    max_volumes: int = Field(12, ge=1, le=24, description="Ceiling of growth in volumes")
+    max_volumes: int = Field(
+        24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+    )
+    max_usd_per_month: float = Field(
+        500.0, gt=0, le=1_000_000, description="Ceiling of growth in what its volumes cost a month"
+    )
+    # https://aws.amazon.com/ebs/pricing/
+    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="A month's price in us-west-2")
+    gp3_usd_per_iops: float = Field(0.005, ge=0, le=100, description="Of those beyond 3,000")
+    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Of those beyond 125")
+    freeze_seconds: int = Field(
+        300,
+        ge=0,
+        le=3_600,
+        description="How long tasks may be stopped while space is on its way; 0: never",
+    )
 
     @model_validator(mode="after")
     def _within_gp3(self) -> Self:
@@ -240,7 +256,21 @@ class Scratch(_Model):
             raise ValueError(
                 f"throughput_mibs {self.throughput_mibs} must be at most a quarter of iops"
             )
+        if self.max_usd_per_month < self.first_usd_per_month:
+            raise ValueError(
+                f"max_usd_per_month {self.max_usd_per_month:g} is below what the first volume"
+                f" costs: must be at least {self.first_usd_per_month:.2f}"
+            )
         return self
+
+    @property
+    def first_usd_per_month(self) -> float:
+        """What the first volume costs if it is kept for a month."""
+        return (
+            self.size_gib * self.gp3_usd_per_gib
+            + (self.iops - 3_000) * self.gp3_usd_per_iops
+            + (self.throughput_mibs - 125) * self.gp3_usd_per_mibs
+        )
 
 
 class ComputeEnvironment(_Model):
@@ -381,6 +411,22 @@ class Settings(_Model):
                     f"queues.{name}.compute_environments: must be of one architecture,"
                     f" got {' and '.join(sorted(found))}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _volumes_fit(self) -> Self:
+        # The default is no demand: a worker that takes fewer enlarges them sooner.
+        if "max_volumes" not in self.scratch.model_fields_set:
+            return self
+        for key, environment in self.compute_environments.items():
+            for name in environment.instance_types:
+                most = scratch_volumes(name)
+                if most is not None and self.scratch.max_volumes > most:
+                    raise ValueError(
+                        f"scratch.max_volumes: {self.scratch.max_volumes} is not allowed:"
+                        f" must be at most {most}, which is what {name} of"
+                        f" compute_environments.{key} takes"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -91,10 +91,11 @@ def parse(text: str, shown: str) -> Settings:
         return Settings.model_validate_json(json.dumps(document, default=str))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{shown}: line {line}: not valid YAML: {error.problem}") from None
+        problem = _one_line(str(error.problem))
+        raise SettingsError(f"{shown}: line {line}: not valid YAML: {problem}") from None
     except ValidationError as error:
         details = error.errors(include_url=False)
-        lines = [_sentence(shown, detail) for detail in details if not _follows(detail)]
+        lines = [_one_line(_sentence(shown, detail)) for detail in details if not _follows(detail)]
         raise SettingsError("\n".join(lines)) from None
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -105,6 +106,7 @@ def parse(text: str, shown: str) -> Settings:
 _WORDS = {
     "string_type": "must be text; put it in quotes",
     "int_type": "must be a whole number",
+    "float_type": "must be a number",
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping of keys and values",
     "model_type": "must be a mapping of keys and values",
@@ -134,10 +136,18 @@ def _sentence(shown: str, detail: ErrorDetails) -> str:
         return f"{shown}: {key}: is no setting{_suggestion(location)}"
     message = re.sub(r"^(Value error, |Input )", "", detail["msg"]).replace("should", "must")
     if kind in _WORDS:
-        message = _WORDS[kind].format(**detail.get("ctx", {}))
+        allowed = detail.get("ctx", {}).items()
+        # A whole bound of a setting that may have a fraction reads better without one.
+        bounds = {key: f"{value:.15g}" if type(value) is float else value for key, value in allowed}
+        message = _WORDS[kind].format(**bounds)
     if kind == "value_error" and isinstance(detail["input"], dict):
         return f"{shown}: {key + ': ' if key else ''}{message}"
     return f"{shown}: {key}: {_value(detail['input'])} is not allowed: {message}"
+
+
+def _one_line(text: str) -> str:
+    """Keys are shown as they stand, and YAML lets them hold line breaks."""
+    return " ".join(text.splitlines())
 
 
 def _value(value: object) -> str:

@@ -221,6 +221,42 @@ BAD: list[tuple[str, object, str]] = [
         "scratch: throughput_mibs 1000 must be at most a quarter of iops",
     ),
     (
+        "scratch.max_usd_per_month",
+        12.5,
+        "scratch: max_usd_per_month 12.5 is below what the first volume costs: must be at least 13.00",
+    ),
+    (
+        "scratch.gp3_usd_per_gib",
+        "cheap",
+        'scratch.gp3_usd_per_gib: "cheap" is not allowed: must be a number',
+    ),
+    (
+        "scratch.gp3_usd_per_iops",
+        -1,
+        "scratch.gp3_usd_per_iops: -1 is not allowed: must be at least 0",
+    ),
+    (
+        "scratch.gp3_usd_per_mibs",
+        float("inf"),
+        "scratch.gp3_usd_per_mibs: Infinity is not allowed: must be at most 100",
+    ),
+    (
+        "scratch.freeze_seconds",
+        3601,
+        "scratch.freeze_seconds: 3601 is not allowed: must be at most 3600",
+    ),
+    (
+        "scratch.max_volumes",
+        27,
+        "scratch.max_volumes: 27 is not allowed: must be at most 26, which is what c6gn of"
+        " compute_environments.arm takes",
+    ),
+    (
+        "scratch.max_volumes",
+        128,
+        "scratch.max_volumes: 128 is not allowed: must be at most 127",
+    ),
+    (
         "batch_service_role",
         "none",
         "batch_service_role: \"none\" is not allowed: must be 'service-linked' or 'own'",

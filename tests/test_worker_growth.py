@@ -1,344 +1,440 @@
-"""How scratch grows by EBS volumes, against an emulated EC2."""
+"""How scratch grows by EBS volumes, against an emulated EC2 in pretended time."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError
 from moto import mock_aws
 
-from nextflow_worker import growth as growths
-from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.growth import Growth
-from nextflow_worker.scratch import Scratch
-from nextflow_worker.settings import Settings
-from nextflow_worker.volumes import Volumes
-from nextflow_worker.watch import COOL_DOWN, Watch
-from tests.worker_machine import Machine
+from nextflow_worker import attachments, ledger
+from nextflow_worker.calls import BURST
+from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth import GROW_SECONDS
+from nextflow_worker.latency import FILE, Latency
+from nextflow_worker.write_rate import WriteRate
+from tests.emulated_ec2 import DAY, refusal
+from tests.scratch_world import Death, World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-CHANGES = ["create_volume", "attach_volume", "modify_instance_attribute"]
-
-
-class _Death(BaseException):
-    """The daemon is gone, from one instruction to the next."""
-
-
-class _Ec2:
-    """An EC2 client that can refuse, die before or after a call, and that honours client tokens.
-
-    Attributes:
-        real: moto's client.
-        calls: The operations that were called.
-        refuse: Operations that are refused, with their error.
-        die: An operation, and whether the death comes before or after it.
-    """
-
-    def __init__(self, machine: Machine, real: Any) -> None:
-        self.real = real
-        self.machine = machine
-        self.calls: list[str] = []
-        self.refuse: dict[str, Exception] = {}
-        self.die: tuple[str, str] | None = None
-        self.tokens: dict[str, Any] = {}
-
-    def __getattr__(self, operation: str) -> Any:
-        def call(**arguments: Any) -> Any:
-            self.calls.append(operation)
-            if self.die == (operation, "before"):
-                raise _Death
-            if operation in self.refuse:
-                raise self.refuse[operation]
-            answer = self._answer(operation, arguments)
-            if self.die == (operation, "after"):
-                raise _Death
-            return answer
-
-        return call
-
-    def _answer(self, operation: str, arguments: dict[str, Any]) -> Any:
-        token = arguments.get("ClientToken")
-        # moto makes a second volume for the same token; EC2 does not:
-        # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
-        if token in self.tokens:
-            return self.tokens[token]
-        answer = getattr(self.real, operation)(**arguments)
-        if token:
-            self.tokens[token] = answer
-        if operation == "attach_volume":
-            serial = arguments["VolumeId"].replace("-", "", 1)
-            number = 2 + len(self.machine.ran("appear"))
-            self.machine.commands.append("appear")
-            self.machine.add_disk(f"nvme{number}", serial)
-        return answer
-
-
-class _Worker:
-    """An instance with scratch, and the means to grow it; made anew after each death."""
-
-    def __init__(self, root: Path, client: Any) -> None:
-        self.machine = Machine(root)
-        self.machine.add_root_disk()
-        self.ec2 = _Ec2(self.machine, client)
-        image = self.ec2.real.register_image(Name=root.name)["ImageId"]
-        launched = self.ec2.real.run_instances(
-            ImageId=image, MinCount=1, MaxCount=1, Placement={"AvailabilityZone": "us-west-2b"}
-        )
-        self.instance_id = launched["Instances"][0]["InstanceId"]
-        self.settings = Settings(
-            region="us-west-2",
-            environment=root.name,
-            instance_id=self.instance_id,
-            availability_zone="us-west-2b",
-            scratch_device="/dev/xvdba",
-            scratch_iops=3000,
-            scratch_throughput_mibs=250,
-            scratch_max_size_gib=1000,
-            scratch_max_volumes=5,
-            volume_tags={"project": "genomes"},
-        )
-        self.scratch = Scratch(self.machine)
-        self.scratch.assemble(lambda _: "/dev/nvme1n1", Deadline(self.machine, 60))
-        self.start()
-
-    def start(self) -> None:
-        volumes = Volumes(self.machine, self.settings, self.ec2)
-        self.growth = Growth(self.machine, self.settings, self.scratch, volumes)
-        self.watch = Watch(self.machine, self.scratch, self.growth)
-
-    def grow(self) -> int:
-        size = self.growth.next_size(Deadline(self.machine, 60))
-        self.machine.sizes_gib["/dev/nvme2n1"] = size
-        return self.growth.grow()
-
-    @property
-    def volumes(self) -> list[dict[str, Any]]:
-        """Return the volumes that carry the environment's tag."""
-        wanted = [{"Name": "tag:nextflow-batch:environment", "Values": [self.settings.environment]}]
-        found: list[dict[str, Any]] = self.ec2.real.describe_volumes(Filters=wanted)["Volumes"]
-        return found
-
-    @property
-    def clean(self) -> bool:
-        return not self.machine.path(growths.LEDGER).exists()
-
-    def end_together(self) -> bool:
-        """Tell whether all added volumes go when the instance goes."""
-        self.ec2.real.terminate_instances(InstanceIds=[self.instance_id])
-        return self.volumes == []
-
-
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    """Make one client for all tests: its making takes longer than most of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-        patch.delenv("AWS_PROFILE", raising=False)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        with mock_aws():
-            yield boto3.client("ec2", "us-west-2")
+#: All that a growth may change outside the instance.
+CHANGES = {"create_volume", "attach_volume", "modify_instance_attribute"}
 
 
 @pytest.fixture
-def worker(tmp_path: Path, client: Any) -> _Worker:
-    return _Worker(tmp_path, client)
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
-def _refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "you may not"}}, "Operation")
+def _events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(worker: _Worker) -> None:
-    assert worker.grow() == 50
-    (volume,) = worker.volumes
-    assert volume["Encrypted"]
-    assert (volume["VolumeType"], volume["Size"]) == ("gp3", 50)
-    assert (volume["Iops"], volume["Throughput"]) == (3000, 250)
-    assert volume["AvailabilityZone"] == "us-west-2b"
-    assert volume["Attachments"][0]["InstanceId"] == worker.instance_id
-    tags = {tag["Key"]: tag["Value"] for tag in volume["Tags"]}
+def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(world: World) -> None:
+    world.grow()
+    (volume,) = world.ec2.added
+    request = volume.request
+    assert request["Encrypted"]
+    assert (request["VolumeType"], request["Iops"], request["Throughput"]) == ("gp3", 3000, 250)
+    assert request["AvailabilityZone"] == "us-west-2b"
+    tags = {tag["Key"]: tag["Value"] for tag in request["TagSpecifications"][0]["Tags"]}
     assert tags["project"] == "genomes"
-    assert tags["nextflow-batch:instance"] == worker.instance_id
-    assert worker.machine.group == ["/dev/nvme1n1", "/dev/nvme2n1"]
-    assert worker.machine.in_volume == 150
-    assert worker.clean
-    assert worker.end_together()
+    assert tags["nextflow-batch:environment"] == "lab"
+    assert tags["nextflow-batch:instance"] == "i-0123"
+    assert request["ClientToken"] == tags["nextflow-batch:growth"]
+    assert world.machine.group == ["/dev/nvme1n1", volume.device]
+    assert world.machine.in_volume == 100 + volume.size
+    assert world.ledger_is_empty
+    assert world.ec2.left_behind == []
 
 
-def test_the_volume_is_bound_to_the_instance_right_after_attaching(worker: _Worker) -> None:
-    worker.grow()
-    attach = worker.ec2.calls.index("attach_volume")
-    assert worker.ec2.calls[attach + 1] == "modify_instance_attribute"
-    assert len(worker.ec2.calls) == 5
+def test_the_volume_that_boot_left_spare_is_taken_before_one_is_ordered(world: World) -> None:
+    world.machine.add_disk("nvme2", "vol0123456789abcdef1")
+    world.machine._vgextend("nextflow", "/dev/nvme2n1")
+    world.machine.used_gib = 99
+    world.run(1)
+    assert world.machine.in_volume == 200
+    assert world.ec2.added == []
+    world.grow()
+    assert len(world.ec2.added) == 1
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("operation", CHANGES)
-def test_after_a_death_the_same_growth_is_finished(
-    worker: _Worker, operation: str, moment: str
+def test_a_growth_is_one_that_moto_knows_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker.ec2.die = (operation, moment)
-    with pytest.raises(_Death):
-        worker.grow()
-    worker.ec2.die = None
-    worker.start()
-    worker.growth.resume()
-    (volume,) = worker.volumes
-    assert volume["State"] == "in-use"
-    assert worker.machine.group == ["/dev/nvme1n1", "/dev/nvme2n1"]
-    assert worker.clean
-    assert worker.end_together()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    world = World(tmp_path)
+    with mock_aws():
+        client = boto3.client("ec2", "us-west-2")
+        image = client.register_image(Name="image")["ImageId"]
+        zone = {"AvailabilityZone": "us-west-2b"}
+        launched = client.run_instances(ImageId=image, MinCount=1, MaxCount=1, Placement=zone)
+        instance = launched["Instances"][0]["InstanceId"]
+
+        class Ec2:
+            def attach_volume(self, **arguments: Any) -> Any:
+                answer = client.attach_volume(**arguments)
+                world.machine.add_disk("nvme7", arguments["VolumeId"].replace("-", "", 1))
+                return answer
+
+            def __getattr__(self, operation: str) -> Any:
+                return getattr(client, operation)
+
+        world.ec2 = Ec2()  # type: ignore[assignment]
+        world.start(instance_id=instance)
+        world.grow()
+        mine = [{"Name": "tag:nextflow-batch:environment", "Values": ["lab"]}]
+        (volume,) = client.describe_volumes(Filters=mine)["Volumes"]
+        assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
+        assert volume["Attachments"][0]["InstanceId"] == instance
+        assert world.machine.group == ["/dev/nvme1n1", "/dev/nvme7n1"]
+        client.terminate_instances(InstanceIds=[instance])
+        assert client.describe_volumes(Filters=mine)["Volumes"] == []
+
+
+def test_a_volume_is_bound_to_the_instance_right_after_attaching(world: World) -> None:
+    """Upstream left it unbound for 22 s, and needed ten calls (fault a)."""
+    world.grow()
+    attach = world.ec2.order.index("attach_volume")
+    assert world.ec2.order[attach + 1] == "modify_instance_attribute"
+    (volume,) = world.ec2.added
+    assert volume.bound_at - volume.attached_at < 0.5
+    before = world.ec2.calls.total()
+    for _ in range(8):
+        world.grow()
+    assert len(world.ec2.added) == 9
+    assert world.ec2.calls.total() - before <= 5 * 8
+
+
+def test_the_daemon_may_die_at_any_moment_and_again_at_any_later_one(tmp_path: Path) -> None:
+    """Upstream left a volume for ever when it died after CreateVolume (fault b)."""
+    for moments in range(1, 1000):
+        world = World(tmp_path / str(moments))
+        died = world.dies(moments)
+        if died:
+            # The next daemon dies a little further on, the one after it lives.
+            world.machine.moments = 1 + moments % 7
+            with suppress(Death):
+                world.start()
+                world.run_until_quiet()
+            world.machine.moments = 0
+            world.start()
+            world.grow()
+        where = f"after {moments} moments"
+        assert world.ec2.left_behind == [], where
+        assert all(volume.device in world.machine.group for volume in world.ec2.added), where
+        assert len(set(world.machine.group)) == len(world.machine.group), where
+        assert world.ledger_is_empty, where
+        assert world.machine.in_volume == 100 + sum(v.size for v in world.ec2.added), where
+        # One growth for the need, and one more where the first was done before the last need.
+        assert 1 <= len(world.ec2.added) <= 2, where
+        if not died:
+            break
+    assert moments > 20
+
+
+def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> None:
+    for moments in range(1, 1000):
+        world = World(tmp_path / str(moments))
+        world.start(scratch_max_volumes=1)
+        died = world.dies(moments)
+        if died:
+            world.machine.moments = 1 + moments % 7
+            with suppress(Death):
+                world.start()
+                world.run_until_quiet()
+            world.machine.moments = 0
+            world.start()
+            world.grow()
+        where = f"after {moments} moments"
+        (volume,) = world.ec2.volumes.values()
+        assert world.ledger_is_empty, where
+        assert world.machine.in_volume == volume.size > 100, where
+        assert 1 <= len(volume.modified_at) <= 2, where
+        if not died:
+            break
+    assert moments > 10
+
+
+@pytest.mark.parametrize("operation", ["modify_instance_attribute", "attach_volume"])
+def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
+    world: World, operation: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Upstream left 450 GB in 92 s (fault c), or made 26 calls a minute for ever (fault e)."""
+    world.ec2.refuse = {
+        operation: refusal("UnauthorizedOperation"),
+        "modify_volume": refusal("UnauthorizedOperation"),
+    }
+    world.machine.used_gib = 99
+    world.run(3600, every=1)
+    world.machine.used_gib = 0
+    world.machine.pause(60)
+    world.run_until_quiet()
+    assert world.ec2.added == []
+    assert world.ledger_is_empty
+    assert world.machine.group == ["/dev/nvme1n1"]
+    assert 4 < world.ec2.calls["create_volume"] < 20
+    assert world.ec2.calls.total() < 150
+    reasons = {
+        event["reason"] for event in _events(capsys) if event["event"] == "scratch not grown"
+    }
+    assert f"{operation}: you may not (UnauthorizedOperation)" in reasons
+
+
+def test_a_device_that_never_appears_is_given_up(world: World) -> None:
+    """Upstream waited for it for ever (fault d)."""
+    world.ec2.devices_appear = False
+    world.ec2.refuse = {"modify_volume": refusal("UnauthorizedOperation")}
+    world.machine.used_gib = 99
+    world.run(GROW_SECONDS + 13)
+    assert world.ec2.added == []
+    world.ec2.devices_appear = True
+    world.run(60)
+    assert world.machine.in_volume > 100
+
+
+def test_throttling_is_met_with_few_calls(world: World) -> None:
+    """Upstream made 30 of them in 60 s, and took 88 s (fault f)."""
+    world.ec2.throttled_until = world.machine.clock + 60
+    world.machine.used_gib = 99
+    world.run(130)
+    assert world.ec2.rejected <= 8
+    assert world.machine.in_volume > 100
+    assert world.ec2.left_behind == []
+
+
+def test_calls_keep_to_a_budget_whatever_goes_wrong(world: World) -> None:
+    world.ec2.slow_to_bind = 10**6
+    world.ec2.fails_to_create = False
+    world.machine.used_gib = 99
+    world.run(600)
+    assert world.ec2.calls.total() < BURST + 600 * 0.5 + 1
+
+
+def test_at_the_ceiling_nobody_is_called(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Upstream asked EC2 every 3 s for ever (fault g)."""
+    world.start(scratch_max_size_gib=120)
+    world.grow()
+    assert world.machine.in_volume == 120
+    before = Counter(world.ec2.calls)
+    world.machine.used_gib = 119
+    world.run(3600, every=1)
+    assert world.ec2.calls == before
+    assert world.watch.grower.blocked == "scratch has 120 GiB, its ceiling is 120"
+    assert len(_events(capsys)) < 5
+
+
+def test_growth_runs_nothing_but_what_takes_a_second(world: World) -> None:
+    """Upstream rebalanced btrfs at each growth, for up to 19 s (fault i)."""
+    before = len(world.machine.commands)
+    world.grow()
+    ran = {command.split()[0] for command in world.machine.commands[before:]}
+    assert ran == {"pvs", "vgs", "vgextend", "lvextend", "xfs_growfs"}
+
+
+def test_nothing_but_scratch_is_watched(world: World) -> None:
+    """Upstream watched the root volume when nothing was mounted (fault k)."""
+    world.machine.mounts.discard("/scratch")
+    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+        world.watch.look()
+    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+        world.start()
 
 
 @pytest.mark.parametrize("command", ["vgextend", "lvextend", "xfs_growfs"])
-def test_a_volume_that_lvm_has_is_never_deleted(worker: _Worker, command: str) -> None:
-    worker.machine.broken = {command: "no lock"}
-    with pytest.raises(Refusal, match="no lock"):
-        worker.grow()
-    assert len(worker.volumes) == 1
-    worker.machine.broken = {}
-    worker.start()
-    worker.growth.resume()
-    assert worker.machine.in_volume == 150
-    assert worker.clean
-    assert worker.end_together()
-
-
-@pytest.mark.parametrize("operation", ["attach_volume", "modify_instance_attribute"])
-def test_a_growth_that_is_refused_leaves_no_volume(worker: _Worker, operation: str) -> None:
-    worker.ec2.refuse = {operation: _refusal("UnauthorizedOperation")}
-    with pytest.raises(Refusal, match=rf"{operation}: you may not \(UnauthorizedOperation\)"):
-        worker.grow()
-    assert worker.volumes == []
-    assert worker.clean
-    assert worker.machine.group == ["/dev/nvme1n1"]
-
-
-def test_a_device_that_never_appears_leaves_no_volume(
-    worker: _Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worker.machine, "add_disk", lambda *_: None)
-    with pytest.raises(Refusal, match=r"no block device of vol-[0-9a-f]+ appeared"):
-        worker.grow()
-    assert worker.volumes == []
-    assert worker.clean
-    assert worker.machine.clock < growths.GROW_SECONDS + growths.DISCARD_SECONDS
+def test_a_volume_that_lvm_has_is_never_deleted(world: World, command: str) -> None:
+    world.machine.broken = {command: "no lock"}
+    world.machine.used_gib = 99
+    world.run(60)
+    world.machine.broken = {}
+    world.start()
+    world.run_until_quiet()
+    assert world.machine.in_volume > 100
+    assert all(volume.device in world.machine.group for volume in world.ec2.added)
+    assert world.ec2.calls["delete_volume"] == 0
+    assert world.ledger_is_empty
 
 
 @pytest.mark.parametrize("operation", ["detach_volume", "delete_volume"])
-def test_a_volume_that_cannot_be_deleted_is_remembered_and_deleted_later(
-    worker: _Worker, monkeypatch: pytest.MonkeyPatch, operation: str
+def test_a_volume_that_cannot_be_deleted_is_deleted_later(world: World, operation: str) -> None:
+    world.ec2.devices_appear = False
+    world.ec2.refuse = {
+        operation: refusal("InternalError"),
+        "modify_volume": refusal("UnauthorizedOperation"),
+    }
+    world.machine.used_gib = 99
+    world.run(GROW_SECONDS + 30)
+    assert len(world.ec2.added) >= 1
+    assert not world.ledger_is_empty
+    world.ec2.refuse = {}
+    world.machine.used_gib = 0
+    world.machine.pause(60)
+    world.start()
+    world.run_until_quiet()
+    assert world.ec2.added == []
+
+
+@pytest.mark.parametrize("operation", sorted(CHANGES | {"describe_volumes"}))
+def test_an_answer_that_is_lost_makes_no_second_volume(world: World, operation: str) -> None:
+    world.ec2.lose = {operation}
+    world.grow()
+    assert len(world.ec2.added) == 1
+    assert world.ec2.left_behind == []
+    assert world.ledger_is_empty
+
+
+def test_a_volume_that_cannot_be_made_is_deleted(
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(worker.machine, "add_disk", lambda *_: None)
-    worker.ec2.refuse = {operation: _refusal("RequestLimitExceeded")}
-    with pytest.raises(Refusal, match="RequestLimitExceeded"):
-        worker.grow()
-    assert len(worker.volumes) == 1
-    ledger = json.loads(worker.machine.path(growths.LEDGER).read_text())
-    assert ledger["discard"]
-    worker.ec2.refuse = {}
-    worker.start()
-    worker.growth.resume()
-    assert worker.volumes == []
-    assert worker.clean
+    """EC2 tells only by the volume's state that a key cannot be used."""
+    world.ec2.fails_to_create = True
+    world.machine.used_gib = 99
+    world.run(20)
+    assert world.ec2.added == []
+    assert "may the role use its KMS key?" in capsys.readouterr().out
 
 
-def test_a_creation_without_an_answer_makes_one_volume_in_the_end(worker: _Worker) -> None:
-    make = worker.ec2._answer
-
-    def lost(operation: str, arguments: dict[str, Any]) -> Any:
-        answer = make(operation, arguments)
-        if operation == "create_volume" and len(worker.ec2.tokens) == 1:
-            worker.ec2.tokens["lost"] = None
-            raise ConnectTimeoutError(endpoint_url="https://ec2")
-        return answer
-
-    worker.ec2._answer = lost  # type: ignore[method-assign]
-    with pytest.raises(Refusal, match="Connect timeout"):
-        worker.grow()
-    worker.start()
-    worker.growth.resume()
-    assert len(worker.volumes) == 1
-    assert worker.clean
+def test_money_is_a_ceiling(world: World) -> None:
+    # 250 MiB/s are 125 beyond what is included: 5 USD for each volume, 8 for the first 100 GiB.
+    world.start(scratch_max_usd_per_month=13 + 20 + 8)
+    world.machine.rate_gib = 0.1
+    world.run(3600, every=1)
+    assert world.machine.in_volume > 190
+    spent = world.machine.in_volume * 0.08 + 5 * len(world.machine.group)
+    assert spent <= 13 + 20 + 8
+    assert "its ceiling is 41.00" in world.watch.grower.blocked
 
 
-def test_a_volume_that_ec2_does_not_know_yet_is_waited_for(worker: _Worker) -> None:
-    make, unknown = worker.ec2._answer, iter(range(2))
-
-    def late(operation: str, arguments: dict[str, Any]) -> Any:
-        if operation == "describe_volumes" and "VolumeIds" in arguments:
-            for _ in unknown:
-                raise _refusal("InvalidVolume.NotFound")
-        return make(operation, arguments)
-
-    worker.ec2._answer = late  # type: ignore[method-assign]
-    worker.grow()
-    assert worker.clean
+def test_without_a_slot_a_volume_is_enlarged(world: World) -> None:
+    world.ec2.limit = (4, "dedicated")
+    world.machine.rate_gib, world.machine.limit_gib = 0.2, 1000
+    world.run(2 * 3600, every=1)
+    assert len(world.ec2.volumes) == 3
+    assert world.machine.in_volume > 1000
+    assert world.machine.full_seconds == 0
+    assert world.ec2.calls["attach_volume"] == 2
+    assert max(len(volume.modified_at) for volume in world.ec2.volumes.values()) <= 4
 
 
-def test_ceilings_are_kept_and_named(worker: _Worker) -> None:
-    worker.settings = _with(worker.settings, scratch_max_size_gib=120)
-    worker.start()
-    assert worker.grow() == 20
-    with pytest.raises(Refusal, match="scratch has 120 GiB, its ceiling is 120"):
-        worker.growth.grow()
-    worker.settings = _with(worker.settings, scratch_max_volumes=2)
-    worker.start()
-    with pytest.raises(Refusal, match="scratch has 2 volumes, its ceiling"):
-        worker.growth.grow()
-    assert len(worker.volumes) == 1
+def test_interfaces_and_local_disks_share_the_limit_where_ec2_says_so(world: World) -> None:
+    world.ec2.limit = (5, "shared")
+    world.machine.add_disk("nvme5", "AWS0123")
+    world.machine.used_gib = 99
+    world.grow()
+    # Root, first volume, local disk, interface: one is left.
+    assert len(world.ec2.added) == 1
+    world.grow()
+    assert len(world.ec2.added) == 1
+    assert world.ec2.calls["modify_volume"] == 1
 
 
-def _with(settings: Settings, **changes: int) -> Settings:
-    return Settings(**{**vars(settings), **changes})
+def test_ec2s_own_refusal_to_attach_leads_to_enlarging(world: World) -> None:
+    world.ec2.refuse = {"attach_volume": refusal("AttachmentLimitExceeded")}
+    world.machine.used_gib = 99
+    world.run(30)
+    assert world.ec2.added == []
+    assert world.machine.in_volume > 100
+    assert world.ec2.calls["create_volume"] == 1
 
 
-def test_the_watch_grows_when_space_runs_low_and_only_then(worker: _Worker) -> None:
-    worker.machine.used_gib = 60
-    worker.watch.look()
-    assert worker.ec2.calls == []
-    worker.machine.used_gib = 75
-    worker.machine.sizes_gib["/dev/nvme2n1"] = 50
-    worker.watch.look()
-    assert worker.machine.in_volume == 150
-    worker.watch.look()
-    assert worker.machine.in_volume == 150
+def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) -> None:
+    world.start(scratch_max_volumes=1, scratch_max_size_gib=10**5, scratch_max_usd_per_month=10**6)
+    for _ in range(4):
+        world.grow()
+        world.machine.used_gib = 0
+        world.machine.pause(7200)
+    assert len(world.ec2.volumes["vol-0123456789abcdef0"].modified_at) == 4
+    world.start()
+    world.grow()
+    assert world.watch.grower.blocked == (
+        "scratch has 1 volumes, its ceiling, and none of them can be enlarged now"
+    )
+    assert world.ec2.calls["modify_volume"] == 4
+    world.machine.used_gib = 0
+    world.machine.clock += DAY
+    world.grow()
+    assert world.ec2.calls["modify_volume"] == 5
 
 
-def test_the_watch_waits_longer_after_each_failure_and_says_why(
-    worker: _Worker, capsys: pytest.CaptureFixture[str]
+def test_few_free_inodes_are_a_reason_to_grow(world: World) -> None:
+    world.machine.free_inodes = 0.04
+    world.run(1)
+    assert world.ec2.calls["create_volume"] == 1
+
+
+def test_a_slow_writer_gets_little_and_a_fast_one_several_volumes_at_once(
+    tmp_path: Path, world: World
 ) -> None:
-    worker.machine.used_gib = 90
-    worker.ec2.refuse = {"create_volume": _refusal("VolumeLimitExceeded")}
-    for _ in range(3600):
-        worker.watch.look()
-        worker.machine.pause(1)
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert 6 < worker.ec2.calls.count("create_volume") == len(lines) < 20
-    assert "VolumeLimitExceeded" in lines[0]["reason"]
-    assert COOL_DOWN[0] / 2 <= lines[0]["next_try_s"] <= COOL_DOWN[0]
-    assert max(line["next_try_s"] for line in lines) <= COOL_DOWN[1]
+    world.machine.rate_gib, world.machine.limit_gib = 0.02, 110
+    world.run(7200, every=1)
+    assert world.machine.full_seconds == 0
+    assert world.machine.in_volume <= 130
+    fast = World(tmp_path / "fast", size_gib=100, ebs=False)
+    fast.machine.rate_gib = 8
+    fast.run(7)
+    assert fast.ec2.calls["create_volume"] >= 2
 
 
-def test_at_the_ceiling_the_watch_calls_nobody(worker: _Worker) -> None:
-    worker.settings = _with(worker.settings, scratch_max_volumes=1)
-    worker.start()
-    worker.machine.used_gib = 99
-    for _ in range(600):
-        worker.watch.look()
-        worker.machine.pause(1)
-    assert worker.ec2.calls == []
+def test_a_rate_beyond_what_the_volumes_can_take_buys_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, size_gib=500)
+    world.machine.rate_gib, world.machine.limit_gib = 10, 100
+    world.run(60)
+    assert world.ec2.calls["create_volume"] == 0
 
 
-def test_the_watch_refuses_a_folder_that_is_not_scratch(worker: _Worker) -> None:
-    worker.machine.mounts.discard("/scratch")
-    with pytest.raises(Refusal, match="no scratch disk is mounted"):
-        worker.watch.look()
+def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(world: World) -> None:
+    world.grow()
+    learned = Latency(world.machine)
+    assert 4 <= learned.prepared("create") < 6
+    assert 4 <= learned.prepared("attach") < 5
+    world.machine.path(FILE).write_text('{"create": "soon"}')
+    assert Latency(world.machine).prepared("create") == 8
+
+
+def test_a_ledger_from_before_is_finished_whatever_the_need(world: World) -> None:
+    world.ec2.lose = {"create_volume"}
+    world.machine.used_gib = 99
+    world.run(0.3)
+    world.machine.used_gib = 0
+    world.start()
+    world.run_until_quiet()
+    assert len(world.machine.group) == 2
+    assert list(world.machine.path(ledger.FOLDER).iterdir()) == []
+
+
+def test_the_highest_rate_is_held_for_a_while() -> None:
+    rate = WriteRate(window=1, hold=30)
+    for tenth in range(20):
+        rate.add(tenth / 10, tenth * 0.5)
+    assert rate.peak == pytest.approx(5)
+    rate.add(3, 9.5)
+    assert rate.peak == pytest.approx(5)
+    rate.add(60, 9.5)
+    assert rate.peak == 0
+
+
+def test_what_is_deleted_is_no_rate() -> None:
+    rate = WriteRate(window=1, hold=30)
+    rate.add(0, 50)
+    rate.add(1, 10)
+    assert rate.peak == 0
+
+
+def test_attachments_are_counted_by_what_they_are(world: World) -> None:
+    world.machine.add_disk("nvme3", "AWS0123")
+    for name in ("eth0", "eth1"):
+        world.machine.path(f"/sys/class/net/{name}/device").mkdir(parents=True)
+    world.machine.path("/sys/class/net/docker0").mkdir()
+    found = attachments.look(world.machine)
+    assert found.volumes["/dev/nvme1n1"] == "vol-0123456789abcdef0"
+    assert (len(found.volumes), found.stores, found.interfaces) == (2, 1, 2)

@@ -25,9 +25,20 @@ DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
 
 #: All that the modules import of the standard library; each is in Python 3.9.
 STANDARD = {
-    *("__future__", "collections", "dataclasses", "hashlib", "json", "os", "pathlib", "platform"),
-    *("random", "re", "secrets", "shutil", "stat", "subprocess", "sys", "time", "typing"),
-    "zipfile",
+    *("__future__", "collections", "dataclasses", "hashlib", "json", "math", "os", "pathlib"),
+    *(
+        "platform",
+        "random",
+        "re",
+        "secrets",
+        "shutil",
+        "signal",
+        "stat",
+        "statistics",
+        "subprocess",
+        "sys",
+    ),
+    *("threading", "time", "typing", "urllib", "zipfile"),
 }
 
 
@@ -82,13 +93,13 @@ def test_without_boto3_the_watch_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
         volumes.connect(settings)
 
 
-def test_the_ec2_client_retries_within_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ec2_client_leaves_retries_to_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     settings = Settings("us-west-2", "e", "i-1", "us-west-2a", "/dev/xvdba", 3000, 125, 100, 2)
     config = volumes.connect(settings).meta.config
-    assert config.retries == {"mode": "adaptive", "total_max_attempts": 5}
+    assert config.retries["total_max_attempts"] == 1
     assert (config.connect_timeout, config.read_timeout) == (5, 15)
 
 

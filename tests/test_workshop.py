@@ -77,6 +77,7 @@ def test_has_a_policy_for_the_scratch_disk(batch: Template) -> None:
         "ec2:DeleteVolume",
         "ec2:DetachVolume",
         "ec2:ModifyInstanceAttribute",
+        "ec2:ModifyVolume",
     ]
 
 

@@ -31,6 +31,8 @@ class Machine(Host):
         bound: Which folder is bound where.
         installed: Whether the packages are there.
         used_gib: How much is written on scratch.
+        free_inodes: Share of the inodes of scratch that is free.
+        dirty_gib: How much of what was written is in memory only.
         docker_root: What Docker says its root is.
         archive_version: Which AWS CLI the download holds.
         cgroups: What Docker says of its cgroups.
@@ -51,6 +53,8 @@ class Machine(Host):
         self.bound: dict[str, str] = {}
         self.installed = False
         self.used_gib = 0.0
+        self.free_inodes = 1.0
+        self.dirty_gib = 0.0
         self.docker_root = "/var/lib/docker"
         self.archive_version = "2.36.11"
         self.cgroups = "systemd 2"
@@ -107,7 +111,19 @@ class Machine(Host):
 
     def space(self, absolute: str) -> Space:
         assert absolute == "/scratch"
-        return Space(self.in_volume * GIB, int((self.in_volume - self.used_gib) * GIB))
+        free = int((self.in_volume - self.used_gib) * GIB)
+        return Space(self.in_volume * GIB, free, self.free_inodes)
+
+    def holds(self, device: str, absolute: str) -> bool:
+        return (device, absolute) == ("/dev/nextflow/scratch", "/scratch") and self.is_mount(
+            absolute
+        )
+
+    def dirty(self) -> int:
+        return int(self.dirty_gib * GIB)
+
+    def wall(self) -> float:
+        return 1_800_000_000 + self.clock
 
     def reboot(self) -> None:
         """Forget what a reboot forgets."""
@@ -136,7 +152,6 @@ class Machine(Host):
         spare = self._size() - self.in_volume if self.volume else self._size()
         values = {
             "vg_name": "nextflow",
-            "vg_size": f"{self._size() * GIB - len(self.group) * (4 << 20)}",
             "vg_free_count": f"{spare * 256}",
         }
         return f"  {values[column]}\n" if self.group else ""
@@ -144,8 +159,15 @@ class Machine(Host):
     def _lvs(self, *_: str) -> str:
         return "  scratch\n" if self.volume else ""
 
-    def _pvs(self, *_: str) -> str:
+    def _pvs(self, *arguments: str) -> str:
+        if "pv_name,pv_size" in arguments:
+            sizes = {disk: self.sizes_gib.get(disk, 100) * GIB - (4 << 20) for disk in self.group}
+            return "".join(f"  {disk} {size}\n" for disk, size in sizes.items())
         return "".join(f"  {disk}\n" for disk in self.group)
+
+    def _pvresize(self, disk: str) -> None:
+        sectors = self.path(disk.replace("/dev/", "/sys/class/block/") + "/size").read_text()
+        self.sizes_gib[disk] = int(sectors) * 512 // GIB
 
     def _vgcreate(self, _: str, *disks: str) -> None:
         assert not self.group

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 class ScratchAccess(iam.ManagedPolicy):
     """Lets an instance grow its scratch disk.
 
-    It may create volumes only with the environment's tag, and attach, modify and delete only
-    volumes that carry it; it may attach only to itself. The pattern is the EBS CSI driver's:
+    It may create volumes only with the environment's tag, and attach, enlarge and delete only
+    volumes that carry it; it may attach only to itself. The launch template's volumes carry the
+    tag too, so that a worker whose attachments are used up can enlarge those. The pattern is the
+    EBS CSI driver's:
     https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/example-iam-policy.json
 
     Attributes:
@@ -72,6 +74,7 @@ class ScratchAccess(iam.ManagedPolicy):
                     "ec2:DetachVolume",
                     # Deletion on termination is an attribute of the instance and its volume.
                     "ec2:ModifyInstanceAttribute",
+                    "ec2:ModifyVolume",
                 ],
                 resources=[volumes],
                 conditions=tagged,
@@ -88,8 +91,14 @@ class ScratchAccess(iam.ManagedPolicy):
             ),
             iam.PolicyStatement(
                 sid="SeeVolumes",
-                # It cannot be limited to a resource.
-                actions=["ec2:DescribeVolumes"],
+                # None can be limited to a resource.
+                actions=[
+                    # How many attachments its type has.
+                    "ec2:DescribeInstanceTypes",
+                    "ec2:DescribeVolumes",
+                    # Whether a volume that is being enlarged can be used.
+                    "ec2:DescribeVolumesModifications",
+                ],
                 resources=["*"],
             ),
         ]

@@ -39,14 +39,25 @@ class Scratch:
         iops: I/O operations per second of each volume.
         throughput_mibs: Throughput of each volume in MiB/s.
         max_size_gib: Up to where it may grow, in GiB over all volumes.
-        max_volumes: Up to how many volumes it may grow.
+        max_volumes: Up to how many volumes it may grow; beyond, volumes are enlarged.
+        max_usd_per_month: Up to what its volumes may cost if they were kept for a month.
+        gp3_usd_per_gib: Price of a GiB by the month.
+        gp3_usd_per_iops: Price of each of the IOPS beyond 3,000 by the month.
+        gp3_usd_per_mibs: Price of each MiB/s beyond 125 by the month.
+        freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
     """
 
     size_gib: int = 100
     iops: int = 3_000
     throughput_mibs: int = 250
     max_size_gib: int = 4_000
-    max_volumes: int = 12
+    max_volumes: int = 24
+    max_usd_per_month: float = 500.0
+    # us-west-2. https://aws.amazon.com/ebs/pricing/
+    gp3_usd_per_gib: float = 0.08
+    gp3_usd_per_iops: float = 0.005
+    gp3_usd_per_mibs: float = 0.04
+    freeze_seconds: int = 300
 
 
 class Worker(Construct):
@@ -190,6 +201,11 @@ class Worker(Construct):
             "NFB_SCRATCH_THROUGHPUT_MIBS": str(scratch.throughput_mibs),
             "NFB_SCRATCH_MAX_SIZE_GIB": str(scratch.max_size_gib),
             "NFB_SCRATCH_MAX_VOLUMES": str(scratch.max_volumes),
+            "NFB_SCRATCH_MAX_USD_PER_MONTH": f"{scratch.max_usd_per_month:f}",
+            "NFB_GP3_USD_PER_GIB": f"{scratch.gp3_usd_per_gib:f}",
+            "NFB_GP3_USD_PER_IOPS": f"{scratch.gp3_usd_per_iops:f}",
+            "NFB_GP3_USD_PER_MIBS": f"{scratch.gp3_usd_per_mibs:f}",
+            "NFB_FREEZE_SECONDS": str(scratch.freeze_seconds),
             "NFB_SCRATCH_KMS_KEY": volume_key.key_arn if volume_key else "",
             "NFB_VOLUME_TAGS": json.dumps(self._volume_tags) if self._volume_tags else "",
         }

@@ -7,23 +7,11 @@ import sys
 from pathlib import Path
 
 from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth import Growth
 from nextflow_worker.host import Host
 from nextflow_worker.provision import provision
-from nextflow_worker.scratch import Scratch
-from nextflow_worker.settings import Settings
-from nextflow_worker.volumes import Volumes, connect
-from nextflow_worker.watch import Watch
+from nextflow_worker.watch import watch
 
-
-def _watch(host: Host) -> None:
-    settings = Settings.read(os.environ)
-    scratch = Scratch(host)
-    volumes = Volumes(host, settings, connect(settings))
-    Watch(host, scratch, Growth(host, settings, scratch, volumes)).run()
-
-
-PROGRAMS = {"provision": provision, "watch": _watch}
+PROGRAMS = {"provision": provision, "watch": watch}
 
 
 def main(arguments: list[str]) -> int:

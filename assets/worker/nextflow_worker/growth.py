@@ -1,127 +1,247 @@
-"""Grows the scratch disk by one volume, and survives its own death at any moment."""
+"""One growth of the scratch disk, step by step; it survives its own death at any moment."""
 
 from __future__ import annotations
 
-import json
-import secrets
-from typing import TYPE_CHECKING, Any
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable
 
-from nextflow_worker import devices
+from nextflow_worker import attachments
+from nextflow_worker.calls import Later, Refused
 from nextflow_worker.deadline import Deadline, Refusal
 
 if TYPE_CHECKING:
+    from nextflow_worker.calls import Calls
     from nextflow_worker.host import Host
+    from nextflow_worker.latency import Latency
+    from nextflow_worker.ledger import Entry, Ledger
     from nextflow_worker.scratch import Scratch
-    from nextflow_worker.settings import Settings
     from nextflow_worker.volumes import Volumes
 
-#: On the root volume, which lives as long as the instance.
-LEDGER = "/var/lib/nextflow-batch/growth.json"
-
-#: Few, growing volumes: each takes one of the instance's attachments.
-SHARE = 0.5
-LEAST_GIB = 20
-#: The largest gp3 volume.
-LARGEST_GIB = 65_536
-#: Creating and attaching take seconds as a rule and minutes at times.
+#: Creating and attaching take seconds as a rule and minutes at times; then it is given up.
 GROW_SECONDS = 300
-DISCARD_SECONDS = 120
+#: How long EC2 may take to know an attachment that it has just made.
+BIND_SECONDS = 30
+#: How often the kernel is asked for a device; that costs nothing.
+DEVICE_POLL = 0.1
+#: How long LVM and XFS may take.
+EXTEND_SECONDS = 120
+#: Waits after what did not work, in seconds: at first, at most.
+RETRY = (0.5, 30.0)
+
+
+@dataclass
+class Tools:
+    """What a growth works with."""
+
+    host: Host
+    calls: Calls
+    ledger: Ledger
+    volumes: Volumes
+    scratch: Scratch
+    latency: Latency
 
 
 class Growth:
-    """One growth after the other, each written down before it is done.
+    """A growth as a chain of states, each written down before the next is begun.
 
-    The ledger holds the growth's name, which EC2 knows as client token and tag, before a volume
-    is ordered; so whoever comes after a death finds the volume, or makes sure that there is none.
+    No step waits: it says when the next is due, so several growths go on side by side.
+
+    Attributes:
+        entry: What the ledger says.
+        due: When the next step makes sense, by the host's clock.
+        over: Whether it is done or undone.
+        grown: Whether it is done.
+        failure: Why it is being undone; empty while it is not.
+        began: When this daemon took it up.
     """
 
-    def __init__(self, host: Host, settings: Settings, scratch: Scratch, volumes: Volumes) -> None:
-        """Take the instance, its ceilings, its disk and its volumes."""
-        self._host = host
-        self._settings = settings
-        self._scratch = scratch
-        self._volumes = volumes
+    def __init__(self, tools: Tools, entry: Entry, *, fresh: bool) -> None:
+        """Take up a growth.
+
+        Args:
+            tools: What to work with.
+            entry: What the ledger says.
+            fresh: Whether it has just been written down: nothing was ordered yet.
+        """
+        self.entry = entry
+        self.due = self.began = self._since = tools.host.now()
+        self.over = False
+        self.grown = False
+        self.failure = ""
+        self._tools = tools
+        self._certain = fresh
+        self._wait = RETRY[0]
+        self._steps: dict[str, Callable[[], None]] = {}
+
+    def step(self) -> None:
+        """Do what is next.
+
+        Raises:
+            Refusal: It did not work; `due` says when to go on, `failure` whether it is given up.
+        """
+        state = self.entry.state
+        try:
+            self._steps[state]()
+        except Later as later:
+            self._retry(later.seconds)
+            raise
+        except Refusal as refusal:
+            self._retry()
+            self._fail(refusal)
+            raise
+        if self.entry.state != state:
+            self._wait = RETRY[0]
 
     @property
-    def unfinished(self) -> bool:
-        """Whether a growth was begun and is neither done nor undone."""
-        return self._host.path(LEDGER).exists()
+    def coming(self) -> bool:
+        """Whether space is to be expected from it."""
+        return not self.over and self.entry.state != "discard"
 
-    def next_size(self, deadline: Deadline) -> int:
-        """Return by how many GiB scratch would grow now.
+    def _fail(self, refusal: Refusal) -> None:
+        raise NotImplementedError
 
-        Raises:
-            Refusal: A ceiling of the settings is reached; the message says which.
-        """
-        count = len(self._scratch.disks(deadline))
-        if count >= self._settings.scratch_max_volumes:
-            message = f"scratch has {count} volumes, its ceiling"
+    def _go(self, state: str, wait: float = 0.0) -> None:
+        """Write down a state; the next step is due after `wait` seconds."""
+        self.entry.state = state
+        self._tools.ledger.note(self.entry)
+        self._since = self._tools.host.now()
+        self.due = self._since + wait
+
+    def _finish(self, *, grown: bool = False) -> None:
+        self._tools.ledger.close(self.entry)
+        self.over = True
+        self.grown = grown
+
+    def _retry(self, at_least: float = 0.0) -> None:
+        # https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+        wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
+        self.due = self._tools.host.now() + max(wait, at_least)
+        self._wait = min(self._wait * 2, RETRY[1])
+
+    def _took(self) -> float:
+        return self._tools.host.now() - self._since
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._tools.host, EXTEND_SECONDS)
+
+    def _in_time(self, what: str) -> None:
+        if self._tools.host.now() - self.began > GROW_SECONDS:
+            message = f"{what}: took more than {GROW_SECONDS} s"
             raise Refusal(message)
-        size = self._scratch.size_gib(deadline)
-        room = self._settings.scratch_max_size_gib - size
-        if room < 1:
-            message = f"scratch has {size} GiB, its ceiling is {size + room}"
-            raise Refusal(message)
-        return min(max(int(size * SHARE), LEAST_GIB), room, LARGEST_GIB)
 
-    def grow(self) -> int:
-        """Add one volume.
 
-        Returns:
-            Its size in GiB.
+class Addition(Growth):
+    """A volume is made, attached, bound to the instance's end and taken into scratch.
 
-        Raises:
-            Refusal: It cannot be done; nothing is left behind, or the ledger says what is.
-        """
-        size = self.next_size(Deadline(self._host, 60))
-        entry = {"growth": f"nfb-{secrets.token_hex(16)}", "size_gib": size}
-        self._note(entry)
-        self._finish(entry, new=True)
-        return size
+    Until scratch takes it in, a volume that fails is detached and deleted. From then on it holds
+    data and can only go forward.
+    """
 
-    def resume(self) -> None:
-        """Finish what the ledger says was begun, if anything.
+    def __init__(self, tools: Tools, entry: Entry, *, fresh: bool) -> None:
+        super().__init__(tools, entry, fresh=fresh)
+        self._polls = 0
+        self._steps = {
+            "intent": self._create,
+            "created": self._attach,
+            "attached": self._bind,
+            "bound": self._find_device,
+            "in use": self._extend,
+            "discard": self._discard,
+        }
 
-        Raises:
-            Refusal: It cannot be done.
-        """
-        if self.unfinished:
-            entry = json.loads(self._host.path(LEDGER).read_text(encoding="utf-8"))
-            self._finish(entry, new=False)
+    def _fail(self, refusal: Refusal) -> None:
+        state = self.entry.state
+        if state == "intent":
+            self.failure = str(refusal)
+            self._finish()
+        elif state not in {"in use", "discard"}:
+            self.failure = str(refusal)
+            self._go("discard")
 
-    def _finish(self, entry: dict[str, Any], *, new: bool) -> None:
-        if not entry.get("discard"):
+    def _create(self) -> None:
+        volumes, entry = self._tools.volumes, self.entry
+        if not self._certain:
+            # Whoever died, or got no answer, may have ordered it.
+            entry.volume_id = volumes.find(entry.name)
+        if not entry.volume_id:
             try:
-                self._add(entry, Deadline(self._host, GROW_SECONDS), new=new)
-            except Refusal:
-                # What LVM has taken in holds data from then on, and where no answer came a volume
-                # may yet have been made: both can only go forward, later.
-                if "volume_id" in entry and not entry.get("in_use"):
-                    self._discard(entry)
+                entry.volume_id = volumes.create(entry.name, entry.size_gib)
+            except Later:
+                self._certain = False
                 raise
+        self._go("created", self._tools.latency.usual("create"))
+
+    def _attach(self) -> None:
+        volumes, entry = self._tools.volumes, self.entry
+        volume = volumes.describe(entry.volume_id)
+        state = volume.get("State", "unknown")
+        if state == "available":
+            # Seen at the first look it may have been there before; otherwise what was learned could
+            # never become less.
+            self._tools.latency.learn("create", self._took() * (1 if self._polls else 0.95))
+            entry.device_name = volumes.attach(entry.volume_id)
+            self._go("attached")
+        elif state == "in-use":
+            entry.device_name = volumes.device_name(volume)
+            self._go("attached")
+        elif state in {"creating", "unknown"}:
+            self._in_time(f"{entry.volume_id} is {state}, not available")
+            self._polls += 1
+            self.due = self._tools.host.now() + max(0.5, 0.1 * self._took())
         else:
-            self._discard(entry)
-        self._host.path(LEDGER).unlink(missing_ok=True)
+            # A key that cannot be used shows only here.
+            # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
+            message = f"{entry.volume_id} went into state {state}; may the role use its KMS key?"
+            raise Refusal(message)
 
-    def _add(self, entry: dict[str, Any], deadline: Deadline, *, new: bool) -> None:
-        volume_id = entry.get("volume_id")
-        if volume_id is None and not new:
-            volume_id = self._volumes.find(entry["growth"])
-        if volume_id is None:
-            volume_id = self._volumes.create(entry["growth"], entry["size_gib"])
-        entry["volume_id"] = volume_id
-        self._note(entry)
-        self._volumes.attach(volume_id, deadline)
-        disk = devices.by_volume_id(self._host, volume_id, deadline)
-        entry["in_use"] = True
-        self._note(entry)
-        self._scratch.extend(disk, deadline)
+    def _bind(self) -> None:
+        try:
+            self._tools.volumes.bind(self.entry.volume_id, self.entry.device_name)
+        except Refused as refusal:
+            denied = refusal.code in {"UnauthorizedOperation", "AccessDenied"}
+            if denied or self._took() > BIND_SECONDS:
+                raise
+            # EC2 may not know the attachment yet.
+            raise Later(str(refusal)) from refusal
+        since = self._since
+        self._go("bound")
+        self._since = since  # Attaching began with the call, not with this one.
 
-    def _discard(self, entry: dict[str, Any]) -> None:
-        entry["discard"] = True
-        self._note(entry)
-        self._volumes.discard(entry["volume_id"], Deadline(self._host, DISCARD_SECONDS))
-        self._host.path(LEDGER).unlink()
+    def _find_device(self) -> None:
+        volume_id = self.entry.volume_id
+        if volume_id in attachments.look(self._tools.host).volumes.values():
+            self._tools.latency.learn("attach", self._took())
+            self._go("in use")
+            return
+        self._in_time(f"no block device of {volume_id} appeared")
+        self.due = self._tools.host.now() + DEVICE_POLL
 
-    def _note(self, entry: dict[str, Any]) -> None:
-        self._host.write(LEDGER, json.dumps(entry))
+    def _extend(self) -> None:
+        volume_id = self.entry.volume_id
+        disks = attachments.look(self._tools.host).volumes
+        disk = next((disk for disk, found in disks.items() if found == volume_id), None)
+        if disk is None:
+            message = f"the block device of {volume_id} is gone"
+            raise Refusal(message)
+        self._tools.scratch.extend(disk, self._deadline())
+        self._tools.latency.learn("extend", self._took())
+        self._finish(grown=True)
+
+    def _discard(self) -> None:
+        volumes, volume_id = self._tools.volumes, self.entry.volume_id
+        volume = volumes.describe(volume_id)
+        state = volume.get("State", "deleted")
+        if state == "in-use":
+            attachment = volume["Attachments"][0] if volume.get("Attachments") else {}
+            if attachment.get("State") != "detaching":
+                volumes.device_name(volume)  # Only from this instance.
+                volumes.detach(volume_id)
+            self._retry()
+        elif state in {"available", "error"}:
+            volumes.delete(volume_id)
+            self._finish()
+        elif state in {"deleted", "deleting"}:
+            self._finish()
+        else:
+            self._retry()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -21,10 +20,12 @@ class Space:
     Attributes:
         total: Its size in bytes.
         free: What can still be written, in bytes.
+        inodes: Share of its inodes that is free.
     """
 
     total: int
     free: int
+    inodes: float = 1.0
 
 
 class Host:
@@ -114,5 +115,25 @@ class Host:
 
     def space(self, absolute: str) -> Space:
         """Return how full the file system of that path is."""
-        usage = shutil.disk_usage(self.path(absolute))
-        return Space(usage.total, usage.free)
+        found = os.statvfs(self.path(absolute))
+        inodes = found.f_favail / found.f_files if found.f_files else 1.0
+        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, inodes)
+
+    def holds(self, device: str, absolute: str) -> bool:
+        """Tell whether a path is on the file system of that block device."""
+        try:
+            disk = self.path(device).stat().st_rdev
+            return disk != 0 and disk == self.path(absolute).stat().st_dev
+        except OSError:
+            return False
+
+    def dirty(self) -> int:
+        """Return how many bytes were written and are not on any disk yet."""
+        # https://docs.kernel.org/filesystems/proc.html#meminfo
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        kibibytes = dict(line.split()[:2] for line in lines)
+        return 1024 * (int(kibibytes["Dirty:"]) + int(kibibytes["Writeback:"]))
+
+    def wall(self) -> float:
+        """Return the seconds since 1970, which a reboot does not begin anew."""
+        return time.time()

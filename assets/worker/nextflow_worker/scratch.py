@@ -101,9 +101,20 @@ class Scratch:
         """
         if disk not in self.disks(deadline):
             self._run("vgextend", self._group, disk, deadline=deadline)
-        if self._report("vgs", "vg_free_count", deadline) != ["0"]:
-            self._run(*LVEXTEND, self._volume, deadline=deadline)
-        self._run("xfs_growfs", str(self._host.path(self.mount_point)), deadline=deadline)
+        self._fill(deadline)
+
+    def stretch(self, disk: str, deadline: Deadline) -> None:
+        """Use all of a disk of its that became larger; again, nothing is done twice.
+
+        Args:
+            disk: Path of the block device.
+            deadline: When to give up.
+
+        Raises:
+            Refusal: A layer cannot be extended.
+        """
+        self._run("pvresize", disk, deadline=deadline)
+        self._fill(deadline)
 
     def take_spare(self, deadline: Deadline) -> bool:
         """Grow by what the group has but the volume has not: EBS beside instance store.
@@ -116,30 +127,34 @@ class Scratch:
         """
         if self._report("vgs", "vg_free_count", deadline) == ["0"]:
             return False
-        self._run(*LVEXTEND, self._volume, deadline=deadline)
-        self._run("xfs_growfs", str(self._host.path(self.mount_point)), deadline=deadline)
+        self._fill(deadline)
         return True
 
     def disks(self, deadline: Deadline) -> list[str]:
         """Return the paths of its disks."""
         return self._report("pvs", "pv_name", deadline)
 
-    def size_gib(self, deadline: Deadline) -> int:
-        """Return the size of its disks together, in GiB."""
-        (size,) = self._report("vgs", "vg_size", deadline) or ["0"]
-        # LVM keeps a few MiB of each volume for itself.
-        return -(-int(size) // GIB)
+    def sizes(self, deadline: Deadline) -> dict[str, int]:
+        """Return the size in GiB of each of its disks, by path."""
+        rows = (line.split() for line in self._report("pvs", "pv_name,pv_size", deadline))
+        # LVM keeps a few MiB of each for itself.
+        return {disk: -(-int(size) // GIB) for disk, size in rows}
 
     def space(self) -> Space:
         """Return how full it is.
 
         Raises:
-            Refusal: It is not mounted. What `statvfs` says then is about the root volume.
+            Refusal: It is not what is mounted. What `statvfs` says then is about another disk.
         """
-        if not self._host.is_mount(self.mount_point):
+        if not self._host.holds(self._volume, self.mount_point):
             message = f"no scratch disk is mounted at {self.mount_point}"
             raise Refusal(message)
         return self._host.space(self.mount_point)
+
+    def _fill(self, deadline: Deadline) -> None:
+        if self._report("vgs", "vg_free_count", deadline) != ["0"]:
+            self._run(*LVEXTEND, self._volume, deadline=deadline)
+        self._run("xfs_growfs", str(self._host.path(self.mount_point)), deadline=deadline)
 
     def _activate(self, deadline: Deadline) -> None:
         self._run(

@@ -33,7 +33,15 @@ _NUMBERS = {
     "NFB_SCRATCH_MAX_SIZE_GIB": (4_000, 1, 1_000_000),
     # 128 is the highest number of attachments of any type.
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/volume_limits.html
-    "NFB_SCRATCH_MAX_VOLUMES": (12, 1, 127),
+    "NFB_SCRATCH_MAX_VOLUMES": (24, 1, 127),
+    "NFB_FREEZE_SECONDS": (300, 0, 3_600),
+}
+#: US dollars by the month, of gp3 in us-west-2. https://aws.amazon.com/ebs/pricing/
+_AMOUNTS = {
+    "NFB_SCRATCH_MAX_USD_PER_MONTH": "500",
+    "NFB_GP3_USD_PER_GIB": "0.08",
+    "NFB_GP3_USD_PER_IOPS": "0.005",
+    "NFB_GP3_USD_PER_MIBS": "0.04",
 }
 
 
@@ -53,6 +61,12 @@ class Settings:
         scratch_max_volumes: Scratch never has more volumes than this.
         scratch_kms_key: ARN of the key of added volumes; empty for the account's default.
         volume_tags: More tags of added volumes.
+        freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
+        scratch_max_usd_per_month: Scratch never grows beyond what costs this by the month.
+        gp3_usd_per_gib: Price of a GiB by the month.
+        gp3_usd_per_iops: Price of each of the IOPS beyond 3,000 by the month.
+        gp3_usd_per_mibs: Price of each MiB/s beyond 125 by the month.
+        log_group: Where the daemon's metrics go; empty for nowhere.
     """
 
     region: str
@@ -66,6 +80,12 @@ class Settings:
     scratch_max_volumes: int
     scratch_kms_key: str = ""
     volume_tags: Mapping[str, str] = field(default_factory=dict)
+    freeze_seconds: int = 300
+    scratch_max_usd_per_month: float = 500.0
+    gp3_usd_per_gib: float = 0.08
+    gp3_usd_per_iops: float = 0.005
+    gp3_usd_per_mibs: float = 0.04
+    log_group: str = ""
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
@@ -80,9 +100,15 @@ class Settings:
         if key and not re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]+", key):
             message = f"NFB_SCRATCH_KMS_KEY is {key!r}; allowed: the ARN of a KMS key, or nothing"
             raise Refusal(message)
-        values = {**words, **numbers}
+        amounts = {name: _amount(environ, name, default) for name, default in _AMOUNTS.items()}
+        values = {**words, **numbers, **amounts}
         fields = {name[len("NFB_") :].lower(): value for name, value in values.items()}
-        return cls(**fields, scratch_kms_key=key, volume_tags=_tags(environ))  # type: ignore[arg-type]
+        return cls(
+            **fields,  # type: ignore[arg-type]
+            scratch_kms_key=key,
+            volume_tags=_tags(environ),
+            log_group=environ.get("NFB_LOG_GROUP", ""),
+        )
 
 
 def save(host: Host, environ: Mapping[str, str]) -> None:
@@ -126,6 +152,14 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, mos
         message = f"{name} is {value!r}; allowed: a whole number from {least} to {most}"
         raise Refusal(message)
     return int(value)
+
+
+def _amount(environ: Mapping[str, str], name: str, default: str) -> float:
+    value = environ.get(name) or default
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
+        message = f"{name} is {value!r}; allowed: US dollars as in 0.08"
+        raise Refusal(message)
+    return float(value)
 
 
 def _tags(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,76 +1,134 @@
-"""Watches the scratch disk and grows it before it is full."""
+"""The daemon: watches the scratch disk and grows it before it is full."""
 
 from __future__ import annotations
 
-import json
-import random
-from typing import TYPE_CHECKING, Callable
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker.deadline import Refusal
-from nextflow_worker.host import GIB
+from nextflow_worker.calls import Calls
+from nextflow_worker.gauge import Gauge
+from nextflow_worker.grower import Grower
+from nextflow_worker.growth import Tools
+from nextflow_worker.guard import Guard
+from nextflow_worker.journal import Journal
+from nextflow_worker.latency import Latency
+from nextflow_worker.ledger import Ledger
+from nextflow_worker.membership import AGENT, Membership
+from nextflow_worker.scratch import Scratch
+from nextflow_worker.settings import Settings
+from nextflow_worker.slots import Slots
+from nextflow_worker.tasks import Tasks
+from nextflow_worker.volumes import Volumes, connect
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth import Growth
-    from nextflow_worker.host import Host
-    from nextflow_worker.scratch import Scratch
+    from typing import Any
 
-POLL_SECONDS = 1
-#: Grow when less than this share is free; at least so much in any case, which is what a task
-#: writes at 250 MiB/s in the 80 s that a slow creation may take.
-SHARE = 0.3
-LEAST_FREE = 20 * GIB
-#: After a failure EC2 is asked again no sooner, then ever later.
-COOL_DOWN = (30.0, 600.0)
+    from nextflow_worker.host import Host
+
+#: How often to look, in seconds: a look costs a few system calls.
+LOOK_SECONDS = 0.05
+#: How often growths go on.
+TURN_SECONDS = 0.1
+#: A drained instance takes tasks again when at least this share of scratch is free.
+ROOMY = 0.5
+
+
+class Clients(NamedTuple):
+    """Who answers.
+
+    Attributes:
+        ec2: A client of EC2.
+        ecs: A client of ECS.
+        agent: URL under which the ECS agent says who it is.
+    """
+
+    ec2: Any
+    ecs: Any
+    agent: str = AGENT
 
 
 class Watch:
-    """The daemon: one look a second, one growth at a time."""
+    """Two loops: one looks at the disk, the other calls EC2 and LVM, which may take their time.
 
-    def __init__(self, host: Host, scratch: Scratch, growth: Growth) -> None:
-        """Take what to watch and how to grow it."""
-        self._host = host
-        self._scratch = scratch
-        self._growth = growth
-        self._wait = COOL_DOWN[0]
-        self._not_before = 0.0
+    Attributes:
+        grower: What grows scratch.
+        guard: What stops tasks.
+        membership: What keeps tasks away.
+    """
 
-    def look(self) -> None:
-        """Look once, and act if it is time to.
+    def __init__(self, host: Host, settings: Settings, clients: Clients) -> None:
+        """Put the parts together and take up what an earlier daemon began.
 
         Raises:
             Refusal: What is mounted is not the scratch disk.
         """
-        space = self._scratch.space()
-        if self._host.now() < self._not_before:
-            return
-        if self._growth.unfinished:
-            self._attempt("resumed", self._growth.resume)
-        elif space.free < max(space.total * SHARE, LEAST_FREE):
-            self._attempt("grown", self._growth.grow, free_gib=round(space.free / GIB, 1))
+        self._host = host
+        journal = Journal()
+        scratch = Scratch(host)
+        calls = Calls(host, clients.ec2)
+        tools = Tools(host, calls, Ledger(host), Volumes(settings, calls), scratch, Latency(host))
+        self._gauge = Gauge(host, scratch)
+        self.grower = Grower(tools, settings, self._gauge, Slots(host, calls, journal), journal)
+        self.guard = Guard(
+            host,
+            Tasks(host),
+            journal,
+            seconds=settings.freeze_seconds,
+            hopeful=lambda: not self.grower.blocked,
+        )
+        self.membership = Membership(host, clients.ecs, journal, clients.agent)
+
+    def look(self) -> None:
+        """Look once.
+
+        Raises:
+            Refusal: What is mounted is not the scratch disk.
+        """
+        reading = self._gauge.look(stopped=self.guard.elapsed())
+        self.guard.judge(reading)
+
+    def turn(self) -> None:
+        """Let growths go on, once."""
+        self.grower.turn()
+        reading = self._gauge.reading
+        if self.grower.blocked:
+            self.membership.drain(self.grower.blocked)
+        elif reading.free >= reading.total * ROOMY:
+            self.membership.rejoin()
 
     def run(self) -> None:
-        """Look for ever."""
-        while True:
-            self.look()
-            self._host.pause(POLL_SECONDS)
-
-    def _attempt(self, event: str, act: Callable[[], int | None], **facts: float) -> None:
-        begin = self._host.now()
+        """Look and grow for ever."""
+        threading.Thread(target=self._look_for_ever, name="look", daemon=True).start()
         try:
-            added = act()
-        except Refusal as refusal:
-            # Half of it varies, so that the workers of one outage do not come back together.
-            wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
-            self._not_before = self._host.now() + wait
-            self._wait = min(self._wait * 2, COOL_DOWN[1])
-            log("not " + event, reason=str(refusal), next_try_s=round(wait), **facts)
-            return
-        self._wait = COOL_DOWN[0]
-        if added is not None:
-            facts["added_gib"] = added
-        log(event, took_s=round(self._host.now() - begin, 1), **facts)
+            while True:
+                self.turn()
+                self._host.pause(TURN_SECONDS)
+        finally:
+            self.guard.release()
+
+    def _look_for_ever(self) -> None:
+        try:
+            while True:
+                self.look()
+                self._host.pause(LOOK_SECONDS)
+        except BaseException as error:  # Whatever it is, systemd starts us anew.
+            print(f"nextflow-batch: {error}", flush=True)
+            self.guard.release()
+            os._exit(1)
 
 
-def log(event: str, **facts: object) -> None:
-    """Write one line of JSON to the journal."""
-    print(json.dumps({"event": f"scratch {event}", **facts}), flush=True)
+def watch(host: Host) -> None:
+    """Watch this instance's scratch by the settings in the environment.
+
+    Raises:
+        Refusal: It cannot be watched.
+    """
+    # First of all: whoever died may have left tasks frozen.
+    Tasks(host).thaw()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = Settings.read(os.environ)
+    clients = Clients(connect(settings, "ec2"), connect(settings, "ecs"))
+    Watch(host, settings, clients).run()

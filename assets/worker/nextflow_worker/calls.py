@@ -1,0 +1,121 @@
+"""Calls of EC2's API, within what one instance may ask for."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from nextflow_worker.deadline import Refusal
+
+if TYPE_CHECKING:
+    from nextflow_worker.host import Host
+
+#: An account's rate of calls is shared by all its workers, so each keeps to a bucket of its own.
+#: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
+BURST = 30
+REFILL_PER_SECOND = 0.5
+#: After a throttled call everything waits, in seconds: at first, at most.
+BACK_OFF = (2.0, 60.0)
+
+_THROTTLED = {
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+}
+
+
+class Refused(Refusal):
+    """EC2 says no, for good.
+
+    Attributes:
+        code: Its error code.
+    """
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Later(Refusal):
+    """There is no answer yet; the same may be asked again.
+
+    Attributes:
+        seconds: In how many seconds at the earliest; 0 where that is left to who asks.
+    """
+
+    def __init__(self, message: str, seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+class Calls:
+    """EC2's operations, by name.
+
+    Attributes:
+        made: How many calls were sent.
+        throttled: How many of them EC2 refused to answer now.
+    """
+
+    def __init__(self, host: Host, client: Any) -> None:
+        """Take a clock and an EC2 client that does not retry by itself."""
+        self.made = 0
+        self.throttled = 0
+        self._host = host
+        self._client = client
+        self._tokens = float(BURST)
+        self._filled = host.now()
+        self._not_before = 0.0
+        self._wait = BACK_OFF[0]
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """Ask EC2.
+
+        Raises:
+            Later: The budget is used up, EC2 is too busy, or no answer came.
+            Refused: EC2 refuses.
+        """
+        from botocore.exceptions import (  # noqa: PLC0415 - provisioning installs it
+            BotoCoreError,
+            ClientError,
+        )
+
+        self._spend(operation)
+        try:
+            answer = getattr(self._client, operation)(**arguments)
+        except ClientError as error:
+            raise self._refusal(operation, error.response) from error
+        except BotoCoreError as error:
+            message = f"{operation}: {error}"
+            raise Later(message) from error
+        self._wait = BACK_OFF[0]
+        return answer
+
+    def _spend(self, operation: str) -> None:
+        now = self._host.now()
+        self._tokens = min(BURST, self._tokens + (now - self._filled) * REFILL_PER_SECOND)
+        self._filled = now
+        if now < self._not_before:
+            message = f"{operation}: EC2 throttles this account's calls"
+            raise Later(message, self._not_before - now)
+        if self._tokens < 1:
+            message = f"{operation}: this instance's budget of EC2 calls is used up"
+            raise Later(message, (1 - self._tokens) / REFILL_PER_SECOND)
+        self._tokens -= 1
+        self.made += 1
+
+    def _refusal(self, operation: str, response: Any) -> Refusal:
+        code = str(response["Error"]["Code"])
+        message = f"{operation}: {response['Error']['Message']} ({code})"
+        if code in _THROTTLED:
+            self.throttled += 1
+            # Half of it varies, so that the workers of one account do not come back together.
+            wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            self._not_before = self._host.now() + wait
+            self._wait = min(self._wait * 2, BACK_OFF[1])
+            return Later(message, wait)
+        if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:  # noqa: PLR2004
+            return Later(message)
+        return Refused(message, code)

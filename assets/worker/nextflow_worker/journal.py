@@ -1,0 +1,28 @@
+"""What the daemon says."""
+
+from __future__ import annotations
+
+import json
+from typing import Callable
+
+#: Takes an event and its facts.
+Listener = Callable[[str, "dict[str, object]"], None]
+
+
+class Journal:
+    """One line of JSON for each event, in systemd's journal and to who else listens."""
+
+    def __init__(self, *listeners: Listener) -> None:
+        """Take who else is told."""
+        self._listeners = listeners
+
+    def say(self, event: str, **facts: object) -> None:
+        """Say what happened.
+
+        Args:
+            event: As in `grown`.
+            facts: What belongs to it; numbers carry their unit in the name.
+        """
+        print(json.dumps({"event": f"scratch {event}", **facts}), flush=True)
+        for listener in self._listeners:
+            listener(event, facts)
