@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Deadline
@@ -9,13 +10,15 @@ from nextflow_worker.ledger import Ledger
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
 from nextflow_worker.slots import PRODUCT
-from nextflow_worker.watch import LOOK_SECONDS, TURN_SECONDS, Watch
+from nextflow_worker.watch import LOOK_SECONDS, TURN_SECONDS, Clients, Watch
 from tests.emulated_ec2 import EmulatedEc2
 from tests.worker_machine import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: The switch of cgroup v2 for the ECS agent's tasks.
+FREEZE = "/sys/fs/cgroup/ecstasks.slice/cgroup.freeze"
 #: How long LVM and XFS took in a guest with real disks.
 COMMAND_SECONDS = {"vgextend": 0.4, "lvextend": 0.5, "xfs_growfs": 0.3, "pvs": 0.1, "vgs": 0.1}
 
@@ -30,6 +33,7 @@ class WritingMachine(Machine):
     Attributes:
         rate_gib: How fast is written, in GiB/s.
         limit_gib: Up to how much.
+        frozen_seconds: How long nothing was written because tasks were frozen.
         full_seconds: How long writing failed because there was no space.
         moments: How many moments the daemon still lives; 0 for ever. Before and after each command,
             each call of EC2 and each file written is one.
@@ -42,6 +46,9 @@ class WritingMachine(Machine):
         self.rate_gib = 0.0
         self.limit_gib = float("inf")
         self.full_seconds = 0.0
+        self.frozen_seconds = 0.0
+        self.path(FREEZE).parent.mkdir(parents=True)
+        self.path(FREEZE).write_text("0")
         self.used_integral = 0.0
         self.size_integral = 0.0
         self.least_free = float("inf")
@@ -52,7 +59,8 @@ class WritingMachine(Machine):
 
     @property
     def stopped(self) -> bool:
-        return False
+        """Whether tasks are frozen."""
+        return self.path(FREEZE).read_text() == "1"
 
     def run(self, *command: str, deadline: Deadline) -> str:
         self.moment()
@@ -84,7 +92,9 @@ class WritingMachine(Machine):
                 self.watch.look()
 
     def _write(self, seconds: float) -> None:
-        if not self.stopped:
+        if self.stopped:
+            self.frozen_seconds += seconds
+        else:
             wanted = min(self.used_gib + self.rate_gib * seconds, self.limit_gib)
             self.used_gib = min(wanted, self.in_volume)
             if wanted > self.in_volume:
@@ -94,12 +104,34 @@ class WritingMachine(Machine):
         self.size_integral += self.in_volume * seconds
 
 
+class EmulatedEcs:
+    """An ECS client that knows one instance.
+
+    Attributes:
+        states: The states that the instance was put into.
+        refuse: What each change is refused with, if it is.
+    """
+
+    def __init__(self) -> None:
+        self.states: list[str] = []
+        self.refuse: Exception | None = None
+
+    def update_container_instances_state(self, **arguments: Any) -> Any:
+        status = arguments.pop("status")
+        assert arguments == {"cluster": "workers", "containerInstances": ["arn:aws:ecs:instance"]}
+        if self.refuse:
+            raise self.refuse
+        self.states.append(status)
+        return {"failures": []}
+
+
 class World:
     """An instance and its daemon.
 
     Attributes:
         machine: The instance.
         ec2: What it calls.
+        ecs: Likewise.
         settings: What its launch template says.
         watch: The daemon, once it runs.
     """
@@ -119,6 +151,10 @@ class World:
         self.ec2 = self.machine.ec2 = EmulatedEc2(self.machine, **ec2)
         if ebs:
             self.ec2.first_volume("vol-0123456789abcdef0", "/dev/nvme1n1", size_gib)
+        self.ecs = EmulatedEcs()
+        self._agent = root / "agent.json"
+        who = {"Cluster": "workers", "ContainerInstanceArn": "arn:aws:ecs:instance"}
+        self._agent.write_text(json.dumps(who))
         self.settings = self._settings()
         self.start()
 
@@ -134,6 +170,7 @@ class World:
             "scratch_max_size_gib": 4000,
             "scratch_max_volumes": 24,
             "volume_tags": {"project": "genomes"},
+            "freeze_seconds": 0,
         }
         return Settings(**{**values, **changes})
 
@@ -141,7 +178,8 @@ class World:
         """Start the daemon, anew if it runs, with changed settings if there are any."""
         self.machine.watch = None
         self.settings = self._settings(**changes) if changes else self.settings
-        self.watch = Watch(self.machine, self.settings, self.ec2)
+        clients = Clients(self.ec2, self.ecs, self._agent.as_uri())
+        self.watch = Watch(self.machine, self.settings, clients)
         self.machine.watch = self.watch
 
     def run(self, seconds: float, every: float = TURN_SECONDS) -> None:

@@ -26,8 +26,19 @@ DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
 #: All that the modules import of the standard library; each is in Python 3.9.
 STANDARD = {
     *("__future__", "collections", "dataclasses", "hashlib", "json", "math", "os", "pathlib"),
-    *("platform", "random", "re", "secrets", "shutil", "stat", "statistics", "subprocess", "sys"),
-    *("threading", "time", "typing", "zipfile"),
+    *(
+        "platform",
+        "random",
+        "re",
+        "secrets",
+        "shutil",
+        "signal",
+        "stat",
+        "statistics",
+        "subprocess",
+        "sys",
+    ),
+    *("threading", "time", "typing", "urllib", "zipfile"),
 }
 
 

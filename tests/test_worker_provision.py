@@ -63,6 +63,13 @@ def test_a_sound_instance_joins_last_of_all(machine: Machine) -> None:
     assert stop < machine.commands.index("mount --bind /scratch/docker /var/lib/docker")
 
 
+def test_an_instances_own_disks_come_before_the_volume(machine: Machine) -> None:
+    machine.add_disk("nvme2", "AWS22222222222222222", "Amazon EC2 NVMe Instance Storage")
+    provision(machine)
+    assert machine.group == ["/dev/nvme2n1", "/dev/nvme1n1"]
+    assert machine.in_volume == 100
+
+
 def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
     provision(machine)
     starts = [line for line in machine.ran("systemctl") if "start" in line]

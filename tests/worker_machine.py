@@ -169,18 +169,21 @@ class Machine(Host):
         sectors = self.path(disk.replace("/dev/", "/sys/class/block/") + "/size").read_text()
         self.sizes_gib[disk] = int(sectors) * 512 // GIB
 
-    def _vgcreate(self, _: str, disk: str) -> None:
-        self._vgextend(_, disk)
+    def _vgcreate(self, _: str, *disks: str) -> None:
+        assert not self.group
+        for disk in disks:
+            self._vgextend(_, disk)
 
     def _vgextend(self, _: str, disk: str) -> None:
         assert disk not in self.group
         self.group.append(disk)
         self.signatures[disk] = "LVM2_member"
 
-    def _lvcreate(self, *_: str) -> None:
+    def _lvcreate(self, *arguments: str) -> None:
         assert not self.volume
         self.volume = True
-        self.in_volume = self._size()
+        disks = [word for word in arguments if word in self.group] or self.group
+        self.in_volume = sum(self.sizes_gib.get(disk, 100) for disk in disks)
 
     def _lvextend(self, *_: str) -> None:
         assert self.in_volume < self._size()

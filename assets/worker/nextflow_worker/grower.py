@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: After a volume failed no other is added for so long, in seconds: at first, at most.
 COOL_DOWN = (30.0, 600.0)
+#: With a longer wait than this (the third failure) nothing is hoped for any more.
+GIVEN_UP = 120.0
 #: How long enlarged volumes are to last, in seconds.
 OPTIMIZE_SECONDS = 3600
 #: How long LVM may take to say what there is.
@@ -50,9 +52,11 @@ class Grower:
         self._growths = [self._take_up(entry, fresh=False) for entry in tools.ledger.entries()]
         self._cool_down = COOL_DOWN[0]
         self._not_before = 0.0
+        self._failure = ""
         self._disks: dict[str, int] = {}
         self._speed = 0.0
         self._said: dict[str, str] = {}
+        self._spare = True
 
     @property
     def coming_gib(self) -> int:
@@ -110,6 +114,7 @@ class Grower:
             # Half of it varies, so that the workers of one outage do not come back together.
             wait = self._cool_down * random.uniform(0.5, 1)  # noqa: S311 - no secret
             self._not_before = self._tools.host.now() + wait
+            self._failure = growth.failure
             self._cool_down = min(self._cool_down * 2, COOL_DOWN[1])
         self._journal.say(
             "not grown",
@@ -124,6 +129,9 @@ class Grower:
         if not situation.short:
             self.blocked = ""
             return
+        self._spare = self._spare and self._take_spare()
+        if self._spare:
+            return
         parallel = plan.PARALLEL - len(self._growths)
         if parallel < 1:
             return
@@ -135,6 +143,14 @@ class Grower:
             # What is on its way may be enough.
             if not self.busy:
                 self.blocked = str(refusal)
+
+    def _take_spare(self) -> bool:
+        """Take what boot has left for later: it is there already, and paid for."""
+        taken = self._tools.scratch.take_spare(Deadline(self._tools.host, LOOK_SECONDS))
+        if taken:
+            self._disks, self._speed = {}, 0.0
+            self._journal.say("grown", by="spare")
+        return taken
 
     def _situation(self) -> plan.Situation:
         reading = self._gauge.reading
@@ -154,7 +170,8 @@ class Grower:
         count = len(stock.volumes)
         left = self._settings.scratch_max_volumes - count
         if self._tools.host.now() < self._not_before:
-            self._enlarge(situation, stock, "adding a volume failed a moment ago")
+            if not self._enlarge(situation, stock) and self._cool_down > GIVEN_UP:
+                raise Refusal(self._failure)
         elif left < 1:
             self._enlarge(situation, stock, f"scratch has {count} volumes, its ceiling")
         elif self._slots.free() - self._unattached() < 1:
@@ -164,7 +181,8 @@ class Grower:
             share = plan.share(stock.size_gib, self._settings.scratch_max_size_gib, left)
             situation = replace(situation, share=share)
             for size in self._parts(situation, stock, min(parallel, left)):
-                self._begin("add", size, size)
+                if self._begin("add", size, size).failure:
+                    break
 
     def _parts(self, situation: plan.Situation, stock: Stock, most: int) -> list[int]:
         """Return the sizes to add: each volume has a price of its own, besides its size."""
@@ -181,16 +199,25 @@ class Grower:
                 break
         return sizes
 
-    def _enlarge(self, situation: plan.Situation, stock: Stock, why: str) -> None:
-        """Plan B, one volume at a time, in larger steps: there are few of them."""
+    def _enlarge(self, situation: plan.Situation, stock: Stock, why: str = "") -> bool:
+        """Plan B, one volume at a time, in larger steps: there are few of them.
+
+        Returns:
+            Whether a volume is being enlarged.
+
+        Raises:
+            Refusal: None can be, and `why` says that none can be added either.
+        """
         if any(growth.entry.kind == "enlarge" for growth in self._growths):
-            return
+            return True
         room = ceilings.room(self._settings, stock, new=0)
         has = attachments.look(self._tools.host).volumes
         disks = {has[disk]: size for disk, size in self._sizes().items() if disk in has}
         fitting = [volume for volume, size in disks.items() if size < gp3.LARGEST_GIB]
         volume = self._modifications.best(fitting)
         if not volume:
+            if not why:
+                return False
             message = f"{why}, and none of them can be enlarged now"
             raise Refusal(message)
         # Each can be modified once now, and again when EC2 has optimized it, which takes hours.
@@ -200,12 +227,14 @@ class Grower:
         gain = min(gain, gp3.LARGEST_GIB - disks[volume])
         if gain > 0:
             self._begin("enlarge", disks[volume] + gain, gain, volume)
+        return gain > 0
 
-    def _begin(self, kind: str, size_gib: int, gain_gib: int, volume_id: str = "") -> None:
+    def _begin(self, kind: str, size_gib: int, gain_gib: int, volume_id: str = "") -> Growth:
         entry = self._tools.ledger.begin(kind, size_gib, gain_gib, volume_id)
         growth = self._take_up(entry, fresh=True)
         self._growths.append(growth)
         self._step(growth)
+        return growth
 
     def _take_up(self, entry: Entry, *, fresh: bool) -> Growth:
         if entry.kind == "enlarge":

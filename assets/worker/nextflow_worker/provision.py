@@ -94,7 +94,11 @@ class Provisioning:
 
     def _scratch(self, end: Deadline) -> None:
         device = self._settings.scratch_device
-        self.scratch.assemble(lambda until: devices.blank(self.host, device, until), end)
+        self.scratch.assemble(
+            lambda until: devices.blank(self.host, device, until),
+            end,
+            stores=devices.stores(self.host),
+        )
 
     def _containers(self, end: Deadline) -> None:
         containers.move(self.host, self.scratch, end)

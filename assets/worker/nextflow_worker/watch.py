@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from nextflow_worker.calls import Calls
 from nextflow_worker.gauge import Gauge
 from nextflow_worker.grower import Grower
 from nextflow_worker.growth import Tools
+from nextflow_worker.guard import Guard
 from nextflow_worker.journal import Journal
 from nextflow_worker.latency import Latency
 from nextflow_worker.ledger import Ledger
+from nextflow_worker.membership import AGENT, Membership
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
 from nextflow_worker.slots import Slots
+from nextflow_worker.tasks import Tasks
 from nextflow_worker.volumes import Volumes, connect
 
 if TYPE_CHECKING:
@@ -23,23 +28,38 @@ if TYPE_CHECKING:
 
     from nextflow_worker.host import Host
 
-#: How often to look, in seconds: a look costs two system calls.
+#: How often to look, in seconds: a look costs a few system calls.
 LOOK_SECONDS = 0.05
 #: How often growths go on.
 TURN_SECONDS = 0.1
+#: A drained instance takes tasks again when at least this share of scratch is free.
+ROOMY = 0.5
+
+
+class Clients(NamedTuple):
+    """Who answers.
+
+    Attributes:
+        ec2: A client of EC2.
+        ecs: A client of ECS.
+        agent: URL under which the ECS agent says who it is.
+    """
+
+    ec2: Any
+    ecs: Any
+    agent: str = AGENT
 
 
 class Watch:
     """Two loops: one looks at the disk, the other calls EC2 and LVM, which may take their time.
 
     Attributes:
-        gauge: What looks.
-        grower: What grows.
+        grower: What grows scratch.
+        guard: What stops tasks.
+        membership: What keeps tasks away.
     """
 
-    def __init__(
-        self, host: Host, settings: Settings, client: Any, scratch: Scratch | None = None
-    ) -> None:
+    def __init__(self, host: Host, settings: Settings, clients: Clients) -> None:
         """Put the parts together and take up what an earlier daemon began.
 
         Raises:
@@ -47,11 +67,19 @@ class Watch:
         """
         self._host = host
         journal = Journal()
-        scratch = scratch or Scratch(host)
-        calls = Calls(host, client)
+        scratch = Scratch(host)
+        calls = Calls(host, clients.ec2)
         tools = Tools(host, calls, Ledger(host), Volumes(settings, calls), scratch, Latency(host))
-        self.gauge = Gauge(host, scratch)
-        self.grower = Grower(tools, settings, self.gauge, Slots(host, calls, journal), journal)
+        self._gauge = Gauge(host, scratch)
+        self.grower = Grower(tools, settings, self._gauge, Slots(host, calls, journal), journal)
+        self.guard = Guard(
+            host,
+            Tasks(host),
+            journal,
+            seconds=settings.freeze_seconds,
+            hopeful=lambda: not self.grower.blocked,
+        )
+        self.membership = Membership(host, clients.ecs, journal, clients.agent)
 
     def look(self) -> None:
         """Look once.
@@ -59,18 +87,27 @@ class Watch:
         Raises:
             Refusal: What is mounted is not the scratch disk.
         """
-        self.gauge.look()
+        reading = self._gauge.look(stopped=self.guard.elapsed())
+        self.guard.judge(reading)
 
     def turn(self) -> None:
         """Let growths go on, once."""
         self.grower.turn()
+        reading = self._gauge.reading
+        if self.grower.blocked:
+            self.membership.drain(self.grower.blocked)
+        elif reading.free >= reading.total * ROOMY:
+            self.membership.rejoin()
 
     def run(self) -> None:
         """Look and grow for ever."""
         threading.Thread(target=self._look_for_ever, name="look", daemon=True).start()
-        while True:
-            self.turn()
-            self._host.pause(TURN_SECONDS)
+        try:
+            while True:
+                self.turn()
+                self._host.pause(TURN_SECONDS)
+        finally:
+            self.guard.release()
 
     def _look_for_ever(self) -> None:
         try:
@@ -79,6 +116,7 @@ class Watch:
                 self._host.pause(LOOK_SECONDS)
         except BaseException as error:  # Whatever it is, systemd starts us anew.
             print(f"nextflow-batch: {error}", flush=True)
+            self.guard.release()
             os._exit(1)
 
 
@@ -88,5 +126,9 @@ def watch(host: Host) -> None:
     Raises:
         Refusal: It cannot be watched.
     """
+    # First of all: whoever died may have left tasks frozen.
+    Tasks(host).thaw()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.read(os.environ)
-    Watch(host, settings, connect(settings)).run()
+    clients = Clients(connect(settings, "ec2"), connect(settings, "ecs"))
+    Watch(host, settings, clients).run()

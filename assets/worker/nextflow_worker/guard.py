@@ -1,0 +1,124 @@
+"""Back-pressure: tasks stand still rather than meet a full disk while space is on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Callable
+
+from nextflow_worker.deadline import Refusal
+
+if TYPE_CHECKING:
+    from nextflow_worker.gauge import Reading
+    from nextflow_worker.host import Host
+    from nextflow_worker.journal import Journal
+    from nextflow_worker.tasks import Tasks
+
+#: Never less than this is left, in GiB: the agent, Docker and logs go on writing.
+LEAST_GIB = 2.0
+#: How long it takes from a look to the standstill of all tasks, in seconds: measured 0.02 to 0.3.
+STOP_SECONDS = 0.4
+#: No burst is believed that would keep more than this share of scratch from being used.
+MOST = 0.25
+#: Tasks go on when there is so much more than the guard, so that they do not stutter.
+SLACK = 1.5
+
+
+class Guard:
+    """Freezes tasks when too little is free, and thaws them when space came.
+
+    Attributes:
+        frozen: Whether tasks stand still.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        tasks: Tasks,
+        journal: Journal,
+        *,
+        seconds: float,
+        hopeful: Callable[[], bool],
+    ) -> None:
+        """Begin with tasks that run, whatever an earlier daemon left.
+
+        Args:
+            host: Whose clock counts.
+            tasks: What to freeze.
+            journal: What to tell.
+            seconds: For how long tasks may stand still from one growth to the next; then they go
+                on and meet what comes.
+            hopeful: Tells whether space can be expected.
+
+        Raises:
+            Refusal: The kernel does not let tasks go on.
+        """
+        self.frozen = False
+        self._host = host
+        self._tasks = tasks
+        self._journal = journal
+        self._seconds = seconds
+        self._hopeful = hopeful
+        self._looked = self._since = host.now()
+        self._spent = 0.0
+        self._total = 0.0
+        self._refused = ""
+        tasks.thaw()
+
+    def elapsed(self) -> float:
+        """Return for how many seconds tasks have stood still since the last look."""
+        now = self._host.now()
+        elapsed, self._looked = now - self._looked, now
+        if not self.frozen:
+            return 0.0
+        self._spent += elapsed
+        return elapsed
+
+    def judge(self, reading: Reading) -> None:
+        """Freeze or thaw, as a reading demands.
+
+        Raises:
+            Refusal: The kernel does not let tasks go on.
+        """
+        burst = min(reading.burst * STOP_SECONDS, reading.total * MOST)
+        guard = max(LEAST_GIB, burst) + reading.dirty
+        if reading.total > self._total:
+            self._total, self._spent = reading.total, 0.0
+        if not self.frozen:
+            if reading.free < guard and self._spent < self._seconds and self._hopeful():
+                self._freeze(reading, guard)
+        elif reading.free >= guard * SLACK:
+            self._thaw(reading, "there is space again")
+        elif self._spent >= self._seconds:
+            self._thaw(reading, f"no space came in {self._seconds:.0f} s")
+        elif not self._hopeful():
+            self._thaw(reading, "scratch cannot grow any more")
+
+    def release(self) -> None:
+        """Let tasks go on, as this daemon ends."""
+        self.frozen = False
+        self._tasks.thaw()
+
+    def _freeze(self, reading: Reading, guard: float) -> None:
+        try:
+            self._tasks.freeze()
+        except Refusal as refusal:
+            if str(refusal) != self._refused:
+                self._refused = str(refusal)
+                self._journal.say("not frozen", reason=self._refused)
+            return
+        self.frozen, self._since, self._refused = True, self._host.now(), ""
+        self._journal.say(
+            "frozen",
+            free_gib=round(reading.free, 1),
+            guard_gib=round(guard, 1),
+            rate_gib_s=round(reading.burst, 2),
+        )
+
+    def _thaw(self, reading: Reading, why: str) -> None:
+        self._tasks.thaw()
+        self.frozen = False
+        self._journal.say(
+            "thawed",
+            after_s=round(self._host.now() - self._since, 1),
+            free_gib=round(reading.free, 1),
+            reason=why,
+        )
