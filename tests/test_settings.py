@@ -221,6 +221,11 @@ BAD: list[tuple[str, object, str]] = [
         "scratch: throughput_mibs 1000 must be at most a quarter of iops",
     ),
     (
+        "task_s3_client",
+        "s5cmd",
+        "task_s3_client: \"s5cmd\" is not allowed: must be 'own' or 'aws-cli'",
+    ),
+    (
         "batch_service_role",
         "none",
         "batch_service_role: \"none\" is not allowed: must be 'service-linked' or 'own'",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from nextflow_worker import agent, aws_cli, containers, devices, packages, settings
+from nextflow_worker import agent, containers, devices, packages, settings, task_client
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
 from nextflow_worker.scratch import Scratch
@@ -57,7 +57,7 @@ class Provisioning:
             Step("scratch", 180, self._scratch),
             Step("Docker on scratch", 180, self._containers),
             Step("free space", 10, self._free_space),
-            Step("AWS CLI for tasks", 300, lambda end: aws_cli.install(self.host, end)),
+            Step("S3 client for tasks", 300, lambda end: task_client.install(self.host, end)),
             Step("units", 60, self._units),
             Step("ECS agent settings", 10, lambda _: agent.configure(self.host)),
             Step("ECS agent", 30, lambda end: agent.start(self.host, end)),
