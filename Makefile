@@ -9,7 +9,7 @@ READY := $(INSTALLED) $(NODE_MODULES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
+.PHONY: help setup demo local-aws test test-s3 test-head lint types check format synth diff bootstrap deploy destroy \
 	snapshots schema instance-types lock lock-image bench bench-synth bench-head clean clean-docker
 
 help: ## Lists these targets
@@ -38,6 +38,9 @@ local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
 test: $(READY) ## Runs the tests that need no special machine
 	python -m pytest -n 2
 
+test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, versions 1 and 2
+	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
+
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py
 
@@ -45,6 +48,8 @@ lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
 	hadolint docker/nextflow/Dockerfile
+	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	go vet -C assets/task_s3 ./...
 
 types: $(READY) ## Static types
 	mypy

@@ -1,5 +1,6 @@
 """How the local AWS runs Batch jobs: in Docker containers, or as processes of this machine."""
 
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ def make_runner(state_dir: Path, *, docker: bool) -> DockerRunner | ProcessRunne
         state_dir: Where the folder that plays the workers' file system goes.
         docker: Whether there is a Docker engine to run them.
     """
-    root = worker_root.prepare(state_dir / "worker")
+    system = "linux" if docker else platform.system().lower()
+    root = worker_root.prepare(state_dir / "worker", system)
     if not docker:
         return ProcessRunner(root)
     runner = DockerRunner(root)

@@ -383,6 +383,9 @@ class Settings(_Model):
         "service-linked",
         description="Only the service-linked role lets Batch update workers in place",
     )
+    task_s3_client: Literal["own", "aws-cli"] = Field(
+        "own", description="What tasks move files with: our own client, or AWS's, from AWS's site"
+    )
     compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
     queues: dict[BatchName, Queue] = Field(
         min_length=1,

@@ -257,6 +257,11 @@ BAD: list[tuple[str, object, str]] = [
         "scratch.max_volumes: 128 is not allowed: must be at most 127",
     ),
     (
+        "task_s3_client",
+        "s5cmd",
+        "task_s3_client: \"s5cmd\" is not allowed: must be 'own' or 'aws-cli'",
+    ),
+    (
         "batch_service_role",
         "none",
         "batch_service_role: \"none\" is not allowed: must be 'service-linked' or 'own'",
