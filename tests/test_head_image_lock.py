@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -54,8 +55,9 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.files = {RELEASE: b"#!/bin/sh\n", **dict.fromkeys(names, archive())}
 
     def dockerfile(self) -> str:
-        """The project's Dockerfile, with this mirror's addresses."""
-        text = DOCKERFILE.read_text()
+        """The project's Dockerfile, not locked, with this mirror's addresses."""
+        text = re.sub(r"@sha256:[0-9a-f]{64}|=[0-9a-f]{64}(?=[ \"])", "", DOCKERFILE.read_text())
+        text = re.sub(r"^(ARG NEXTFLOW_SHA256)=.*", r'\1=""', text, flags=re.M)
         for real, here in (
             ("https://github.com/nextflow-io/nextflow/releases/download", self.url),
             ("https://registry.nextflow.io/api/v1/plugins", f"{self.url}/plugins"),
