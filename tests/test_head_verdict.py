@@ -61,7 +61,16 @@ DENIED = (
             State.FAILED,
             1,
             "pipeline failed: process A (2): Process `A (2)` terminated with an error exit status"
-            " (7)",
+            " (7): bad",
+        ),
+        (
+            process("Essential container in task exited", "first\n  last").replace(
+                "Command error",
+                "Command exit status:\n  7\n\nCommand output:\n  x\n\nCommand error",
+            ),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): exit status 7: last",
         ),
         (ABORTED.replace("CAUSE", "nobody"), State.FAILED, 1, "pipeline failed: nobody"),
         (

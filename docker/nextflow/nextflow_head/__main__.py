@@ -33,6 +33,9 @@ from nextflow_head.refusal import Refusal
 from nextflow_head.session import Session, record_of
 from nextflow_head.verdict import State, Verdict
 
+_GONE = "its head is gone; the next one submits what is still to be done"
+_ENDED = "its head has ended"
+
 
 def main() -> int:
     """Runs Nextflow and returns the exit status that says how that ended."""
@@ -123,15 +126,30 @@ class Head:
     def _attempt(self, evidence: Evidence, batch: Client) -> Verdict:
         try:
             if claim.take(self._session, self._environment.job_id, self._s3, batch):
-                count = orphans.terminate(self._session, self._environment, batch)
+                count = orphans.terminate(self._session, self._environment, batch, _GONE)
                 say(f"{count} tasks of an earlier attempt were still alive and are terminated")
-            return self._run_nextflow(evidence)
+            ended = self._run_nextflow(evidence)
         except Refusal as refusal:
             for line in refusal.lines[:-1]:
                 say(line)
             return Verdict(refusal.state, refusal.status, refusal.lines[-1])
         except Stopped as stop:
             return cancelled(stop)
+        if ended.status and not invocation.leaves_tasks(self._given, self._container):
+            self._terminate_tasks()
+        return ended
+
+    def _terminate_tasks(self) -> None:
+        """Ends the tasks that Nextflow did not, as when its memory ran out; few, as a rule none."""
+        batch = self._aws.client("batch", attempts=8)
+        try:
+            count = orphans.terminate(self._session, self._environment, batch, _ENDED)
+        except Refusal as refusal:
+            for line in refusal.lines:
+                say(line)
+            return
+        if count:
+            say(f"{count} tasks that Nextflow had left are terminated")
 
     def _run_nextflow(self, evidence: Evidence) -> Verdict:
         def stopping(signal: str) -> None:

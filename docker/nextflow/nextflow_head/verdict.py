@@ -113,6 +113,10 @@ _NO_ANSWER = re.compile(
 )
 _PROCESS = re.compile(r"Error executing process > '(?P<name>.+)'")
 _CAUSE = re.compile(r"Session aborted -- Cause: (?P<why>.+)|Caused by:\n\s+(?P<cause>.+)")
+# What Batch says of each task with an exit status, which tells nothing.
+_ESSENTIAL = "Essential container in task exited"
+_EXIT = re.compile(r"Command exit status:\n\s+(?P<status>\d+)\n")
+_STDERR = re.compile(r"Command error:\n(?:  .*\n)*?  (?P<last>\S.*)\n(?!  )")
 _MESSAGE = re.compile(r"\] ERROR \S+ - (?!@unknown)(?P<why>.+)|@unknown\n\S+?: (?P<cause>.+)")
 
 
@@ -178,6 +182,10 @@ def _no_answer(errors: str, where: str) -> Verdict | None:
 def _cause(errors: str) -> str:
     found = _CAUSE.search(errors) or _MESSAGE.search(errors)
     told = next((text for text in found.groups() if text), "") if found else ""
+    if told == _ESSENTIAL and (status := _EXIT.search(errors)):
+        told = f"exit status {status['status']}"
+    if told and (said := _STDERR.search(errors)):
+        told = f"{told}: {said['last'][:300]}"
     return told or "for the reason that Nextflow gave above"
 
 
