@@ -221,6 +221,27 @@ def test_a_minute_without_aws_ends_no_run(
     assert len(world.tasks(job)) == 4
 
 
+@pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
+def test_a_nextflow_that_gave_up_on_aws_is_started_again(
+    world: HeadWorld, services: tuple[str, ...]
+) -> None:
+    # As after a longer outage with the attempts that the head sets.
+    job = world.submit(
+        world.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
+    )
+    world.until(lambda: len(world.tasks(job)) >= 4, "tasks are submitted")
+
+    for service in services:
+        world.aws.faults.unavailable(service, 15)
+    if not services:
+        world.aws.faults.refused(15)
+
+    assert world.end(job) == SUCCESS
+    assert any("Nextflow starts again" in line for line in world.log(world.describe(job)[0]))
+    assert sum(world.record(job)["tasks"].values()) == 20
+    assert world.alive(job) == []
+
+
 def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
     script = "echo 'no such genome' >&2; exit 7"
     job = world.submit(

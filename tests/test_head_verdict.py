@@ -118,6 +118,22 @@ DENIED = (
             " run by NF_RESUME and this job's id",
         ),
         (
+            process(
+                "Unable to execute HTTP request: Connect to b failed (SDK Attempt Count: 100)"
+            ).replace("Caused by:\n  Unable to execute HTTP request: Conn", "Caused by:\n  Conn"),
+            State.UNREACHABLE,
+            6,
+            "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
+            " Count: 100); resume this run by NF_RESUME and this job's id",
+        ),
+        (
+            process("Essential container in task exited", "Unable to execute HTTP request: x"),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): Essential container in task exited: Unable to execute"
+            " HTTP request: x",
+        ),
+        (
             USAGE.replace(
                 "CAUSE",
                 "nextflow.exception.AbortOperationException: Unknown project `nobody/nothing`",
