@@ -55,8 +55,8 @@ def main() -> int:
 
 
 def cancelled(stop: Stopped) -> Verdict:
-    """The verdict on a head that was stopped before Nextflow had started."""
-    line = f"cancelled: {stop.signal.name} came before Nextflow had started"
+    """The verdict on a head that was stopped while Nextflow was not running."""
+    line = f"cancelled: {stop.signal.name} came while Nextflow was not running"
     return Verdict(State.CANCELLED, 128 + stop.signal, line)
 
 
