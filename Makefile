@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head clean clean-docker
+	snapshots schema instance-types lock bench bench-synth bench-head bench-disk clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -83,12 +83,15 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
 
-bench: bench-synth bench-head ## All benchmarks
+bench: bench-synth bench-head bench-disk ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, in pretended time
+	PYTHONPATH=assets/worker python -m benchmarks.disk
 
 clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
 	docker images --format '{{.Repository}}:{{.Tag}}' \

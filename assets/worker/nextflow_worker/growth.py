@@ -179,7 +179,7 @@ class Addition(Growth):
         if state == "available":
             # Seen at the first look it may have been there before; otherwise what was learned could
             # never become less.
-            self._tools.latency.learn("create", self._took() * (1 if self._polls else 0.95))
+            self._tools.latency.learn("create", self._took() * (1 if self._polls else 0.98))
             entry.device_name = volumes.attach(entry.volume_id)
             self._go("attached")
         elif state == "in-use":
@@ -188,7 +188,8 @@ class Addition(Growth):
         elif state in {"creating", "unknown"}:
             self._in_time(f"{entry.volume_id} is {state}, not available")
             self._polls += 1
-            self.due = self._tools.host.now() + max(0.5, 0.1 * self._took())
+            share = 0.1 if self._tools.latency.knows("create") else 0.5
+            self.due = self._tools.host.now() + max(0.5, share * self._took())
         else:
             # A key that cannot be used shows only here.
             # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html

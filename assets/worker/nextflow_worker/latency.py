@@ -41,6 +41,10 @@ class Latency:
         self._seen[step] = [*self._seen[step], round(max(seconds, 0.0), 2)][-RECENT:]
         self._host.write(FILE, json.dumps(self._seen))
 
+    def knows(self, step: str) -> bool:
+        """Tell whether anything was learned of a step."""
+        return bool(self._seen[step])
+
     def usual(self, step: str) -> float:
         """Return the median, in seconds: when it makes sense to look."""
         return statistics.median(self._seen[step]) if self._seen[step] else USUAL[step]
