@@ -137,8 +137,16 @@ class World:
         watch: The daemon, once it runs.
     """
 
-    def __init__(self, root: Path, *, size_gib: int = 100, ebs: bool = True, **ec2: Any) -> None:
-        self.machine = WritingMachine(root)
+    def __init__(
+        self,
+        root: Path,
+        *,
+        size_gib: int = 100,
+        ebs: bool = True,
+        machine: type[WritingMachine] = WritingMachine,
+        **ec2: Any,
+    ) -> None:
+        self.machine = machine(root)
         self.machine.add_root_disk()
         serial = "vol0123456789abcdef0" if ebs else "AWS0123"
         self.machine.add_disk("nvme1", serial)

@@ -106,7 +106,8 @@ class Watch:
             self.membership.rejoin()
 
     def run(self) -> None:
-        """Look and grow for ever."""
+        """Look and grow until SIGTERM."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         threading.Thread(target=self._look_for_ever, name="look", daemon=True).start()
         if self.metrics:
             send = self.metrics.send_for_ever
@@ -137,7 +138,6 @@ def watch(host: Host) -> None:
     """
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.read(os.environ)
     clients = Clients(*(connect(settings, service) for service in ("ec2", "ecs", "logs")))
     Watch(host, settings, clients).run()
