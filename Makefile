@@ -9,8 +9,8 @@ READY := $(INSTALLED) $(NODE_MODULES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head bench-disk clean clean-docker
+.PHONY: help setup demo local-aws test test-s3 test-head lint types check format synth diff bootstrap deploy destroy \
+	snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,12 +38,18 @@ local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
 test: $(READY) ## Runs the tests that need no special machine
 	python -m pytest -n 2
 
+test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, versions 1 and 2
+	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
+
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py
 
 lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
+	hadolint docker/nextflow/Dockerfile
+	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	go vet -C assets/task_s3 ./...
 
 types: $(READY) ## Static types
 	mypy
@@ -82,6 +88,9 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	pip install --quiet uv
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
+
+lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
+	$(PYTHON) docker/nextflow/image_lock.py
 
 bench: bench-synth bench-head bench-disk ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket

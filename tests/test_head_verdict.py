@@ -118,6 +118,13 @@ DENIED = (
             "Unknown project `nobody/nothing`",
         ),
         (
+            USAGE.replace("CAUSE", "java.net.UnknownHostException: api.github.com"),
+            State.UNREACHABLE,
+            6,
+            "the project's host did not answer (UnknownHostException: api.github.com); let the head"
+            " reach it, or put the project into S3",
+        ),
+        (
             USAGE.replace("CAUSE", "groovy.json.JsonException: expecting '}'"),
             State.BAD_INPUT,
             2,

@@ -257,6 +257,11 @@ BAD: list[tuple[str, object, str]] = [
         "scratch.max_volumes: 128 is not allowed: must be at most 127",
     ),
     (
+        "task_s3_client",
+        "s5cmd",
+        "task_s3_client: \"s5cmd\" is not allowed: must be 'own' or 'aws-cli'",
+    ),
+    (
         "batch_service_role",
         "none",
         "batch_service_role: \"none\" is not allowed: must be 'service-linked' or 'own'",
@@ -559,3 +564,8 @@ def test_the_readme_names_every_setting() -> None:
         "vpc_id",
         "subnets",
     }
+
+
+@pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
+def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
+    assert settings_file.read(paths.SETTINGS, name).head_queue == queue

@@ -53,6 +53,17 @@ def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(world: 
     assert world.ec2.left_behind == []
 
 
+def test_the_volume_that_boot_left_spare_is_taken_before_one_is_ordered(world: World) -> None:
+    world.machine.add_disk("nvme2", "vol0123456789abcdef1")
+    world.machine._vgextend("nextflow", "/dev/nvme2n1")
+    world.machine.used_gib = 99
+    world.run(1)
+    assert world.machine.in_volume == 200
+    assert world.ec2.added == []
+    world.grow()
+    assert len(world.ec2.added) == 1
+
+
 def test_a_growth_is_one_that_moto_knows_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nextflow_worker import agent, aws_cli, settings
+from nextflow_worker import agent, aws_cli, settings, task_client
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.host import GIB
 from nextflow_worker.provision import REASON, Provisioning, provision
 from nextflow_worker.settings import Settings
 from tests.worker_machine import Machine
@@ -60,6 +61,13 @@ def test_a_sound_instance_joins_last_of_all(machine: Machine) -> None:
     assert machine.group == ["/dev/nvme1n1"]
     stop = machine.commands.index("systemctl stop docker.socket docker.service containerd.service")
     assert stop < machine.commands.index("mount --bind /scratch/docker /var/lib/docker")
+
+
+def test_an_instances_own_disks_come_before_the_volume(machine: Machine) -> None:
+    machine.add_disk("nvme2", "AWS22222222222222222", "Amazon EC2 NVMe Instance Storage")
+    provision(machine)
+    assert machine.group == ["/dev/nvme2n1", "/dev/nvme1n1"]
+    assert machine.in_volume == 100
 
 
 def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
@@ -116,9 +124,12 @@ def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) 
         ("mount -t xfs", "scratch"),
         ("systemctl stop", "Docker on scratch"),
         ("mount --bind", "Docker on scratch"),
-        ("docker info", "Docker on scratch"),
-        ("curl", "AWS CLI for tasks"),
-        ("/opt/aws-cli/bin/aws --version", "AWS CLI for tasks"),
+        ("docker info --format {{.DockerRootDir", "Docker on scratch"),
+        ("docker info --format {{.Cgroup", "metadata service"),
+        ("systemctl daemon-reload", "metadata service"),
+        ("systemd-run", "metadata service"),
+        ("curl", "S3 client for tasks"),
+        ("/opt/aws-cli/bin/aws --version", "S3 client for tasks"),
         ("systemctl enable", "units"),
     ],
 )
@@ -169,6 +180,54 @@ def test_docker_that_works_elsewhere_is_refused(machine: Machine) -> None:
     assert _reason(machine) == "Docker on scratch: /mnt/docker is not on /scratch"
 
 
+def test_tasks_that_can_reach_the_metadata_service_are_a_reason_not_to_join(
+    machine: Machine,
+) -> None:
+    machine.leaks = ["169.254.169.254", "fd00:ec2::254"]
+    assert _reason(machine) == (
+        "metadata service: 169.254.169.254 and fd00:ec2::254 can be reached from ecstasks.slice,"
+        " where tasks are"
+    )
+
+
+def test_a_probe_that_could_not_have_failed_proves_nothing(machine: Machine) -> None:
+    machine.metadata = []
+    assert _reason(machine).endswith("cannot send to the metadata service, so nothing was proved")
+
+
+@pytest.mark.parametrize("cgroups", ["cgroupfs 2", "systemd 1"])
+def test_tasks_in_other_cgroups_than_the_blocked_one_are_refused(
+    machine: Machine, cgroups: str
+) -> None:
+    machine.cgroups = cgroups
+    assert f"Docker's cgroups are '{cgroups}'; allowed: 'systemd 2'" in _reason(machine)
+
+
+@pytest.mark.parametrize("name", agent.REQUIRED)
+def test_an_agent_setting_that_lets_tasks_at_the_role_is_refused(
+    machine: Machine, name: str
+) -> None:
+    config = machine.path(agent.CONFIG)
+    config.parent.mkdir(parents=True)
+    config.write_text(f"{name}=true\n{name}=false\n")
+    assert _reason(machine) == (
+        f"ECS agent settings: /etc/ecs/ecs.config: {name} is 'false'; allowed: true"
+    )
+
+
+@pytest.mark.parametrize(
+    ("memory_gib", "dirty", "background"), [(4, 0.8, 0.2), (16, 2, 0.5), (1024, 2, 0.5)]
+)
+def test_dirty_pages_are_bounded_and_never_above_the_kernels_own_limit(
+    machine: Machine, memory_gib: int, dirty: float, background: float
+) -> None:
+    machine.path("/proc/meminfo").write_text(f"MemTotal: {memory_gib << 20} kB\nMemFree: 1 kB\n")
+    provision(machine)
+    vm = machine.path("/proc/sys/vm")
+    assert int((vm / "dirty_bytes").read_text()) == int(dirty * 10 * GIB) // 10
+    assert int((vm / "dirty_background_bytes").read_text()) == int(dirty * 10 * GIB) // 40
+
+
 def test_an_unexpected_error_is_one_line_too(machine: Machine) -> None:
     def broken(*_: str) -> None:
         raise ZeroDivisionError("a bug")
@@ -216,6 +275,54 @@ def test_the_task_client_is_unpacked_with_permissions_and_links(machine: Machine
     assert (dist / "libz.so").readlink().name == "libz.so.1"
     assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
     assert list(machine.path("/opt/aws-cli").rglob("*.zip")) == []
+
+
+@pytest.fixture
+def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A deployment that chose our own client."""
+    folder = tmp_path / "task_s3"
+    for name in ("x86_64", "aarch64"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "aws").write_text(f"of {name}")
+    monkeypatch.setattr(task_client.install, "__kwdefaults__", {"clients": folder})
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    return folder
+
+
+def test_our_client_is_that_of_the_machine_and_nothing_is_fetched(
+    machine: Machine, clients: Path
+) -> None:
+    for _ in range(2):
+        provision(machine)
+        machine.reboot()
+    assert machine.path("/opt/aws-cli/bin/aws").read_text() == "of aarch64"
+    assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
+    assert [file.name for file in machine.path("/opt/aws-cli").rglob("*")] == ["bin", "aws"]
+
+
+def test_our_client_is_run_where_nothing_else_is(machine: Machine, clients: Path) -> None:
+    provision(machine)
+    assert machine.ran("chroot") == ["chroot /opt/aws-cli /bin/aws --version"]
+    assert machine.ran("curl") == []
+
+
+def test_a_client_that_does_not_run_is_refused(machine: Machine, clients: Path) -> None:
+    machine.broken = {"chroot": "Exec format error"}
+    assert _reason(machine).startswith("S3 client for tasks: ")
+
+
+def test_a_machine_without_a_client_is_refused(machine: Machine, clients: Path) -> None:
+    (clients / "aarch64" / "aws").unlink()
+    assert _reason(machine) == (
+        "S3 client for tasks: there is no S3 client for aarch64 among the programs"
+    )
+
+
+def test_a_client_that_is_another_is_refused(
+    machine: Machine, clients: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_chroot", lambda *_: "busybox")
+    assert "says 'busybox'" in _reason(machine)
 
 
 def test_a_task_client_other_than_the_locked_one_is_refused(

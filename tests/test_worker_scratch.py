@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -112,6 +112,38 @@ def test_an_extension_that_was_interrupted_is_finished(machine: Machine) -> None
     assert machine.in_volume == sum(scratch.sizes(Deadline(machine, 60)).values()) == 200
 
 
+def test_the_instances_own_disks_are_used_first_and_the_volume_is_spare(machine: Machine) -> None:
+    stores = ["/dev/nvme1n1", "/dev/nvme2n1"]
+    scratch = Scratch(machine)
+    scratch.assemble(lambda _: "/dev/nvme3n1", Deadline(machine, 60), stores=stores)
+    assert machine.group == [*stores, "/dev/nvme3n1"]
+    assert "--stripes 2" in machine.ran("lvcreate")[0]
+    assert machine.in_volume == 200
+    assert scratch.take_spare(Deadline(machine, 60))
+    assert machine.in_volume == 300
+    assert not scratch.take_spare(Deadline(machine, 60))
+
+
+def test_a_boot_that_ended_before_striping_is_finished_by_the_next(machine: Machine) -> None:
+    stores = ["/dev/nvme1n1", "/dev/nvme2n1"]
+    machine.broken = {"lvcreate": "power failure"}
+    scratch = Scratch(machine)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="power failure"):
+            scratch.assemble(lambda _: "/dev/nvme3n1", Deadline(machine, 60), stores=stores)
+    machine.broken = {}
+    scratch.assemble(lambda _: pytest.fail("asked for"), Deadline(machine, 60), stores=stores)
+    assert machine.in_volume == 200
+
+
+def test_instance_store_is_told_from_ebs_by_its_model(machine: Machine) -> None:
+    machine.add_disk("nvme1", "vol0123456789abcdef0")
+    machine.add_disk("nvme2", "AWS22222222222222222", "Amazon EC2 NVMe Instance Storage")
+    machine.add_disk("nvme3", "AWS33333333333333333", "Amazon EC2 NVMe Instance Storage")
+    assert devices.stores(machine) == ["/dev/nvme2n1", "/dev/nvme3n1"]
+    assert _blank(machine) == "/dev/nvme1n1"
+
+
 def _missing_for_real_disks() -> str | None:
     if os.geteuid() != 0:
         return "making loop devices needs root"
@@ -184,13 +216,13 @@ class _NoDeviceMapper(Host):
 
 @pytest.fixture
 def disks(tmp_path: Path) -> Iterator[list[str]]:
-    """Give two blank disks, sized as small as XFS takes them."""
+    """Give three blank disks, sized as small as XFS takes them."""
     why = _missing_for_real_disks()
     if why:
         pytest.skip(why)
     with ExitStack() as stack:
         made = []
-        for number in range(2):
+        for number in range(3):
             image = tmp_path / f"disk{number}"
             with image.open("wb") as file:
                 file.truncate(400 << 20)
@@ -202,17 +234,43 @@ def disks(tmp_path: Path) -> Iterator[list[str]]:
         yield made
 
 
-def test_real_lvm_and_xfs_grow_under_data_and_come_back(tmp_path: Path, disks: list[str]) -> None:
+@contextmanager
+def _real(tmp_path: Path) -> Iterator[tuple[Host, Scratch, str]]:
+    """Real LVM and XFS, taken apart again at the end: host, scratch and its volume group."""
     group, mount_point = f"nfb-test-{secrets.token_hex(4)}", tmp_path / "scratch"
     real = _try("dmsetup", "version")
     host = Host() if real else _NoDeviceMapper(f"/dev/{group}/scratch", tmp_path / "volume")
-    scratch = Scratch(host, mount_point=str(mount_point), volume_group=group)
     with ExitStack() as stack:
         if isinstance(host, _NoDeviceMapper):
             stack.callback(host.close)
         driver = [] if real else ["--driverloaded", "n"]
         stack.callback(_try, "vgremove", *driver, "-f", "-y", group)
         stack.callback(_try, "umount", str(mount_point))
+        yield host, Scratch(host, mount_point=str(mount_point), volume_group=group), group
+
+
+def test_real_lvm_stripes_over_stores_and_then_takes_the_volume_in(
+    tmp_path: Path, disks: list[str]
+) -> None:
+    volume, *stores = disks
+    with _real(tmp_path) as (host, scratch, group):
+        scratch.assemble(lambda _: volume, Deadline(host, 60), stores=stores)
+        before = scratch.space()
+        assert scratch.take_spare(Deadline(host, 60))
+        assert scratch.space().total > 1.4 * before.total
+        segments = host.run(
+            *("lvs", "--noheadings", "--options", "segtype,stripes,devices", "--segments", group),
+            deadline=Deadline(host, 60),
+        )
+        found = [line.split() for line in segments.splitlines()]
+        assert [row[:2] for row in found] == [["striped", "2"], ["linear", "1"]]
+        assert all(store in found[0][2] for store in stores)
+        assert volume in found[1][2]
+
+
+def test_real_lvm_and_xfs_grow_under_data_and_come_back(tmp_path: Path, disks: list[str]) -> None:
+    mount_point = tmp_path / "scratch"
+    with _real(tmp_path) as (host, scratch, group):
         scratch.assemble(lambda _: disks[0], Deadline(host, 60))
         before = scratch.space()
         content = os.urandom(64 << 20)
@@ -222,11 +280,11 @@ def test_real_lvm_and_xfs_grow_under_data_and_come_back(tmp_path: Path, disks: l
 
         scratch.extend(disks[1], Deadline(host, 60))
         scratch.extend(disks[1], Deadline(host, 60))
-        assert scratch.disks(Deadline(host, 60)) == disks
+        assert scratch.disks(Deadline(host, 60)) == disks[:2]
         assert scratch.space().total > 1.8 * before.total
 
         subprocess.run(["umount", mount_point], check=True)
-        if real:
+        if not isinstance(host, _NoDeviceMapper):
             subprocess.run(["vgchange", "-an", group], check=True, capture_output=True)
         scratch.assemble(lambda _: pytest.fail("a disk was asked for"), Deadline(host, 60))
         found = (mount_point / "result").read_bytes()

@@ -35,6 +35,9 @@ class Machine(Host):
         dirty_gib: How much of what was written is in memory only.
         docker_root: What Docker says its root is.
         archive_version: Which AWS CLI the download holds.
+        cgroups: What Docker says of its cgroups.
+        metadata: Addresses that the host's own programs reach.
+        leaks: Addresses that tasks reach too, in spite of the slice's unit.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,6 +57,11 @@ class Machine(Host):
         self.dirty_gib = 0.0
         self.docker_root = "/var/lib/docker"
         self.archive_version = "2.36.11"
+        self.cgroups = "systemd 2"
+        self.metadata = ["169.254.169.254"]
+        self.leaks: list[str] = []
+        self.path("/proc/sys/vm").mkdir(parents=True)
+        self.path("/proc/meminfo").write_text("MemTotal: 16384000 kB\n")
         self.clock = 0.0
 
     def add_disk(self, controller: str, serial: str, model: str = EBS) -> None:
@@ -79,7 +87,8 @@ class Machine(Host):
             if line.startswith(beginning):
                 message = f"{' '.join(command[:2])} ended with status 1: {said}"
                 raise Refusal(message)
-        do = getattr(self, "_" + command[0].rpartition("/")[2].replace(".", "_"), None)
+        name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
+        do = getattr(self, "_" + name, None)
         answer = do(*command[1:]) if do else ""
         return str(answer or "")
 
@@ -160,18 +169,21 @@ class Machine(Host):
         sectors = self.path(disk.replace("/dev/", "/sys/class/block/") + "/size").read_text()
         self.sizes_gib[disk] = int(sectors) * 512 // GIB
 
-    def _vgcreate(self, _: str, disk: str) -> None:
-        self._vgextend(_, disk)
+    def _vgcreate(self, _: str, *disks: str) -> None:
+        assert not self.group
+        for disk in disks:
+            self._vgextend(_, disk)
 
     def _vgextend(self, _: str, disk: str) -> None:
         assert disk not in self.group
         self.group.append(disk)
         self.signatures[disk] = "LVM2_member"
 
-    def _lvcreate(self, *_: str) -> None:
+    def _lvcreate(self, *arguments: str) -> None:
         assert not self.volume
         self.volume = True
-        self.in_volume = self._size()
+        disks = [word for word in arguments if word in self.group] or self.group
+        self.in_volume = sum(self.sizes_gib.get(disk, 100) for disk in disks)
 
     def _lvextend(self, *_: str) -> None:
         assert self.in_volume < self._size()
@@ -188,8 +200,16 @@ class Machine(Host):
         if "--bind" in arguments:
             self.bound[target] = source
 
-    def _docker(self, *_: str) -> str:
-        return self.docker_root
+    def _docker(self, *arguments: str) -> str:
+        return self.cgroups if "Cgroup" in arguments[-1] else self.docker_root
+
+    def _python3(self, *_: str) -> str:
+        return "\n".join(self.metadata)
+
+    def _systemd_run(self, *arguments: str) -> str:
+        unit = self.path("/etc/systemd/system/ecstasks.slice")
+        denied = unit.exists() and "--slice=ecstasks.slice" in arguments
+        return "\n".join(self.leaks if denied else self.metadata)
 
     def _curl(self, *arguments: str) -> None:
         target = arguments[arguments.index("--output") + 1]
@@ -201,6 +221,10 @@ class Machine(Host):
             link = zipfile.ZipInfo("aws/dist/libz.so")
             link.external_attr = 0o120777 << 16
             bundle.writestr(link, "libz.so.1")
+
+    def _chroot(self, root: str, program: str, *_: str) -> str:
+        assert (self.path("/opt/aws-cli") / program.lstrip("/")).is_file()
+        return "nextflow-batch-task-s3/1"
 
     def _aws(self, *_: str) -> str:
         return f"aws-cli/{self.archive_version} Python/3.13.4 Linux/6.1"

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: The model that an EBS volume's NVMe controller names.
 #: https://docs.aws.amazon.com/ebs/latest/userguide/identify-nvme-ebs-device.html
 EBS_MODEL = "Amazon Elastic Block Store"
+#: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/nvme-ebs-volumes.html
+STORE_MODEL = "Amazon EC2 NVMe Instance Storage"
 
 
 def by_volume_id(host: Host, volume_id: str, deadline: Deadline) -> str:
@@ -74,13 +76,7 @@ def blank(host: Host, name: str, deadline: Deadline) -> str:
                 message = f"scratch volume {name} ({disk}) carries data already"
                 raise Refusal(message)
             return disk
-        disks = [
-            disk
-            for controller in _controllers(host)
-            if _text(controller / "model") == EBS_MODEL
-            for disk in _namespaces(controller)
-            if _is_blank(host, disk, deadline)
-        ]
+        disks = [disk for disk in _of(host, EBS_MODEL) if _is_blank(host, disk, deadline)]
         if len(disks) != 1:
             found = ", ".join(disks) or "none"
             message = f"scratch volume {name} not found; blank EBS volumes: {found}"
@@ -88,6 +84,20 @@ def blank(host: Host, name: str, deadline: Deadline) -> str:
         return disks[0]
 
     return persist(host, deadline, look, most=4)
+
+
+def stores(host: Host) -> list[str]:
+    """Return the paths of the instance's own disks, which some types have and which end with it."""
+    return _of(host, STORE_MODEL)
+
+
+def _of(host: Host, model: str) -> list[str]:
+    return [
+        disk
+        for controller in _controllers(host)
+        if _text(controller / "model") == model
+        for disk in _namespaces(controller)
+    ]
 
 
 def _controllers(host: Host) -> list[Path]:

@@ -56,6 +56,7 @@ class Grower:
         self._disks: dict[str, int] = {}
         self._speed = 0.0
         self._said: dict[str, str] = {}
+        self._spare = True
 
     @property
     def coming_gib(self) -> int:
@@ -129,6 +130,9 @@ class Grower:
         if not situation.short:
             self.blocked = ""
             return
+        self._spare = self._spare and self._take_spare()
+        if self._spare:
+            return
         parallel = plan.PARALLEL - len(self._growths)
         if parallel < 1:
             return
@@ -140,6 +144,14 @@ class Grower:
             # What is on its way may be enough.
             if not self.busy:
                 self.blocked = str(refusal)
+
+    def _take_spare(self) -> bool:
+        """Take what boot has left for later: it is there already, and paid for."""
+        taken = self._tools.scratch.take_spare(Deadline(self._tools.host, LOOK_SECONDS))
+        if taken:
+            self._disks, self._speed = {}, 0.0
+            self._journal.say("grown", by="spare")
+        return taken
 
     def _situation(self) -> plan.Situation:
         reading = self._gauge.reading

@@ -123,7 +123,9 @@ class Metrics:
             DIMENSION: self._settings.environment,
             **facts,
         }
-        metrics = METRICS.get(event, ())
+        metrics = [
+            metric for metric in METRICS.get(event, ()) if not metric.fact or metric.fact in facts
+        ]
         if metrics:
             definitions = [{"Name": metric.name, "Unit": metric.unit} for metric in metrics]
             record["_aws"] = {
@@ -133,7 +135,7 @@ class Metrics:
                 ],
             }
         for metric in metrics:
-            value = facts.get(metric.fact, 0) if metric.fact else 1
+            value = facts[metric.fact] if metric.fact else 1
             record[metric.name] = value * metric.factor  # type: ignore[operator]
         return record
 

@@ -6,7 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from nextflow_worker import agent, aws_cli, containers, devices, packages, settings
+from nextflow_worker import (
+    agent,
+    containers,
+    devices,
+    dirty_pages,
+    metadata,
+    packages,
+    settings,
+    task_client,
+)
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
 from nextflow_worker.scratch import Scratch
@@ -54,10 +63,12 @@ class Provisioning:
         """Return what is done, in order."""
         return [
             Step("packages", 300, lambda end: packages.install(self.host, end)),
+            Step("dirty pages", 10, lambda _: dirty_pages.limit(self.host)),
             Step("scratch", 180, self._scratch),
             Step("Docker on scratch", 180, self._containers),
             Step("free space", 10, self._free_space),
-            Step("AWS CLI for tasks", 300, lambda end: aws_cli.install(self.host, end)),
+            Step("metadata service", 60, lambda end: metadata.block(self.host, end)),
+            Step("S3 client for tasks", 300, lambda end: task_client.install(self.host, end)),
             Step("units", 60, self._units),
             Step("ECS agent settings", 10, lambda _: agent.configure(self.host)),
             Step("ECS agent", 30, lambda end: agent.start(self.host, end)),
@@ -83,7 +94,11 @@ class Provisioning:
 
     def _scratch(self, end: Deadline) -> None:
         device = self._settings.scratch_device
-        self.scratch.assemble(lambda until: devices.blank(self.host, device, until), end)
+        self.scratch.assemble(
+            lambda until: devices.blank(self.host, device, until),
+            end,
+            stores=devices.stores(self.host),
+        )
 
     def _containers(self, end: Deadline) -> None:
         containers.move(self.host, self.scratch, end)

@@ -8,11 +8,16 @@ from nextflow_worker.deadline import Deadline, Refusal, persist
 from nextflow_worker.host import GIB, Space
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nextflow_worker.host import Host
 
 #: allocsize bounds XFS's speculative preallocation, which would otherwise make the free space that
 #: statvfs shows wrong by gigabytes. https://man7.org/linux/man-pages/man5/xfs.5.html
 MOUNT_OPTIONS = "noatime,allocsize=64m"
+
+#: A volume alone, even behind a striped beginning: LVM would go on with as many stripes.
+LVEXTEND = ("lvextend", "--stripes", "1", "--extents", "+100%FREE")
 
 
 class Scratch:
@@ -40,15 +45,23 @@ class Scratch:
         self._group = volume_group
         self._volume = f"/dev/{volume_group}/scratch"
 
-    def assemble(self, find_disk: Callable[[Deadline], str], deadline: Deadline) -> None:
+    def assemble(
+        self,
+        find_disk: Callable[[Deadline], str],
+        deadline: Deadline,
+        *,
+        stores: Sequence[str] = (),
+    ) -> None:
         """Make and mount it, or mount what an earlier boot made.
 
         Each layer is made only if it is not there, so that an interrupted first boot is finished
         by the next one and a reboot destroys nothing.
 
         Args:
-            find_disk: Returns the path of the first, blank disk; called only if needed.
+            find_disk: Returns the path of the first, blank volume; called only if needed.
             deadline: When to give up.
+            stores: Paths of the instance's own disks. They are used first, striped, as they are of
+                one size and much faster than EBS; the volume is then spare, see `take_spare`.
 
         Raises:
             Refusal: A layer cannot be made, or something else is there already.
@@ -56,10 +69,14 @@ class Scratch:
         if self._host.is_mount(self.mount_point):
             return
         if not self._report("vgs", "vg_name", deadline):
-            self._run("vgcreate", self._group, find_disk(deadline), deadline=deadline)
+            # Without --yes: LVM asks before it takes a disk with data, and gets no answer.
+            self._run("vgcreate", self._group, *stores, find_disk(deadline), deadline=deadline)
         if not self._report("lvs", "lv_name", deadline):
+            first = [disk for disk in self.disks(deadline) if disk in stores]
+            stripes = ("--stripes", str(len(first))) if first else ()
             self._run(
-                *("lvcreate", "--yes", "--extents", "100%FREE", "--name", "scratch", self._group),
+                *("lvcreate", "--yes", "--extents", "100%PVS" if first else "100%FREE", *stripes),
+                *("--name", "scratch", self._group, *first),
                 deadline=deadline,
             )
         # After a reboot an added volume may show up later than the first.
@@ -99,6 +116,20 @@ class Scratch:
         self._run("pvresize", disk, deadline=deadline)
         self._fill(deadline)
 
+    def take_spare(self, deadline: Deadline) -> bool:
+        """Grow by what the group has but the volume has not: EBS beside instance store.
+
+        Returns:
+            Whether there was any.
+
+        Raises:
+            Refusal: A layer cannot be extended.
+        """
+        if self._report("vgs", "vg_free_count", deadline) == ["0"]:
+            return False
+        self._fill(deadline)
+        return True
+
     def disks(self, deadline: Deadline) -> list[str]:
         """Return the paths of its disks."""
         return self._report("pvs", "pv_name", deadline)
@@ -122,7 +153,7 @@ class Scratch:
 
     def _fill(self, deadline: Deadline) -> None:
         if self._report("vgs", "vg_free_count", deadline) != ["0"]:
-            self._run("lvextend", "--extents", "+100%FREE", self._volume, deadline=deadline)
+            self._run(*LVEXTEND, self._volume, deadline=deadline)
         self._run("xfs_growfs", str(self._host.path(self.mount_point)), deadline=deadline)
 
     def _activate(self, deadline: Deadline) -> None:

@@ -91,7 +91,7 @@ class Head:
         """Runs the attempt, keeps its logs, says how it ended and returns the exit status.
 
         Raises:
-            Refusal: The session is in use, or logs cannot be kept.
+            Refusal: Logs cannot be kept, or Batch does not tell of the attempts before.
         """
         session = self._session
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -101,7 +101,6 @@ class Head:
         for attempt in earlier:
             say(str(attempt))
         record = self._make_record(earlier)
-        taken_over = claim.take(session, self._environment.job_id, self._s3, batch)
         record.begin(self._s3)
         with Evidence(
             self._reports.parent,
@@ -110,7 +109,7 @@ class Head:
             refresh=record.refresh,
             say=say,
         ) as evidence:
-            ended = self._attempt(evidence, batch if taken_over else None)
+            ended = self._attempt(evidence, batch)
             record.end(ended)
         kept = "are" if evidence.kept else "could not be kept"
         say(f"logs and reports {kept} in {session.logs}")
@@ -121,10 +120,10 @@ class Head:
     def _later(self) -> bool:
         return self._environment.attempt > 1
 
-    def _attempt(self, evidence: Evidence, orphanage: Client | None) -> Verdict:
+    def _attempt(self, evidence: Evidence, batch: Client) -> Verdict:
         try:
-            if orphanage:
-                count = orphans.terminate(self._session, self._environment, orphanage)
+            if claim.take(self._session, self._environment.job_id, self._s3, batch):
+                count = orphans.terminate(self._session, self._environment, batch)
                 say(f"{count} tasks of an earlier attempt were still alive and are terminated")
             return self._run_nextflow(evidence)
         except Refusal as refusal:

@@ -99,6 +99,7 @@ _HEAP_USED_UP = 3
 _ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
 _ABORTED_BY_USAGE = re.compile(r"nextflow\.cli\.Launcher - Operation aborted\n(?P<why>.+)")
 _BROKEN_FILE = re.compile(r"nextflow\.cli\.Launcher - (?P<why>Unable to parse config file: .+)")
+_NO_GIT_HOST = re.compile(r"java\.(?:net|nio)\.\S*?(?P<why>\w+Exception(?:: .+)?)$")
 _PARAMS = re.compile(r"(?:groovy\.json|org\.yaml\.snakeyaml)\.\S+: (?P<why>.+)")
 # A task's S3 client, Nextflow's own file system, and the SDK's answer that names no action.
 _S3_DENIED = re.compile(
@@ -134,6 +135,12 @@ def _usage(errors: str, where: str) -> Verdict | None:
     found = _ABORTED_BY_USAGE.search(errors) or _BROKEN_FILE.search(errors)
     if not found:
         return None
+    if absent := _NO_GIT_HOST.match(found["why"]):
+        return _verdict(
+            State.UNREACHABLE,
+            f"the project's host did not answer ({absent['why']}); let the head reach it, or put"
+            " the project into S3",
+        )
     why = re.sub(r"^[\w.]+(?:Exception|Error): ", "", found["why"])
     if broken := _PARAMS.search(found["why"]):
         why = f"the params file is neither JSON nor YAML: {broken['why']}"
