@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-s3 test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock lock-image bench bench-synth bench-head clean clean-docker
+	snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -92,12 +92,15 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
 	$(PYTHON) docker/nextflow/image_lock.py
 
-bench: bench-synth bench-head ## All benchmarks
+bench: bench-synth bench-head bench-disk ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, in pretended time
+	PYTHONPATH=assets/worker python -m benchmarks.disk
 
 clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
 	docker images --format '{{.Repository}}:{{.Tag}}' \
