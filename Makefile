@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-s3 test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head clean clean-docker
+	snapshots schema instance-types lock bench bench-synth bench-head bench-s3 clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,7 +47,7 @@ test-head: $(READY) ## Runs the head through losses and faults with a real Nextf
 lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
-	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3 benchmarks) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
 	go vet -C assets/task_s3 ./...
 
 types: $(READY) ## Static types
@@ -88,12 +88,15 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
 
-bench: bench-synth bench-head ## All benchmarks
+bench: bench-synth bench-head bench-s3 ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-s3: $(READY) ## The tasks' S3 client against the AWS CLI 2 and the bare SDK; needs an AWS CLI 2
+	python -m benchmarks.s3
 
 clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
 	docker images --format '{{.Repository}}:{{.Tag}}' \
