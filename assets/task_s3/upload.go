@@ -187,8 +187,11 @@ func section(content []byte) *io.SectionReader {
 
 // readPart reads a part or what is left; not even a silent stream keeps it from being given up.
 func readPart(ctx context.Context, stream io.Reader, number int32) ([]byte, error) {
-	// Grows as it fills, so that the many one-line streams take no 8 MiB.
+	// The first grows as it fills, so that the many one-line streams take no 8 MiB.
 	var content bytes.Buffer
+	if number > 1 {
+		content.Grow(int(sizeOfPart(number)) + bytes.MinRead)
+	}
 	read := make(chan error, 1)
 	go func() {
 		_, err := io.CopyN(&content, stream, sizeOfPart(number))
