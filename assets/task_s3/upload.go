@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -154,6 +155,8 @@ func (made object) putStream(ctx context.Context, stream io.Reader) error {
 	if int64(len(first)) < threshold {
 		return made.put(ctx, section(first))
 	}
+	// Parts that were sent should not wait in memory for twice as many.
+	debug.SetGCPercent(20)
 	return made.inParts(ctx, func(ctx context.Context, send sender) error {
 		// What is in memory at a time is bounded, however large the parts have become.
 		memory := newBudget(4 * partSize)
