@@ -81,6 +81,9 @@ func uploadFolder(transfers *transfers, made object, folder string) {
 		return
 	}
 	for _, entry := range entries {
+		if transfers.ctx.Err() != nil {
+			return
+		}
 		path := filepath.Join(folder, entry.Name())
 		made.key = prefix + entry.Name()
 		// Links that lead in a circle end where the kernel says ELOOP.
