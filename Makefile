@@ -9,8 +9,8 @@ READY := $(INSTALLED) $(NODE_MODULES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head clean clean-docker
+.PHONY: help setup demo local-aws test test-head test-kernel lint types check format synth diff bootstrap deploy destroy \
+	snapshots schema instance-types lock bench bench-synth bench-head bench-boot clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ test: $(READY) ## Runs the tests that need no special machine
 
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py
+
+test-kernel: $(READY) ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
+	python -m pytest -m kernel tests/test_kernel.py
 
 lint: $(READY) ## Format and lint
 	ruff format --check .
@@ -83,12 +86,15 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
 
-bench: bench-synth bench-head ## All benchmarks
+bench: bench-synth bench-head bench-boot ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-boot: $(READY) ## A worker from its kernel to its agent, by step; needs QEMU as test-kernel does
+	python -m benchmarks.boot
 
 clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
 	docker images --format '{{.Repository}}:{{.Tag}}' \
