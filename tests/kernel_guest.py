@@ -15,6 +15,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Guest:
         self._type = instance_type
         self._free = [f"port{number}" for number in range(PORTS)]
         self._plugged: dict[str, str] = {}
+        self._one_order = Lock()
 
     def __enter__(self) -> Self:
         """Switch it on."""
@@ -175,13 +177,14 @@ class Guest:
             RuntimeError: It refuses.
         """
         order = {"execute": command, "arguments": arguments}
-        self._monitor.send(json.dumps(order).encode())
-        while True:
-            answer = json.loads(self._monitor.line(30))
-            if "error" in answer:
-                raise RuntimeError(f"{command}: {answer['error']['desc']}")
-            if "return" in answer:
-                return answer["return"]
+        with self._one_order:
+            self._monitor.send(json.dumps(order).encode())
+            answer: dict[str, Any] = {}
+            while not {"error", "return"} & answer.keys():  # Events come in between.
+                answer = json.loads(self._monitor.line(30))
+        if "error" in answer:
+            raise RuntimeError(f"{command}: {answer['error']['desc']}")
+        return answer["return"]
 
     def _command(self) -> list[str]:
         relay = f"cmd:{sys.executable} -S {_RELAY} {self._port}"

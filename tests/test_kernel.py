@@ -166,13 +166,13 @@ def test_every_volume_ends_with_the_instance_and_none_is_left_over(life: Life) -
 
 def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> None:
     volumes = set(life.cloud.volumes())
-    size = life.guest.run("stat -f -c %b /scratch")
+    size = int(life.guest.run("stat -f -c %b /scratch"))
     uuid = life.guest.run("findmnt --noheadings --output UUID /scratch")
     life.guest.run("systemctl reboot")
     life.guest.wait_for_shell(BOOT_SECONDS)
     life.guest.until(STARTED, BOOT_SECONDS, times=2)
     assert life.guest.run("findmnt --noheadings --output UUID /scratch") == uuid
-    assert life.guest.run("stat -f -c %b /scratch") >= size
+    assert int(life.guest.run("stat -f -c %b /scratch")) >= size
     life.guest.run(f"python3 /root/writer.py {FILES} check")
     assert set(life.cloud.volumes()) >= volumes
     assert life.guest.run("systemctl is-active nextflow-worker-watch").strip() == "active"
