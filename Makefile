@@ -9,8 +9,9 @@ READY := $(INSTALLED) $(NODE_MODULES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test test-s3 test-head lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk bench-s3 clean clean-docker
+.PHONY: help setup demo local-aws test test-s3 test-head test-kernel lint types check format synth diff bootstrap deploy \
+	destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk bench-s3 bench-boot \
+	clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +46,9 @@ test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, ver
 
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py
+
+test-kernel: $(READY) ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
+	python -m pytest -m kernel tests/test_kernel.py
 
 lint: $(READY) ## Format and lint
 	ruff format --check .
@@ -94,7 +98,7 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
 	$(PYTHON) docker/nextflow/image_lock.py
 
-bench: bench-synth bench-head bench-disk bench-s3 ## All benchmarks
+bench: bench-synth bench-head bench-disk bench-s3 bench-boot ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
@@ -106,6 +110,9 @@ bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, 
 
 bench-s3: $(READY) ## The tasks' S3 client against the AWS CLI 2 and the bare SDK; needs an AWS CLI 2
 	python -m benchmarks.s3
+
+bench-boot: $(READY) ## A worker from its kernel to its agent, by step; needs QEMU as test-kernel does
+	python -m benchmarks.boot
 
 clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
 	docker images --format '{{.Repository}}:{{.Tag}}' \
