@@ -120,11 +120,32 @@ DENIED = (
         (
             process(
                 "Unable to execute HTTP request: Connect to b failed (SDK Attempt Count: 100)"
-            ).replace("Caused by:\n  Unable to execute HTTP request: Conn", "Caused by:\n  Conn"),
+            ).replace(
+                "Caused by:\n  Unable to execute HTTP request: Connect to b failed (SDK Attempt Count: 100)",
+                "Caused by:\n  Connect to b failed",
+            ),
             State.UNREACHABLE,
             6,
             "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
             " Count: 100); resume this run by NF_RESUME and this job's id",
+        ),
+        (
+            process("Connection pool shut down (SDK Attempt Count: 4)").replace(
+                "-- Cause: Connection pool shut down (SDK Attempt Count: 4)", "-- Cause: null"
+            ),
+            State.UNREACHABLE,
+            6,
+            "AWS did not answer: Connection pool shut down (SDK Attempt Count: 4); resume this run"
+            " by NF_RESUME and this job's id",
+        ),
+        (
+            process(
+                "Invalid job definition (Service: Batch, Status Code: 400) (SDK Attempt Count: 1)"
+            ),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): Invalid job definition (Service: Batch, Status Code:"
+            " 400) (SDK Attempt Count: 1): bad",
         ),
         (
             process("Essential container in task exited", "Unable to execute HTTP request: x"),

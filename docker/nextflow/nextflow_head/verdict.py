@@ -111,8 +111,10 @@ _HOST_LOST = re.compile(r"Host EC2 \(instance (?P<host>[\w-]+)\) terminated")
 _NO_ANSWER = re.compile(
     r"(?P<why>Unable to execute HTTP request: .+|\(Service: \w+, Status Code: 50[0234].*)"
 )
+# What the SDK did more than once, it took for passing.
 _ABORTED_BY_AWS = re.compile(
-    r"Session aborted -- Cause: (?P<why>.*(?:Unable to execute HTTP|Status Code: 50[0234]).*)"
+    r"(?:Session aborted -- Cause: |Error executing process > '.+'\n\nCaused by:\n\s+)"
+    r"(?P<why>.*(?:Unable to execute HTTP|Status Code: 50[0234]|SDK Attempt Count: (?!1\))).*)"
 )
 _PROCESS = re.compile(r"Error executing process > '(?P<name>.+)'")
 _CAUSE = re.compile(r"Session aborted -- Cause: (?P<why>.+)|Caused by:\n\s+(?P<cause>.+)")
