@@ -358,8 +358,8 @@ class _Instance(Host):
         (disk,) = (disk for disk, found in volumes.items() if found == volume_id)
         loop = self.disks[disk]
         self._inner.run("losetup", "--set-capacity", loop, deadline=Deadline(self, 60))
-        file = self.path(disk.replace("/dev/", "/sys/class/block/", 1)) / "size"
-        file.write_text(f"{size // 512}\n")
+        block = self.path(disk.replace("/dev/", "/sys/class/block/", 1))
+        (block / "size").write_text(f"{size // 512}\n")
 
 
 class _LoopEc2:
