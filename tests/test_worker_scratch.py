@@ -85,18 +85,6 @@ def test_a_volume_with_data_is_never_taken(machine: Machine) -> None:
         _blank(machine)
 
 
-def test_a_volume_is_found_by_its_serial_whatever_its_name(machine: Machine) -> None:
-    machine.add_disk("nvme7", "vol0123456789abcdef0")
-    found = devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
-    assert found == "/dev/nvme7n1"
-
-
-def test_a_device_that_never_appears_ends_the_wait(machine: Machine) -> None:
-    with pytest.raises(Refusal, match="no block device of vol-0123456789abcdef0 appeared"):
-        devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
-    assert 60 <= machine.clock < 65
-
-
 def test_another_filesystem_on_the_volume_is_refused(machine: Machine) -> None:
     machine.group, machine.volume = ["/dev/nvme1n1"], True
     machine.signatures["/dev/nextflow/scratch"] = "ext4"
