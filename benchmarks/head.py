@@ -82,7 +82,10 @@ def main() -> int:
     calls = Calls()
     try:
         with calls.counting(), head_world(paths.ROOT / "build" / "bench-head") as world:
-            write("head", [*_overhead(world), *_hello(world, calls), *_kill(world), _outage(world)])
+            write(
+                "head",
+                [*_overhead(world), *_hello(world, calls), *_kill(world, calls), _outage(world)],
+            )
     except NoNextflow as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -224,13 +227,14 @@ def _measured(
     return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.counted.total()
 
 
-def _kill(world: HeadWorld) -> list[Figure]:
+def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
     """What a run repeats whose head loses its host half-way."""
     project = world.put_project("many", _MANY)
     world.s3.put_object(
         Bucket=world.bucket, Key="projects/many/nextflow.config", Body=_NARROW.encode()
     )
     began = time.monotonic()
+    calls.reset()
     job = world.submit(project, "--tasks", str(_TASKS))
     world.until(lambda: world.done(job) >= _TASKS // 2, "half of it is done", 1800)
     world.aws.faults.host_reclaimed(job)
@@ -238,6 +242,7 @@ def _kill(world: HeadWorld) -> list[Figure]:
     in_flight = len(world.tasks(job)) - done
     if world.wait(job, 1800)["status"] != "SUCCEEDED":
         raise RuntimeError("\n".join(world.log(world.describe(job)[0])))
+    seconds, asked = round(time.monotonic() - began), calls.counted.copy()
     repeated = len(world.tasks(job)) - _TASKS
     return [
         Figure(
@@ -256,9 +261,15 @@ def _kill(world: HeadWorld) -> list[Figure]:
         ),
         Figure(
             metric=f"{_TASKS} tasks, 8 at a time, with that kill",
-            value=round(time.monotonic() - began),
+            value=seconds,
             unit="s",
         ),
+        Figure(
+            metric="calls for each of them, S3 and all",
+            value=round(asked.total() / _TASKS, 1),
+            unit="calls",
+        ),
+        Figure(metric="of these to Batch", value=round(asked["batch"] / _TASKS, 2), unit="calls"),
     ]
 
 

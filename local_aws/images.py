@@ -25,6 +25,9 @@ _ROOT: Final = "nextflow-batch/debian:local"
 _LABEL: Final = "nextflow-batch.content"
 _ANSWER_SECONDS: Final = 10
 _PULL_SECONDS: Final = 300
+#: What Debian's published `slim` images do without, in themselves and in packages added later.
+#: https://github.com/debuerreotype/debuerreotype/blob/master/scripts/.slimify-excludes
+_SLIM: Final = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
 _ARCHIVE: Final = "/opt/nextflow-distribution.tar.gz"
 
 Progress = Callable[[str], None]
@@ -160,10 +163,11 @@ def _debootstrap(progress: Progress) -> None:
             said = [row for row in (done.stdout + done.stderr).splitlines() if row.startswith("E:")]
             raise ImagesUnavailable(f"debootstrap failed: {' '.join(said) or 'it said nothing'}")
         progress("importing Debian trixie")
-        # As Debian's published `slim` images do without them.
-        papers = (f"./usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
-        unwanted = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./proc/*", "./sys/*", *papers)
-        tar = ["tar", "-C", str(root), "-c", *(f"--exclude={path}" for path in unwanted), "."]
+        (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
+            "".join(f"path-exclude {path}\n" for path in _SLIM)
+        )
+        unwanted = ("/var/cache/apt/*", "/var/lib/apt/lists/*", "/proc/*", "/sys/*", *_SLIM)
+        tar = ["tar", "-C", str(root), "-c", *(f"--exclude=.{path}" for path in unwanted), "."]
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packing:
             imported = _docker("import", "-", _ROOT, stdin=packing.stdout)
         if packing.returncode != 0 or imported.returncode != 0:

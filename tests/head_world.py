@@ -42,8 +42,18 @@ workflow { channel.of(1..params.tasks) | NAP | view }
 """
 #: What `hello` runs, without the way to its repository, which not every machine has.
 HELLO = (paths.ROOT / "local_aws" / "rehearsal" / "replay" / "hello" / "main.nf").read_text()
-#: A pipeline that never stops asking for memory, before any task.
-HUNGRY = "workflow { def held = []; while( true ) held << new byte[1 << 20] }"
+#: A pipeline that, once its two tasks are submitted, never stops asking for memory.
+HUNGRY = """
+process NAP {
+    input: val n
+    script: "sleep 300"
+}
+
+workflow {
+    NAP( channel.of(1, 2) )
+    channel.of(1).map { sleep(8000); def held = []; while( true ) held << new byte[1 << 20] }
+}
+"""
 _RECORDER = """#!/usr/bin/env python3
 import json, sys
 print(*map(json.dumps, sys.argv[1:]), sep="\\n")

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
 
@@ -69,12 +70,28 @@ class S3Server:
         self.calls.clear()
 
     def put(
-        self, key: str, content: bytes, *, storage: str | None = None, encoding: str = ""
+        self,
+        key: str,
+        content: bytes,
+        *,
+        storage: str | None = None,
+        encoding: str = "",
+        age: float = 0,
     ) -> None:
         """Put an object there without asking over the network."""
         stored = self._moto.put_object(BUCKET, key, content, storage=storage)
+        stored.last_modified -= timedelta(seconds=age)
         if encoding:
             stored.set_metadata({"Content-Encoding": encoding})
+
+    def content(self, key: str) -> bytes:
+        """Return an object's content."""
+        return bytes(self._moto.buckets[BUCKET].keys[key].value)
+
+    def changed(self, key: str) -> datetime:
+        """Return when an object was written."""
+        changed: datetime = self._moto.buckets[BUCKET].keys[key].last_modified
+        return changed.replace(tzinfo=UTC)
 
     def objects(self) -> dict[str, object]:
         """Return what is in the bucket: content and everything that was said about it."""

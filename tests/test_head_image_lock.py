@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -49,13 +50,15 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.address = f"127.0.0.1:{self.server_port}"
         self.url = f"http://{self.address}"
         self.media_type = INDEX
+        self.missing = 0
         plugins = ("nf-amazon/3.9.2", "nf-cloudcache/0.6.0", "nf-tower/1.28.2")
         names = [f"/plugins/{name}/download/{name.replace('/', '-')}.zip" for name in plugins]
         self.files = {RELEASE: b"#!/bin/sh\n", **dict.fromkeys(names, archive())}
 
     def dockerfile(self) -> str:
-        """The project's Dockerfile, with this mirror's addresses."""
-        text = DOCKERFILE.read_text()
+        """The project's Dockerfile, not locked, with this mirror's addresses."""
+        text = re.sub(r"@sha256:[0-9a-f]{64}|=[0-9a-f]{64}(?=[ \"])", "", DOCKERFILE.read_text())
+        text = re.sub(r"^(ARG NEXTFLOW_SHA256)=.*", r'\1=""', text, flags=re.M)
         for real, here in (
             ("https://github.com/nextflow-io/nextflow/releases/download", self.url),
             ("https://registry.nextflow.io/api/v1/plugins", f"{self.url}/plugins"),
@@ -92,7 +95,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(len(content) + self.server.missing))
         self.end_headers()
         self.wfile.write(content)
 
@@ -164,6 +167,14 @@ def test_what_cannot_be_fetched_leaves_the_dockerfile(
     said = f"lock-image: {mirror.url}{gone} cannot be fetched: HTTP Error 404: Not Found\n"
     assert capsys.readouterr().err == said
     assert dockerfile.read_text() == mirror.dockerfile()
+
+
+def test_half_a_download_is_not_locked(mirror: Mirror) -> None:
+    mirror.missing = 7
+    text = mirror.dockerfile()
+
+    with pytest.raises(image_lock.LockError, match=r"fetched: it ended 7 bytes too early$"):
+        image_lock.locked(text)
 
 
 @pytest.mark.parametrize(

@@ -374,8 +374,29 @@ def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     )
 
     assert done.returncode == 128 + signal.SIGTERM
-    assert done.stderr.endswith("cancelled: SIGTERM came before Nextflow had started\n")
+    assert done.stderr.endswith("cancelled: SIGTERM came while Nextflow was not running\n")
     assert not head.started()
+
+
+def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
+    head: Head, s3: Any
+) -> None:
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+    gave_up = (
+        'echo x >>starts; echo "Nov-25 20:02:27.365 [x] DEBUG nextflow.Session - Session aborted'
+        ' -- Cause: Unable to execute HTTP request: refused" >"$2"; exit 1'
+    )
+    plugins = str(head.folder / "plugins")
+    with head.start("hello", behaviour=gave_up, NXF_PLUGINS_DIR=plugins) as process:
+        assert process.stderr
+        while "Nextflow starts again" not in process.stderr.readline():
+            assert process.poll() is None, "it ended before it was stopped"
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (head.folder / "starts").read_text() == "x\n"
+    assert record(s3)["state"] == "CANCELLED"
 
 
 def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:

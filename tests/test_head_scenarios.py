@@ -180,6 +180,7 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
     state, status, line = world.end(world.submit(project, "--tasks", "2", NF_RESUME=first))
     assert (state, status) == ("BAD_INPUT", 2)
     assert f"job {first} works in it (RUNNING); wait for its end, or terminate it" in line
+    assert len(world.alive(first)) == 1, "the other's tasks are none of its business"
 
     world.batch.terminate_job(jobId=first, reason="enough")
     world.wait(first)
@@ -192,7 +193,7 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
     assert world.record(last)["tasks"] == {"cached": 2}
 
 
-def test_a_head_without_memory_says_what_to_set(world: HeadWorld) -> None:
+def test_a_head_without_memory_says_what_to_set_and_leaves_no_task(world: HeadWorld) -> None:
     job = world.submit(world.put_project("hungry", HUNGRY), memory=512)
 
     state, status, line = world.end(job)
@@ -200,6 +201,8 @@ def test_a_head_without_memory_says_what_to_set(world: HeadWorld) -> None:
     assert (state, status) == ("OUT_OF_MEMORY", 3)
     assert line.startswith("out of memory: Nextflow used ")
     assert "head.memory_mib" in line
+    assert {task["statusReason"] for task in world.tasks(job)} == {"its head has ended"}
+    world.until(lambda: world.alive(job) == [], "no task is left", 60)
 
 
 @pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
@@ -216,6 +219,40 @@ def test_a_minute_without_aws_ends_no_run(
 
     assert world.end(job) == SUCCESS
     assert len(world.tasks(job)) == 4
+
+
+@pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
+def test_a_nextflow_that_gave_up_on_aws_is_started_again(
+    world: HeadWorld, services: tuple[str, ...]
+) -> None:
+    # As after a longer outage with the attempts that the head sets.
+    job = world.submit(
+        world.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
+    )
+    world.until(lambda: len(world.tasks(job)) >= 4, "tasks are submitted")
+
+    for service in services:
+        world.aws.faults.unavailable(service, 15)
+    if not services:
+        world.aws.faults.refused(15)
+
+    assert world.end(job) == SUCCESS
+    assert any("Nextflow starts again" in line for line in world.log(world.describe(job)[0]))
+    assert sum(world.record(job)["tasks"].values()) == 20
+    assert world.alive(job) == []
+
+
+def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
+    script = "echo 'no such genome' >&2; exit 7"
+    job = world.submit(
+        world.put_project("failing", f'process P {{ script: "{script}" }}\nworkflow {{ P() }}')
+    )
+
+    assert world.end(job) == (
+        "FAILED",
+        1,
+        "pipeline failed: process P: exit status 7: no such genome",
+    )
 
 
 def test_two_runs_at_once_share_nothing(world: HeadWorld, naps: str) -> None:

@@ -58,6 +58,11 @@ def _changed(key: str, value: object) -> dict[str, Any]:
 # Setting, its bad value, and the message after "lab.yaml: ".
 BAD: list[tuple[str, object, str]] = [
     ("enviroment", "x", "enviroment: is no setting: did you mean environment?"),
+    (
+        "network",
+        {"a\nb": 1},
+        "network.a\\nb: is no setting: must be one of existing, cidr, zones, egress",
+    ),
     ("head.memory", 1, "head.memory: is no setting: did you mean memory_mib?"),
     ("queues.default.prio", 1, "queues.default.prio: is no setting: did you mean priority?"),
     (

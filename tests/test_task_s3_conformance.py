@@ -86,8 +86,10 @@ def client() -> Path:
 
 def program(path: Path, form: Form, folder: Path) -> Done:
     """Run a client that is a program."""
+    # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
+    endpoint = ("--endpoint-url", os.environ["AWS_ENDPOINT_URL"])
     done = subprocess.run(
-        [str(path), *REGION, *form.arguments],
+        [str(path), *REGION, *endpoint, *form.arguments],
         cwd=folder,
         input=form.given,
         capture_output=True,

@@ -14,7 +14,7 @@ import (
 
 // silence is how long a connection may be without a byte: the AWS CLI's read time-out. Without
 // it, a server that falls silent would hold a task for ever.
-const silence = 60 * time.Second
+var silence = 60 * time.Second
 
 // patient is the SDK's HTTP client with that limit.
 func patient() *awshttp.BuildableClient {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 // Exit codes of the AWS CLI:
@@ -43,7 +44,14 @@ func run(arguments []string) int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() { cancel(interrupted{(<-signals).(syscall.Signal)}) }()
+	go func() {
+		end := interrupted{(<-signals).(syscall.Signal)}
+		signal.Stop(signals) // another one ends us at once
+		cancel(end)
+		// Someone may not read what we write.
+		time.Sleep(2 * cleanup)
+		os.Exit(128 + int(end.signal))
+	}()
 	code := execute(ctx, command)
 	if end, ok := context.Cause(ctx).(interrupted); ok {
 		return 128 + int(end.signal)

@@ -27,7 +27,9 @@ func (transfers *transfers) start(do func(context.Context), drop func()) {
 	select {
 	case transfers.slots <- struct{}{}:
 	case <-transfers.ctx.Done():
-		transfers.report("%s", context.Cause(transfers.ctx))
+		transfers.mutex.Lock()
+		transfers.code = failed
+		transfers.mutex.Unlock()
 		drop()
 		return
 	}

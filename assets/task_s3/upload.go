@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -17,6 +18,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/errgroup"
 )
+
+// cleanup is how long it may take to remove the parts of an upload that failed. A reclaimed Spot
+// instance leaves its tasks two minutes at most.
+const cleanup = 30 * time.Second
 
 // unknownType is what S3 calls an object without a type; the SDK would send another name.
 const unknownType = "binary/octet-stream"
@@ -76,6 +81,9 @@ func uploadFolder(transfers *transfers, made object, folder string) {
 		return
 	}
 	for _, entry := range entries {
+		if transfers.ctx.Err() != nil {
+			return
+		}
 		path := filepath.Join(folder, entry.Name())
 		made.key = prefix + entry.Name()
 		// Links that lead in a circle end where the kernel says ELOOP.
@@ -130,7 +138,7 @@ func (made object) putFile(ctx context.Context, file *os.File) error {
 	if size < threshold {
 		return made.put(ctx, io.NewSectionReader(file, 0, size))
 	}
-	return made.inParts(ctx, func(send func(*io.SectionReader, func()) error) error {
+	return made.inParts(ctx, func(_ context.Context, send sender) error {
 		step := sizeOfParts(size)
 		for from := int64(0); from < size; from += step {
 			if err := send(io.NewSectionReader(file, from, min(step, size-from)), func() {}); err != nil {
@@ -143,14 +151,16 @@ func (made object) putFile(ctx context.Context, file *os.File) error {
 
 // putStream uploads what comes until the end; an object that ends early is never made.
 func (made object) putStream(ctx context.Context, stream io.Reader) error {
-	first, err := readPart(stream, 1)
+	first, err := readPart(ctx, stream, 1)
 	if err != nil {
 		return err
 	}
 	if int64(len(first)) < threshold {
 		return made.put(ctx, section(first))
 	}
-	return made.inParts(ctx, func(send func(*io.SectionReader, func()) error) error {
+	// Parts that were sent should not wait in memory for twice as many.
+	debug.SetGCPercent(20)
+	return made.inParts(ctx, func(ctx context.Context, send sender) error {
 		// What is in memory at a time is bounded, however large the parts have become.
 		memory := newBudget(4 * partSize)
 		part := first
@@ -169,7 +179,7 @@ func (made object) putStream(ctx context.Context, stream io.Reader) error {
 			if number > mostParts {
 				return fmt.Errorf("the stream is longer than %d parts", mostParts)
 			}
-			if part, err = readPart(stream, number); err != nil {
+			if part, err = readPart(ctx, stream, number); err != nil {
 				return err
 			}
 		}
@@ -181,14 +191,27 @@ func section(content []byte) *io.SectionReader {
 	return io.NewSectionReader(bytes.NewReader(content), 0, int64(len(content)))
 }
 
-func readPart(stream io.Reader, number int32) ([]byte, error) {
-	// Grows as it fills, so that the many one-line streams take no 8 MiB.
+// readPart reads a part or what is left; not even a silent stream keeps it from being given up.
+func readPart(ctx context.Context, stream io.Reader, number int32) ([]byte, error) {
+	// The first grows as it fills, so that the many one-line streams take no 8 MiB.
 	var content bytes.Buffer
-	_, err := io.CopyN(&content, stream, sizeOfPart(number))
-	if err == io.EOF {
-		err = nil
+	if number > 1 {
+		content.Grow(int(sizeOfPart(number)) + bytes.MinRead)
 	}
-	return content.Bytes(), err
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(&content, stream, sizeOfPart(number))
+		read <- err
+	}()
+	select {
+	case err := <-read:
+		if err == io.EOF {
+			err = nil
+		}
+		return content.Bytes(), err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // put uploads in one call.
@@ -211,8 +234,14 @@ func (made object) put(ctx context.Context, body *io.SectionReader) error {
 	})
 }
 
+// sender takes a part to be uploaded, and what to do when that is over.
+type sender func(body *io.SectionReader, sent func()) error
+
+// cutter cuts into parts what is to be uploaded.
+type cutter func(ctx context.Context, send sender) error
+
 // inParts uploads what it is sent, part by part. Whatever goes wrong, nothing of it stays.
-func (made object) inParts(ctx context.Context, cut func(send func(*io.SectionReader, func()) error) error) error {
+func (made object) inParts(ctx context.Context, cut cutter) error {
 	var upload *s3.CreateMultipartUploadOutput
 	err := made.bucket.do(ctx, func(client *s3.Client) (err error) {
 		upload, err = client.CreateMultipartUpload(ctx, &s3.CreateMultipartUploadInput{
@@ -250,13 +279,11 @@ func (made object) inParts(ctx context.Context, cut func(send func(*io.SectionRe
 	return err
 }
 
-func (made object) sendParts(
-	ctx context.Context, id *string, cut func(send func(*io.SectionReader, func()) error) error,
-) ([]types.CompletedPart, error) {
+func (made object) sendParts(ctx context.Context, id *string, cut cutter) ([]types.CompletedPart, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	var parts []*types.CompletedPart
-	err := cut(func(body *io.SectionReader, sent func()) error {
+	err := cut(ctx, func(body *io.SectionReader, sent func()) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -304,7 +331,7 @@ func (made object) sendPart(ctx context.Context, id *string, part *types.Complet
 
 // abort frees what was uploaded, also when everything else has been cancelled.
 func (made object) abort(id *string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), cleanup)
 	defer cancel()
 	err := made.bucket.do(ctx, func(client *s3.Client) error {
 		_, err := client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{

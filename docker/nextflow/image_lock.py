@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from email.message import Message
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 #: The forms of an image for several platforms: its digest then holds for amd64 and arm64.
@@ -84,8 +84,12 @@ def _sha256(url: str) -> str:
         with _open(url) as response:
             while piece := response.read(1024 * 1024):
                 digest.update(piece)
-    except (OSError, ValueError) as error:
+            missing = response.length
+    except (OSError, ValueError, HTTPException) as error:
         raise LockError(f"{url} cannot be fetched: {error}") from error
+    # Python reads what comes and leaves it to us to see that something is missing.
+    if missing:
+        raise LockError(f"{url} cannot be fetched: it ended {missing} bytes too early")
     return digest.hexdigest()
 
 
@@ -109,7 +113,7 @@ def _digest(image: str) -> str:
             if refusal.code != 401:  # noqa: PLR2004 - not authorized: registries want a token
                 raise
             headers = _head(url, _token(refusal.headers))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, HTTPException) as error:
         raise LockError(f"the digest of {image} cannot be had: {error}") from error
     if headers.get_content_type() not in _INDEX:
         raise LockError(f"{image} is for one platform only: name an image for amd64 and arm64")

@@ -19,7 +19,7 @@ fail() {
 # fetch ARGUMENT URL FILE
 fetch() {
   said=$(curl --fail --silent --show-error --location --retry 3 --output "$3" "$2" 2>&1) ||
-    fail "$1: $2 cannot be fetched: $said"
+    fail "$1: $2 cannot be fetched: $(echo "$said" | tail -n 1)"
 }
 
 # check ARGUMENT SHA256 FILE URL

@@ -25,6 +25,20 @@ def command(session: Session, log: Path, arguments: Sequence[str]) -> list[str]:
     return ["nextflow", "-log", str(log), "run", *own, *arguments]
 
 
+def leaves_tasks(arguments: Sequence[str], container: Mapping[str, str]) -> bool:
+    """Whether the user wants tasks to go on when Nextflow ends before them.
+
+    https://www.nextflow.io/docs/latest/reference/env-vars.html
+
+    Args:
+        arguments: The arguments of `nextflow run`.
+        container: The container's environment.
+    """
+    return "-disable-jobs-cancellation" in arguments or bool(
+        container.get("NXF_DISABLE_JOBS_CANCELLATION")
+    )
+
+
 def variables(
     container: Mapping[str, str],
     environment: Environment,

@@ -1,0 +1,219 @@
+"""The deployed user data and daemon on a real kernel: boot, growth, reboot, refusal.
+
+Needs QEMU and, once, root for making the guest's disk; `make test-kernel` runs them, in about five
+minutes on two free cores. Tests of one guest stand in the order of its life.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import kernel_image, kernel_worker
+from tests.kernel_guest import METADATA, TASK_CREDENTIALS
+from tests.kernel_worker import SIZE, switched_on
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.kernel_image import Image
+    from tests.kernel_worker import Life, Worker
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]
+
+#: What a boot may take on a slow machine; it is no measure.
+BOOT_SECONDS = 300
+STARTED = kernel_image.AGENT_STARTED
+
+# Half a GiB a second: 4 MiB of content that can be told, the rest allocated and not written, as
+# emulated disks are slow.
+WRITER = """
+import os, random, sys, time
+folder, count, check = "/scratch/task", int(sys.argv[1]), sys.argv[2:] == ["check"]
+os.makedirs(folder, exist_ok=True)
+longest = 0
+for number in range(count):
+    content = random.Random(number).randbytes(4 << 20)
+    if check:
+        with open("%s/%d" % (folder, number), "rb") as file:
+            if file.read(4 << 20) != content:
+                sys.exit("file %d is not what was written" % number)
+        continue
+    begin = time.monotonic()
+    with open("%s/%d" % (folder, number), "xb") as file:
+        file.write(content)
+        os.posix_fallocate(file.fileno(), 4 << 20, 508 << 20)
+    longest = max(longest, time.monotonic() - begin)
+    time.sleep(0.8)
+print("longest write %.1f s" % longest)
+"""
+FILES = 90
+UNIT = "systemd-run --quiet --collect --unit=writer --slice=ecstasks-writer.slice"
+
+
+@pytest.fixture(scope="module")
+def image() -> Image:
+    try:
+        return kernel_image.ensure()
+    except kernel_image.NoKernel as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def worker() -> Worker:
+    return kernel_worker.deployed(scratch__size_gib=SIZE)
+
+
+@pytest.fixture(scope="module")
+def life(image: Image, worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+    with switched_on(image, worker, tmp_path_factory.mktemp("guest")) as life:
+        life.guest.wait_for_shell(BOOT_SECONDS)
+        life.guest.until(STARTED, BOOT_SECONDS)
+        yield life
+
+
+def test_the_agent_starts_once_everything_is_done(life: Life) -> None:
+    steps = re.findall(r"nextflow-batch: (.+): done in", life.guest.console)
+    assert steps[0] == "packages"
+    assert steps[-1] == "ECS agent"
+    assert life.guest.console.index("ECS agent: done") < life.guest.console.index(STARTED)
+    assert life.cloud.reasons() == []
+    # The shutdown that was planned in case boot hangs is called off.
+    life.guest.run("test ! -e /run/systemd/shutdown/scheduled")
+
+
+def test_cloud_init_takes_both_parts_and_finds_nothing_wrong(life: Life) -> None:
+    deadline = time.monotonic() + BOOT_SECONDS
+    while "running" in life.guest.attempt("cloud-init status")[1]:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    assert "status: done" in life.guest.run("cloud-init status --long")
+    parts = life.guest.run("cd /var/lib/cloud/instance && ls boothooks scripts").split()
+    assert parts == ["boothooks:", "part-001", "scripts:", "part-002", "part-003"]
+
+
+def test_the_agents_settings_are_ours_and_batchs(life: Life) -> None:
+    lines = life.guest.run("cat /etc/ecs/ecs.config").splitlines()
+    assert "ECS_CLUSTER=batch-cluster" in lines
+    assert "ECS_ENABLE_TASK_CPU_MEM_LIMIT=true" in lines
+
+
+def test_docker_and_containerd_write_to_scratch(life: Life) -> None:
+    devices = life.guest.run("stat -c %d /scratch /var/lib/docker /var/lib/containerd").split()
+    assert len(set(devices)) == 1
+    mounted = life.guest.run("findmnt --noheadings --output FSTYPE,OPTIONS /scratch")
+    assert mounted.startswith("xfs")
+    assert "allocsize=65536k" in mounted
+
+
+def _task(life: Life, address: str, *options: str) -> str:
+    """What a container in the host's network hears from an address."""
+    life.guest.run(
+        "docker image inspect probe >/dev/null 2>&1 || { cd $(mktemp -d -p /var/tmp) && mkdir bin &&"
+        " cp /bin/busybox bin/ && tar c . | docker import - probe; }"
+    )
+    command = f"/bin/busybox wget -T 5 -q -O - http://{address}/latest/meta-data/"
+    return life.guest.attempt(
+        f"docker run --rm --network host {' '.join(options)} probe {command}", 120
+    )[1]
+
+
+def _metadata_is_blocked(life: Life) -> None:
+    slice_ = "--cgroup-parent=ecstasks-0123456789abcdef.slice"
+    assert "timed out" in _task(life, METADATA, slice_)
+    assert _task(life, TASK_CREDENTIALS, slice_) == "task credentials"
+    # Not in a task's slice, as the agent's own container: the service asks it for a token.
+    assert "401" in _task(life, METADATA)
+
+
+def test_a_task_gets_its_own_credentials_and_not_the_instances(life: Life) -> None:
+    _metadata_is_blocked(life)
+
+
+def test_nothing_is_left_in_the_hosts_tmp(life: Life) -> None:
+    assert life.guest.run("find /tmp -type f") == ""
+
+
+def test_dirty_pages_are_bounded(life: Life) -> None:
+    total = int(life.guest.run("awk '/MemTotal/ {print $2}' /proc/meminfo")) << 10
+    assert int(life.guest.run("cat /proc/sys/vm/dirty_bytes")) <= total // 5 + 4096
+
+
+def test_a_writer_never_finds_the_disk_full_while_it_grows_and_grows(life: Life) -> None:
+    life.guest.run(f"cat >/root/writer.py <<'PYTHON'\n{WRITER}\nPYTHON")
+    life.guest.run(f"{UNIT} -p RemainAfterExit=yes python3 /root/writer.py {FILES}")
+    deadline = time.monotonic() + 500
+    while "active (running)" in life.guest.run("systemctl status writer || true"):
+        assert time.monotonic() < deadline, life.guest.run("df -h /scratch; ls /scratch/task")
+        time.sleep(2)
+    said = life.guest.run("journalctl --unit writer --output cat")
+    assert "longest write" in said, said
+    added = set(life.cloud.volumes()) - {life.volume}
+    assert len(added) >= 2, life.guest.run("journalctl -u nextflow-worker-watch --output cat")
+    life.guest.run(f"python3 /root/writer.py {FILES} check")
+
+
+def test_every_volume_ends_with_the_instance_and_none_is_left_over(life: Life) -> None:
+    volumes = life.cloud.volumes()
+    assert all(volume["Attachments"] for volume in volumes.values())
+    assert life.cloud.ending_with_the_instance() >= set(volumes) - {life.volume}
+    assert life.guest.run("find /var/lib/nextflow-batch/growths -type f") == ""
+
+
+def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> None:
+    volumes = set(life.cloud.volumes())
+    size = int(life.guest.run("stat -f -c %b /scratch"))
+    uuid = life.guest.run("findmnt --noheadings --output UUID /scratch")
+    life.guest.run("systemctl reboot")
+    life.guest.wait_for_shell(BOOT_SECONDS)
+    life.guest.until(STARTED, BOOT_SECONDS, times=2)
+    assert life.guest.run("findmnt --noheadings --output UUID /scratch") == uuid
+    assert int(life.guest.run("stat -f -c %b /scratch")) >= size
+    life.guest.run(f"python3 /root/writer.py {FILES} check")
+    assert set(life.cloud.volumes()) >= volumes
+    assert life.guest.run("systemctl is-active nextflow-worker-watch").strip() == "active"
+    _metadata_is_blocked(life)
+
+
+def test_a_refused_worker_says_why_and_goes_off_without_its_agent(
+    image: Image, worker: Worker, tmp_path: Path
+) -> None:
+    with switched_on(image, worker, tmp_path, size_gib=8) as life:
+        life.guest.until_off(BOOT_SECONDS)
+        assert STARTED not in life.guest.console
+        line = "nextflow-batch: this instance does not join: free space: 7."
+        assert line in life.guest.console
+        (reason,) = life.cloud.reasons()
+        assert reason.startswith(line)
+        assert set(life.cloud.volumes()) == {life.volume}
+
+
+def test_the_instances_own_disks_are_used_first_and_then_the_volume(
+    image: Image, worker: Worker, tmp_path: Path
+) -> None:
+    with switched_on(image, worker, tmp_path, stores=2) as life:
+        life.guest.wait_for_shell(BOOT_SECONDS)
+        life.guest.until(STARTED, BOOT_SECONDS)
+        assert _segments(life) == ["striped 2"]
+        life.guest.run("fallocate --length 27G /scratch/much")
+        deadline = time.monotonic() + 120
+        while len(_segments(life)) < 2:
+            assert time.monotonic() < deadline, life.guest.run(
+                "journalctl -u nextflow-worker-watch"
+            )
+            time.sleep(1)
+        assert _segments(life)[:2] == ["striped 2", "linear 1"]
+        first = life.guest.run("journalctl -u nextflow-worker-watch --output cat | grep grown")
+        assert '"by": "spare"' in first.splitlines()[0]
+
+
+def _segments(life: Life) -> list[str]:
+    columns = "segtype,stripes"
+    rows = life.guest.run(
+        f"lvs --noheadings --segments --options {columns} nextflow/scratch"
+    ).splitlines()
+    return [" ".join(row.split()) for row in rows]
