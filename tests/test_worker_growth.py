@@ -405,7 +405,7 @@ def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(world: World) -> No
     assert 4 <= learned.prepared("create") < 6
     assert 4 <= learned.prepared("attach") < 5
     world.machine.path(FILE).write_text('{"create": "soon"}')
-    assert Latency(world.machine).prepared("create") == 8
+    assert Latency(world.machine).prepared("create") == 14
 
 
 def test_a_ledger_from_before_is_finished_whatever_the_need(world: World) -> None:

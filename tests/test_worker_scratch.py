@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nextflow_worker import devices
+from nextflow_worker import attachments, devices
+from nextflow_worker.calls import Calls
 from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.host import Host
+from nextflow_worker.gauge import Gauge
+from nextflow_worker.grower import Grower
+from nextflow_worker.growth import Tools
+from nextflow_worker.host import GIB, Host
+from nextflow_worker.journal import Journal
+from nextflow_worker.latency import Latency
+from nextflow_worker.ledger import Ledger
 from nextflow_worker.scratch import Scratch
+from nextflow_worker.settings import Settings
+from nextflow_worker.slots import Slots
+from nextflow_worker.volumes import Volumes
 from tests.worker_machine import Machine
 
 if TYPE_CHECKING:
@@ -72,18 +83,6 @@ def test_a_volume_with_data_is_never_taken(machine: Machine) -> None:
     machine.path("/dev/xvdba").symlink_to("nvme1n1")
     with pytest.raises(Refusal, match=r"\(/dev/nvme1n1\) carries data already"):
         _blank(machine)
-
-
-def test_a_volume_is_found_by_its_serial_whatever_its_name(machine: Machine) -> None:
-    machine.add_disk("nvme7", "vol0123456789abcdef0")
-    found = devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
-    assert found == "/dev/nvme7n1"
-
-
-def test_a_device_that_never_appears_ends_the_wait(machine: Machine) -> None:
-    with pytest.raises(Refusal, match="no block device of vol-0123456789abcdef0 appeared"):
-        devices.by_volume_id(machine, "vol-0123456789abcdef0", Deadline(machine, 60))
-    assert 60 <= machine.clock < 65
 
 
 def test_another_filesystem_on_the_volume_is_refused(machine: Machine) -> None:
@@ -294,3 +293,145 @@ def test_real_lvm_and_xfs_grow_under_data_and_come_back(tmp_path: Path, disks: l
         assert "noatime" in line
         assert "allocsize=65536k" in line
         assert scratch.space().total > 1.8 * before.total
+
+
+class _Instance(Host):
+    """A real machine whose volumes are loop devices that look like NVMe disks.
+
+    Attributes:
+        disks: The loop device of each disk, by the path that LVM and the daemon know.
+    """
+
+    def __init__(self, inner: Host, root: Path) -> None:
+        super().__init__()
+        self.disks: dict[str, str] = {}
+        self._inner = inner
+        self._root = root
+
+    def path(self, absolute: str) -> Path:
+        pretended = absolute.startswith(("/sys/", "/var/lib/nextflow-batch"))
+        return self._root / absolute.lstrip("/") if pretended else Path(absolute)
+
+    def run(self, *command: str, deadline: Deadline) -> str:
+        words = [self.disks.get(word, word) for word in command]
+        answer = self._inner.run(*words, deadline=deadline)
+        for disk, loop in self.disks.items():
+            answer = re.sub(rf"{loop}\b", disk, answer)
+        return answer
+
+    def holds(self, device: str, absolute: str) -> bool:
+        return self._inner.holds(device, absolute)
+
+    def add(self, volume_id: str, image: Path, size: int, stack: ExitStack) -> None:
+        """Attach a file as a volume."""
+        with image.open("wb") as file:
+            file.truncate(size)
+        loop = self._inner.run(
+            "losetup", "--find", "--show", str(image), deadline=Deadline(self, 60)
+        )
+        stack.callback(_try, "losetup", "--detach", loop)
+        name = f"nvme{len(self.disks)}"
+        self.disks[f"/dev/{name}n1"] = loop
+        controller = self.path(f"/sys/class/nvme/{name}")
+        (controller / f"{name}n1").mkdir(parents=True)
+        (controller / "serial").write_text(volume_id.replace("-", "", 1))
+        self.path(f"/sys/class/block/{name}n1").mkdir(parents=True)
+        self.resize(volume_id, image, size)
+
+    def resize(self, volume_id: str, image: Path, size: int) -> None:
+        """Let a volume be larger."""
+        with image.open("ab") as file:
+            file.truncate(size)
+        volumes = attachments.look(self).volumes
+        (disk,) = (disk for disk, found in volumes.items() if found == volume_id)
+        loop = self.disks[disk]
+        self._inner.run("losetup", "--set-capacity", loop, deadline=Deadline(self, 60))
+        block = self.path(disk.replace("/dev/", "/sys/class/block/", 1))
+        (block / "size").write_text(f"{size // 512}\n")
+
+
+class _LoopEc2:
+    """An EC2 client whose volumes are files."""
+
+    def __init__(self, host: _Instance, folder: Path, stack: ExitStack) -> None:
+        self.sizes: dict[str, int] = {}
+        self.host = host
+        self._folder = folder
+        self._stack = stack
+
+    def describe_instance_types(self, **_: Any) -> Any:
+        info = {"MaximumEbsAttachments": 28, "AttachmentLimitType": "dedicated"}
+        return {"InstanceTypes": [{"EbsInfo": info}]}
+
+    def create_volume(self, **arguments: Any) -> Any:
+        volume_id = f"vol-{len(self.sizes) + 1:017x}"
+        self.sizes[volume_id] = arguments["Size"]
+        return {"VolumeId": volume_id}
+
+    def describe_volumes(self, **arguments: Any) -> Any:
+        (volume_id,) = arguments["VolumeIds"]
+        return {"Volumes": [{"VolumeId": volume_id, "State": "available", "Attachments": []}]}
+
+    def attach_volume(self, **arguments: Any) -> Any:
+        volume_id = arguments["VolumeId"]
+        image = self._folder / volume_id
+        self.host.add(volume_id, image, self.sizes[volume_id] * GIB, self._stack)
+        return {}
+
+    def modify_instance_attribute(self, **_: Any) -> Any:
+        return {}
+
+    def modify_volume(self, **arguments: Any) -> Any:
+        volume_id, size = arguments["VolumeId"], arguments["Size"]
+        self.sizes[volume_id] = size
+        self.host.resize(volume_id, self._folder / volume_id, size * GIB)
+        return {}
+
+
+def test_the_daemon_adds_and_then_enlarges_real_disks_under_data(tmp_path: Path) -> None:
+    why = _missing_for_real_disks()
+    if why:
+        pytest.skip(why)
+    with _real(tmp_path) as (inner, named, group), ExitStack() as stack:
+        host = _Instance(inner, tmp_path / "root")
+        stack.callback(_try, "umount", named.mount_point)
+        first = "vol-00000000000000000"
+        host.add(first, tmp_path / first, 1 * GIB, stack)
+        scratch = Scratch(host, mount_point=named.mount_point, volume_group=group)
+        scratch.assemble(lambda _: "/dev/nvme0n1", Deadline(host, 60))
+        content = os.urandom(8 << 20)
+        (Path(scratch.mount_point) / "result").write_bytes(content)
+        ec2 = _LoopEc2(host, tmp_path, stack)
+        ec2.sizes[first] = 1
+        settings = Settings(
+            *("us-west-2", "lab", "i-0123", "us-west-2b", "/dev/xvdba"),
+            *(3000, 125, 100, 3),
+        )
+        journal, calls = Journal(), Calls(host, ec2)
+        volumes = Volumes(host, settings, calls)
+        tools = Tools(host, calls, Ledger(host), volumes, scratch, Latency(host))
+        gauge = Gauge(host, scratch)
+        grower = Grower(tools, settings, gauge, Slots(host, calls, journal), journal)
+
+        def grown_to(gib: float) -> bool:
+            for _ in range(2000):
+                grower.turn()
+                if gauge.look().total > gib and not grower.busy:
+                    return True
+                host.pause(0.02)
+            return False
+
+        # A disk of 1 GiB is short of space from the beginning.
+        assert grown_to(10)
+        assert len(ec2.sizes) == 3
+        disks = set(scratch.disks(Deadline(host, 60)))
+        subprocess.run(
+            ["fallocate", "-l", f"{int(gauge.reading.free) - 2}G", "large"],
+            cwd=scratch.mount_point,
+            check=True,
+        )
+        # Three volumes are the ceiling.
+        assert grown_to(gauge.look().total + 5)
+        assert set(scratch.disks(Deadline(host, 60))) == disks
+        assert sum(ec2.sizes.values()) == pytest.approx(gauge.reading.total, abs=1)
+        assert (Path(scratch.mount_point) / "result").read_bytes() == content

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
 import subprocess
 from email import message_from_string
 from email.message import Message
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nextflow_worker.settings import Settings
 from stacks import paths
 from tests.resources import only, properties, statement, text
 from tests.synthesized import changed, of
@@ -135,6 +138,68 @@ def test_other_environments_volumes_are_out_of_reach(batch: Template) -> None:
     assert statement(batch, "UseOwnVolumes")["Condition"] == {
         "StringEquals": {"aws:ResourceTag/nextflow-batch:environment": "default"}
     }
+
+
+#: All that the scratch disk's daemon asks of EC2, by where it is allowed.
+EC2_CALLS = {
+    "CreateTaggedVolumes": {"ec2:CreateVolume"},
+    "TagVolumesAtCreation": {"ec2:CreateTags"},
+    "UseOwnVolumes": {
+        "ec2:AttachVolume",
+        "ec2:DeleteVolume",
+        "ec2:DetachVolume",
+        "ec2:ModifyInstanceAttribute",
+        "ec2:ModifyVolume",
+    },
+    "AttachToItself": {"ec2:AttachVolume", "ec2:DetachVolume", "ec2:ModifyInstanceAttribute"},
+    "SeeVolumes": {
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeVolumes",
+        "ec2:DescribeVolumesModifications",
+    },
+}
+
+
+def test_a_worker_may_ask_of_ec2_what_its_daemon_calls_and_nothing_else(batch: Template) -> None:
+    allowed = {sid: set(_actions(statement(batch, sid))) for sid in EC2_CALLS}
+    code = (paths.WORKER / "nextflow_worker" / "volumes.py").read_text()
+    code += (paths.WORKER / "nextflow_worker" / "slots.py").read_text()
+    called = {
+        "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
+        for operation in re.findall(r"""_?calls\.call\(\s*"(\w+)\"""", code)
+    }
+
+    assert allowed == EC2_CALLS
+    assert set().union(*allowed.values()) - {"ec2:CreateTags"} == called
+
+
+def _actions(entry: dict[str, Any]) -> list[str]:
+    actions: str | list[str] = entry["Action"]
+    return [actions] if isinstance(actions, str) else actions
+
+
+def test_the_daemon_reads_what_the_launch_template_says() -> None:
+    chosen = {
+        "scratch__iops": 4000,
+        "scratch__throughput_mibs": 300,
+        "scratch__max_size_gib": 500,
+        "scratch__max_volumes": 7,
+        "scratch__max_usd_per_month": 99.5,
+        "scratch__gp3_usd_per_gib": 0.1,
+        "scratch__gp3_usd_per_iops": 0.006,
+        "scratch__gp3_usd_per_mibs": 0.05,
+        "scratch__freeze_seconds": 60,
+    }
+    batch = of(changed("default", **chosen))["batch"]
+    launch = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    exports = dict(re.findall(r"^export (NFB_\w+)=(.*)$", text(launch["UserData"]), re.MULTILINE))
+    environ = {name: "".join(shlex.split(value)) for name, value in exports.items()}
+    environ |= {"NFB_INSTANCE_ID": "i-0123", "NFB_AVAILABILITY_ZONE": "us-west-2a"}
+    read = vars(Settings.read(environ))
+
+    for name, value in chosen.items():
+        key = name.replace("scratch__", "" if "gp3" in name or "freeze" in name else "scratch_")
+        assert read[key] == value, key
 
 
 def test_a_worker_attaches_only_to_itself(batch: Template) -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
 BURST = 30
 REFILL_PER_SECOND = 0.5
+#: What looks must leave, so that a volume that is there can always be attached and bound.
+RESERVE = 5
 #: After a throttled call everything waits, in seconds: at first, at most.
 BACK_OFF = (2.0, 60.0)
 
@@ -100,9 +102,10 @@ class Calls:
         if now < self._not_before:
             message = f"{operation}: EC2 throttles this account's calls"
             raise Later(message, self._not_before - now)
-        if self._tokens < 1:
+        needed = 1 + RESERVE if operation.startswith("describe_") else 1
+        if self._tokens < needed:
             message = f"{operation}: this instance's budget of EC2 calls is used up"
-            raise Later(message, (1 - self._tokens) / REFILL_PER_SECOND)
+            raise Later(message, (needed - self._tokens) / REFILL_PER_SECOND)
         self._tokens -= 1
         self.made += 1
 

@@ -19,37 +19,6 @@ EBS_MODEL = "Amazon Elastic Block Store"
 STORE_MODEL = "Amazon EC2 NVMe Instance Storage"
 
 
-def by_volume_id(host: Host, volume_id: str, deadline: Deadline) -> str:
-    """Wait for a volume's block device.
-
-    The order of NVMe names is not stable and udev's links have been missing, so the device is
-    found by its controller's serial number, which is the volume's id without the dash:
-    https://docs.aws.amazon.com/ebs/latest/userguide/identify-nvme-ebs-device.html
-
-    Args:
-        host: Where the volume is attached.
-        volume_id: As in `vol-0123456789abcdef0`.
-        deadline: Until when to wait.
-
-    Returns:
-        Its path, as in `/dev/nvme2n1`.
-
-    Raises:
-        Refusal: It did not appear.
-    """
-    serial = volume_id.replace("-", "", 1)
-
-    def look() -> str:
-        for controller in _controllers(host):
-            if _text(controller / "serial") == serial:
-                for disk in _namespaces(controller):
-                    return disk
-        message = f"no block device of {volume_id} appeared"
-        raise Refusal(message)
-
-    return persist(host, deadline, look, first=0.5, most=2)
-
-
 def blank(host: Host, name: str, deadline: Deadline) -> str:
     """Find the launch template's scratch volume at an instance's first boot.
 

@@ -174,13 +174,13 @@ class Addition(Growth):
 
     def _attach(self) -> None:
         volumes, entry = self._tools.volumes, self.entry
-        volume = volumes.describe(entry.volume_id)
+        volume = volumes.poll(entry.volume_id)
         state = volume.get("State", "unknown")
         if state == "available":
             # It came some time between two looks; before the first one, a little sooner each time.
             took = self._took()
             self._tools.latency.learn(
-                "create", (self._looked + took) / 2 if self._looked else 0.97 * took
+                "create", (self._looked + took) / 2 if self._looked else took - min(0.3, 0.1 * took)
             )
             entry.device_name = volumes.attach(entry.volume_id)
             self._go("attached")
@@ -190,8 +190,11 @@ class Addition(Growth):
         elif state in {"creating", "unknown"}:
             self._in_time(f"{entry.volume_id} is {state}, not available")
             self._looked = self._took()
-            share = 0.03 if self._tools.latency.knows("create") else 0.5
-            self.due = self._tools.host.now() + max(0.5, share * self._took())
+            latency = self._tools.latency
+            share = 0.03 if latency.knows("create") else 0.25
+            # Another growth may have learned meanwhile how long it takes.
+            wait = max(0.5, share * self._looked, latency.usual("create") - self._looked)
+            self.due = self._tools.host.now() + wait
         else:
             # A key that cannot be used shows only here.
             # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html

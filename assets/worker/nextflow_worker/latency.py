@@ -16,8 +16,8 @@ RECENT = 8
 #: Before anything is known, in seconds: what EC2 usually takes, and what to be prepared for. Users
 #: of EBS report about 15 s for create, attach and mount together:
 #: https://github.com/kubernetes/kubernetes/issues/62119
-USUAL = {"create": 3.0, "attach": 4.0, "extend": 1.0, "modify": 6.0}
-PREPARED = {"create": 8.0, "attach": 8.0, "extend": 4.0, "modify": 20.0}
+USUAL = {"create": 3.5, "attach": 4.0, "extend": 1.0, "modify": 6.0}
+PREPARED = {"create": 14.0, "attach": 12.0, "extend": 4.0, "modify": 20.0}
 #: The steps of adding a volume.
 STEPS = ("create", "attach", "extend")
 

@@ -10,6 +10,7 @@ from nextflow_worker.deadline import Refusal
 
 if TYPE_CHECKING:
     from nextflow_worker.calls import Calls
+    from nextflow_worker.host import Host
     from nextflow_worker.settings import Settings
 
 #: The value is the environment's name; the instance's role may touch no volume without it.
@@ -22,6 +23,10 @@ GROWTH_TAG = "nextflow-batch:growth"
 #: /dev/xvdba itself is the launch template's.
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/device_naming.html
 DEVICE_NAMES = [f"/dev/xvd{one}{two}" for one in "cd" for two in "abcdefghijklmnopqrstuvwxyz"]
+
+
+#: Volumes that are looked for within this time are looked for in one call.
+TOGETHER_SECONDS = 0.4
 
 
 def connect(settings: Settings, service: str = "ec2") -> Any:
@@ -47,11 +52,15 @@ def connect(settings: Settings, service: str = "ec2") -> Any:
 class Volumes:
     """The volumes that this instance adds to its scratch disk."""
 
-    def __init__(self, settings: Settings, calls: Calls) -> None:
-        """Take what the instance may do, and EC2's calls."""
+    def __init__(self, host: Host, settings: Settings, calls: Calls) -> None:
+        """Take a clock, what the instance may do, and EC2's calls."""
+        self._host = host
         self._settings = settings
         self._calls = calls
         self._names: set[str] = set()
+        self._polled: set[str] = set()
+        self._polled_at = float("-inf")
+        self._known: dict[str, dict[str, Any]] = {}
 
     def find(self, growth: str) -> str:
         """Return the id of the volume made for a growth, empty if there is none."""
@@ -105,6 +114,25 @@ class Volumes:
             if refusal.code == "InvalidVolume.NotFound":
                 return {}
             raise
+
+    def poll(self, volume_id: str) -> dict[str, Any]:
+        """Return what EC2 knows of a volume that it is making, as `describe` does.
+
+        Volumes that are made at the same time are asked for together.
+        """
+        self._polled.add(volume_id)
+        now = self._host.now()
+        if now - self._polled_at > TOGETHER_SECONDS or not self._known.get(volume_id):
+            try:
+                found = self._describe(VolumeIds=sorted(self._polled))
+            except Refused:
+                return self.describe(volume_id)  # One of them is unknown.
+            self._polled_at = now
+            self._known = {volume["VolumeId"]: volume for volume in found}
+        volume = self._known.get(volume_id, {})
+        if volume.get("State") != "creating":
+            self._polled.discard(volume_id)
+        return volume
 
     def device_name(self, volume: dict[str, Any]) -> str:
         """Return the name under which a volume is attached to this instance.

@@ -75,7 +75,9 @@ class Watch:
         journal = Journal(*[self.metrics.take] if self.metrics else [])
         scratch = Scratch(host)
         calls = Calls(host, clients.ec2)
-        tools = Tools(host, calls, Ledger(host), Volumes(settings, calls), scratch, Latency(host))
+        tools = Tools(
+            host, calls, Ledger(host), Volumes(host, settings, calls), scratch, Latency(host)
+        )
         self._gauge = Gauge(host, scratch)
         self.grower = Grower(tools, settings, self._gauge, Slots(host, calls, journal), journal)
         self.guard = Guard(
