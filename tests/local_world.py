@@ -119,8 +119,8 @@ def parameter(value: Any, **more: Any) -> dict[str, Any]:
     return resource("SSM::Parameter", {"Type": "String", "Value": value} | more)
 
 
-def batch_job(aws: LocalAws, script: str, image: str = "image") -> str:
-    """Submit a job that runs a script."""
+def batch_job(aws: LocalAws, script: str, image: str = "image", **more: Any) -> str:
+    """Submit a job that runs a script; `more` joins its container's properties."""
     batch = aws.client("batch")
     ec2 = aws.client("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
@@ -153,6 +153,7 @@ def batch_job(aws: LocalAws, script: str, image: str = "image") -> str:
             "image": image,
             "command": ["sh", "-c", script],
             "resourceRequirements": needs,
+            **more,
         },
     )
     return str(batch.submit_job(jobName=name, jobQueue=name, jobDefinition=name)["jobId"])

@@ -124,12 +124,14 @@ _TOLD = (
     "server-side-encryption-aws-kms-key-id",
     "storage-class",
 )
-_CHECKSUM = ("x-amz-checksum-", "x-amz-trailer")
+#: Versions before 2.23 send an MD5.
+_CHECKSUM = ("x-amz-checksum-", "x-amz-trailer", "content-md5")
 
 
 def _said(call: Call) -> tuple[str, ...]:
     told = [f"{name}: {call.headers.get(f'x-amz-{name}')}" for name in _TOLD]
-    has_checksum = any(name.startswith(_CHECKSUM) for name in call.headers)
+    carries = call.operation in {"PutObject", "UploadPart"}
+    has_checksum = carries and any(name.startswith(_CHECKSUM) for name in call.headers)
     return (call.operation, *told, f"checksum: {has_checksum}")
 
 

@@ -101,7 +101,11 @@ class S3Server:
             assert stored is not None
             told = {
                 "etag": stored.etag,
-                "metadata": dict(stored.metadata),
+                "metadata": {
+                    name: value
+                    for name, value in stored.metadata.items()
+                    if not name.startswith(("x-amz-", "content-md5"))
+                },
                 "class": stored.storage_class,
                 "encryption": stored.encryption,
                 "key": stored.kms_key_id,

@@ -97,6 +97,40 @@ def test_it_listens_where_containers_find_it_and_leaves_nothing(
     check_network_gone(engine)
 
 
+def test_a_task_in_a_bare_image_moves_files_as_its_role(engine: Any, tmp_path: Path) -> None:
+    """As Nextflow mounts and calls the client: nothing of the image is needed but a shell."""
+    client = "/opt/aws-cli/bin/aws --region us-west-2 s3"
+    script = f"echo 0 | {client} cp --only-show-errors - s3://tasks/.exitcode"
+    script += (
+        f" && {client} cp --only-show-errors s3://tasks/.exitcode here && {client} ls s3://tasks/"
+    )
+    with LocalAws(state_dir=tmp_path) as aws:
+        place = {"LocationConstraint": "us-west-2"}
+        aws.client("s3").create_bucket(Bucket="tasks", CreateBucketConfiguration=place)
+        role = aws.client("iam").create_role(
+            RoleName="task", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+        )["Role"]["Arn"]
+        job = batch_job(
+            aws,
+            script,
+            task_image(engine),
+            jobRoleArn=role,
+            volumes=[{"name": "aws-cli", "host": {"sourcePath": "/opt/aws-cli"}}],
+            mountPoints=[
+                {"sourceVolume": "aws-cli", "containerPath": "/opt/aws-cli", "readOnly": True}
+            ],
+        )
+        deadline = time.monotonic() + 60
+        while (described := aws.client("batch").describe_jobs(jobs=[job])["jobs"][0])[
+            "status"
+        ] not in {"SUCCEEDED", "FAILED"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert described["status"] == "SUCCEEDED", described
+        stored = aws.client("s3").get_object(Bucket="tasks", Key=".exitcode")
+        assert stored["Body"].read() == b"0\n"
+
+
 def test_the_network_stays_as_long_as_another_one_uses_it(engine: Any) -> None:
     first, second = network.JobNetwork(), network.JobNetwork()
     first.close()
