@@ -9,8 +9,9 @@ READY := $(INSTALLED) $(NODE_MODULES)
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo local-aws test test-head test-kernel lint types check format synth diff bootstrap deploy destroy \
-	snapshots schema instance-types lock bench bench-synth bench-head bench-boot clean clean-docker
+.PHONY: help setup demo local-aws test test-s3 test-head test-kernel lint types check format synth diff bootstrap deploy \
+	destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk bench-s3 bench-boot \
+	clean clean-docker
 
 help: ## Lists these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,7 +37,12 @@ local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
 	@python -m local_aws
 
 test: $(READY) ## Runs the tests that need no special machine
+	@python -m assets.task_s3.build >/dev/null
 	python -m pytest -n 2
+
+test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, versions 1 and 2
+	@python -m assets.task_s3.build >/dev/null
+	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py
@@ -47,6 +53,9 @@ test-kernel: $(READY) ## Boots, grows and reboots a worker on a real kernel; nee
 lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
+	hadolint docker/nextflow/Dockerfile
+	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3 benchmarks) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	go vet -C assets/task_s3 ./...
 
 types: $(READY) ## Static types
 	mypy
@@ -86,12 +95,21 @@ lock: $(READY) ## Pins the newest versions that the requirements allow
 	grep -v '^-c' requirements-dev.txt | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
 
-bench: bench-synth bench-head bench-boot ## All benchmarks
+lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
+	$(PYTHON) docker/nextflow/image_lock.py
+
+bench: bench-synth bench-head bench-disk bench-s3 bench-boot ## All benchmarks
 bench-synth: $(READY) ## cdk synth against an app with one bucket
 	python -m benchmarks.synth
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, in pretended time
+	PYTHONPATH=assets/worker python -m benchmarks.disk
+
+bench-s3: $(READY) ## The tasks' S3 client against the AWS CLI 2 and the bare SDK; needs an AWS CLI 2
+	python -m benchmarks.s3
 
 bench-boot: $(READY) ## A worker from its kernel to its agent, by step; needs QEMU as test-kernel does
 	python -m benchmarks.boot

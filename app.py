@@ -13,11 +13,10 @@ def main() -> None:
     app = App()
     name = app.node.try_get_context("settings") or "default"
     try:
-        settings = settings_file.read(paths.SETTINGS, name)
+        declare(app, settings_file.read(paths.SETTINGS, name))
     except settings_file.SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    declare(app, settings)
     app.synth()
 
 

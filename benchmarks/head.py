@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.report import Figure, write
 from local_aws import gateway
 from stacks import paths
-from tests.head_world import HeadWorld, NoNextflow, head_world
+from tests.head_world import HELLO, HeadWorld, NoNextflow, head_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,18 +82,14 @@ def main() -> int:
     calls = Calls()
     try:
         with calls.counting(), head_world(paths.ROOT / "build" / "bench-head") as world:
-            write("head", [*_overhead(world), *_hello(world, calls), *_kill(world), _outage(world)])
+            write(
+                "head",
+                [*_overhead(world), *_hello(world, calls), *_kill(world, calls), _outage(world)],
+            )
     except NoNextflow as reason:
         print(reason, file=sys.stderr)
         return 1
     return 0
-
-
-def _image(world: HeadWorld) -> str:
-    definition = world.batch.describe_job_definitions(
-        jobDefinitionName="nextflow", status="ACTIVE"
-    )["jobDefinitions"][0]
-    return str(definition["containerProperties"]["image"])
 
 
 def _overhead(world: HeadWorld) -> list[Figure]:
@@ -130,7 +126,7 @@ def _ticks(world: HeadWorld, clock: Path, number: int) -> int:
         [
             *("docker", "run", "--rm", "--network", "host", "--memory", "1024m"),
             *(word for pair in variables.items() for word in ("--env", "=".join(pair))),
-            *("--volume", f"{clock}:/usr/local/bin/nextflow:ro", _image(world), "hello"),
+            *("--volume", f"{clock}:/usr/local/bin/nextflow:ro", world.image, "hello"),
         ],
         capture_output=True,
         text=True,
@@ -141,11 +137,15 @@ def _ticks(world: HeadWorld, clock: Path, number: int) -> int:
 
 def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
     """Time of hello; time and calls of four tasks by the head and by Nextflow alone."""
-    alone = _define_alone(world)
     four = world.put_project("four", _MANY)
+    project = world.put_project("hello", HELLO)
+    # Not measured: it brings the image's files into memory, and tells which plugins there are.
+    first = world.submit(project)
+    world.end(first)
+    alone = _define_alone(world, world.record(first)["versions"]["plugins"])
     hello, ours, theirs = [], [], []
     for _ in range(3):
-        hello.append(_measured(world, calls, ["hello"], "nextflow"))
+        hello.append(_measured(world, calls, [project], "nextflow"))
         ours.append(_measured(world, calls, [four], "nextflow"))
         theirs.append(_measured(world, calls, ["run", "/project"], alone))
     seconds = statistics.median(taken for taken, _ in hello)
@@ -171,37 +171,31 @@ def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
     ]
 
 
-def _define_alone(world: HeadWorld) -> str:
+def _define_alone(world: HeadWorld, plugins: list[str]) -> str:
     """A job definition that runs Nextflow itself, with what it needs and no more."""
-    (definition,) = world.batch.describe_job_definitions(
-        jobDefinitionName="nextflow", status="ACTIVE"
-    )["jobDefinitions"]
-    container = definition["containerProperties"]
+    container = world.definition["containerProperties"]
     told = {entry["name"]: entry["value"] for entry in container["environment"]}
     tag = "nextflow-batch-bench/alone:local"
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "project")
         project.mkdir()
         (project / "main.nf").write_text(_MANY)
-        (project / "nextflow.config").write_text(_plain_config(world, told))
-        Path(folder, "Dockerfile").write_text(_ALONE.format(image=_image(world)))
+        (project / "nextflow.config").write_text(_plain_config(world, told, plugins))
+        Path(folder, "Dockerfile").write_text(_ALONE.format(image=world.image))
         subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
     world.batch.register_job_definition(
         jobDefinitionName="alone",
         type="container",
-        containerProperties={
-            "image": tag,
-            "jobRoleArn": container["jobRoleArn"],
-            "resourceRequirements": container["resourceRequirements"],
-            "environment": container["environment"],
-        },
+        containerProperties={**container, "image": tag},
     )
     return "alone"
 
 
-def _plain_config(world: HeadWorld, told: dict[str, str]) -> str:
+def _plain_config(world: HeadWorld, told: dict[str, str], plugins: list[str]) -> str:
     endpoint = world.aws.container_endpoint
+    pinned = "\n".join(f"id '{plugin}'" for plugin in plugins if plugin.startswith("nf-amazon@"))
     return f"""
+    plugins {{ {pinned} }}
     workDir = 's3://{world.bucket}/alone'
     process.executor = 'awsbatch'
     process.queue = 'default'
@@ -233,13 +227,14 @@ def _measured(
     return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.counted.total()
 
 
-def _kill(world: HeadWorld) -> list[Figure]:
+def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
     """What a run repeats whose head loses its host half-way."""
     project = world.put_project("many", _MANY)
     world.s3.put_object(
         Bucket=world.bucket, Key="projects/many/nextflow.config", Body=_NARROW.encode()
     )
     began = time.monotonic()
+    calls.reset()
     job = world.submit(project, "--tasks", str(_TASKS))
     world.until(lambda: world.done(job) >= _TASKS // 2, "half of it is done", 1800)
     world.aws.faults.host_reclaimed(job)
@@ -247,6 +242,7 @@ def _kill(world: HeadWorld) -> list[Figure]:
     in_flight = len(world.tasks(job)) - done
     if world.wait(job, 1800)["status"] != "SUCCEEDED":
         raise RuntimeError("\n".join(world.log(world.describe(job)[0])))
+    seconds, asked = round(time.monotonic() - began), calls.counted.copy()
     repeated = len(world.tasks(job)) - _TASKS
     return [
         Figure(
@@ -265,9 +261,15 @@ def _kill(world: HeadWorld) -> list[Figure]:
         ),
         Figure(
             metric=f"{_TASKS} tasks, 8 at a time, with that kill",
-            value=round(time.monotonic() - began),
+            value=seconds,
             unit="s",
         ),
+        Figure(
+            metric="calls for each of them, S3 and all",
+            value=round(asked.total() / _TASKS, 1),
+            unit="calls",
+        ),
+        Figure(metric="of these to Batch", value=round(asked["batch"] / _TASKS, 2), unit="calls"),
     ]
 
 

@@ -12,8 +12,8 @@ as local processes.
 Environment:
     AWS_ENDPOINT_URL: The local AWS.
     LOCAL_AWS_IMAGES: The folder of these notes; set only where there is no engine.
-    BASE_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGINS: Build arguments to add, for Dockerfiles
-        that take them.
+    BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGINS, NEXTFLOW_SHA256: Build
+        arguments to add, for Dockerfiles that take them.
 """
 
 import hashlib
@@ -27,7 +27,13 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
-BUILD_ARGUMENTS = ("BASE_IMAGE", "NEXTFLOW_DISTRIBUTION", "NEXTFLOW_PLUGINS")
+BUILD_ARGUMENTS = (
+    "BASE_IMAGE",
+    "FETCH_IMAGE",
+    "NEXTFLOW_DISTRIBUTION",
+    "NEXTFLOW_PLUGINS",
+    "NEXTFLOW_SHA256",
+)
 _REPOSITORY = re.compile(r"[^/]+\.dkr\.ecr\.[^/]+/([^:@]+):([^:@]+)")
 
 

@@ -15,17 +15,20 @@ from typing import IO, Final
 from local_aws import certificates
 from local_aws.rehearsal.distribution import HELLO_IMAGE
 
-#: What the head's Dockerfile starts from unless it is told otherwise.
+#: What the head's Dockerfile starts from unless it is told otherwise; that may add a digest.
 PRODUCTION_BASE: Final = "public.ecr.aws/docker/library/debian:trixie-slim"
 BASE: Final = "nextflow-batch/base:local"
 TASK: Final = "nextflow-batch/task:local"
-HEAD_BASE: Final = "nextflow-batch/head-base:local"
+DISTRIBUTION: Final = "nextflow-batch/distribution:local"
 
 _ROOT: Final = "nextflow-batch/debian:local"
 _LABEL: Final = "nextflow-batch.content"
 _ANSWER_SECONDS: Final = 10
 _PULL_SECONDS: Final = 300
-_DISTRIBUTION: Final = "/opt/nextflow-distribution.tar.gz"
+#: What Debian's published `slim` images do without, in themselves and in packages added later.
+#: https://github.com/debuerreotype/debuerreotype/blob/master/scripts/.slimify-excludes
+_SLIM: Final = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
+_ARCHIVE: Final = "/opt/nextflow-distribution.tar.gz"
 
 Progress = Callable[[str], None]
 
@@ -89,15 +92,15 @@ def ensure(progress: Progress = lambda _: None) -> Images:
     return Images(base=BASE, task=TASK, pulled=pulled)
 
 
-def with_distribution(base: str, archive: Path) -> tuple[str, str]:
-    """Puts a Nextflow distribution into a base, for a head image that is built without internet.
+def with_distribution(base: str, archive: Path) -> dict[str, str]:
+    """Makes an image with a Nextflow distribution, for a head image that is built without internet.
 
     Args:
         base: The base image's name.
         archive: A `.tar.gz` with `bin/nextflow`.
 
     Returns:
-        The new base, and the `file://` URL of the distribution in it.
+        The build arguments of the head's Dockerfile: base, distribution, its place and checksum.
 
     Raises:
         ImagesUnavailable: The engine cannot build it.
@@ -105,10 +108,15 @@ def with_distribution(base: str, archive: Path) -> tuple[str, str]:
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = _fingerprint(base, _image_id(base), digest)
-    if _label(HEAD_BASE) != content:
-        dockerfile = f"FROM {base}\nCOPY distribution.tar.gz {_DISTRIBUTION}\n"
-        _build(HEAD_BASE, dockerfile, content, {"distribution.tar.gz": archive.read_bytes()})
-    return HEAD_BASE, f"file://{_DISTRIBUTION}"
+    if _label(DISTRIBUTION) != content:
+        dockerfile = f"FROM {base}\nCOPY distribution.tar.gz {_ARCHIVE}\n"
+        _build(DISTRIBUTION, dockerfile, content, {"distribution.tar.gz": archive.read_bytes()})
+    return {
+        "BASE_IMAGE": base,
+        "FETCH_IMAGE": DISTRIBUTION,
+        "NEXTFLOW_DISTRIBUTION": f"file://{_ARCHIVE}",
+        "NEXTFLOW_SHA256": digest,
+    }
 
 
 def _dockerfile_base(root: str) -> str:
@@ -155,8 +163,11 @@ def _debootstrap(progress: Progress) -> None:
             said = [row for row in (done.stdout + done.stderr).splitlines() if row.startswith("E:")]
             raise ImagesUnavailable(f"debootstrap failed: {' '.join(said) or 'it said nothing'}")
         progress("importing Debian trixie")
-        unwanted = ("./var/cache/apt/*", "./var/lib/apt/lists/*", "./proc/*", "./sys/*")
-        tar = ["tar", "-C", str(root), "-c", *(f"--exclude={path}" for path in unwanted), "."]
+        (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
+            "".join(f"path-exclude {path}\n" for path in _SLIM)
+        )
+        unwanted = ("/var/cache/apt/*", "/var/lib/apt/lists/*", "/proc/*", "/sys/*", *_SLIM)
+        tar = ["tar", "-C", str(root), "-c", *(f"--exclude=.{path}" for path in unwanted), "."]
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packing:
             imported = _docker("import", "-", _ROOT, stdin=packing.stdout)
         if packing.returncode != 0 or imported.returncode != 0:

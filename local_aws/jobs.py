@@ -1,5 +1,6 @@
 """How the local AWS runs Batch jobs: in Docker containers, or as processes of this machine."""
 
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ def make_runner(state_dir: Path, *, docker: bool) -> DockerRunner | ProcessRunne
         state_dir: Where the folder that plays the workers' file system goes.
         docker: Whether there is a Docker engine to run them.
     """
-    root = worker_root.prepare(state_dir / "worker")
+    system = "linux" if docker else platform.system().lower()
+    root = worker_root.prepare(state_dir / "worker", system)
     if not docker:
         return ProcessRunner(root)
     runner = DockerRunner(root)
@@ -37,11 +39,12 @@ class Jobs:
     Args:
         runner: Runs their containers.
         endpoint: The URL at which containers reach the local AWS.
+        agent: The URL at which they ask for their role's credentials.
     """
 
-    def __init__(self, runner: Runner, endpoint: str) -> None:
+    def __init__(self, runner: Runner, endpoint: str, agent: str) -> None:
         self._runner = runner
-        batch.install(runner, endpoint=endpoint)
+        batch.install(runner, endpoint=endpoint, agent=agent)
         self.faults = JobFaults(reclaim_host=_reclaim_host, fail_pull=batch.fail_next_pull)
 
     def add_image(self, image: Mapping[str, Any]) -> None:

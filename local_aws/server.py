@@ -101,7 +101,11 @@ class LocalAws:
     @property
     def container_endpoint(self) -> str:
         """The URL for the jobs' containers, or for the processes that stand in for them."""
-        return f"http://{GATEWAY if self._network else _LOOPBACK}:{self.port}"
+        return f"http://{self._container_address}:{self.port}"
+
+    @property
+    def _container_address(self) -> str:
+        return GATEWAY if self._network else _LOOPBACK
 
     @property
     def runner_name(self) -> str:
@@ -166,7 +170,11 @@ class LocalAws:
         undo.callback(self._close_listeners)
         self._listen(gateway)
         runner = given or make_runner(self.state_dir, docker=self._network is not None)
-        jobs = Jobs(runner, self.container_endpoint)
+        # The ECS agent is on the worker: it answers also when AWS does not.
+        agent = Listener(self._container_address, 0, gateway)
+        undo.callback(agent.close)
+        agent_endpoint = f"http://{agent.address}:{agent.port}"
+        jobs = Jobs(runner, self.container_endpoint, agent_endpoint)
         undo.callback(jobs.stop)
         undo.callback(self._cancel_reopening)
         self.faults.jobs = jobs.faults

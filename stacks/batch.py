@@ -9,10 +9,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_secretsmanager as secretsmanager
 
+from assets.task_s3 import build
 from nextflow_batch import Capacity, Compute, HeadJob, QueueOrder, Scratch, Worker
 from stacks import paths
+from stacks.settings_file import SettingsError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from constructs import Construct
 
     from stacks.data import DataStack
@@ -44,6 +48,7 @@ class BatchStack(Stack):
             self,
             "Worker",
             programs=paths.WORKER,
+            task_s3=_task_s3() if settings.task_s3_client == "own" else None,
             environment=settings.environment,
             storage=data.storage,
             scratch=Scratch(**settings.scratch.model_dump()),
@@ -131,6 +136,13 @@ class BatchStack(Stack):
             value=f"aws batch submit-job --job-name nf-hello --job-queue {settings.head_queue}"
             f" --job-definition {definition} --container-overrides command=hello",
         )
+
+
+def _task_s3() -> Path:
+    try:
+        return build.client()
+    except build.BuildError as error:
+        raise SettingsError(f"task_s3_client: own is not possible: {error}") from error
 
 
 _PLATFORMS = {

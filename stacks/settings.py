@@ -383,6 +383,9 @@ class Settings(_Model):
         "service-linked",
         description="Only the service-linked role lets Batch update workers in place",
     )
+    task_s3_client: Literal["own", "aws-cli"] = Field(
+        "own", description="What tasks move files with: our own client, or AWS's, from AWS's site"
+    )
     compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
     queues: dict[BatchName, Queue] = Field(
         min_length=1,
@@ -467,8 +470,12 @@ class Settings(_Model):
 
     @property
     def head_queue(self) -> str:
-        """A queue that can run the head, the tasks' own if it can; empty where there is none."""
-        names = sorted(self.queues, key=lambda name: name != self.head.task_queue)
+        """A queue that can run the head, best On-Demand, as a reclaimed head delays all its tasks.
+
+        The tasks' own queue comes next; empty where no queue can run it.
+        """
+        preferred = (self.head.on_demand_queue, self.head.task_queue)
+        names = sorted(self.queues, key=lambda name: (*(name != best for best in preferred),))
         return next((name for name in names if self._runs_head(self.queues[name])), "")
 
     def _runs_head(self, queue: Queue) -> bool:

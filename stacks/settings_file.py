@@ -128,7 +128,8 @@ def _sentence(shown: str, detail: ErrorDetails) -> str:
     """One line: file, key, value, what is allowed."""
     # A mapping's key that does not fit is reported below the mapping as (key, "[key]").
     location = [str(part) for part in detail["loc"] if part != "[key]"]
-    key = ".".join(location)
+    # A stranger's name may hold anything that YAML does, line breaks too.
+    key = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in ".".join(location))
     kind = detail["type"]
     if kind == "missing":
         return f"{shown}: {key}: is missing"

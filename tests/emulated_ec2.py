@@ -97,7 +97,7 @@ class EmulatedEc2:
         self.slow_to_bind = 0
         self.trip_seconds = trip_seconds
         self._machine = machine
-        self._create_seconds = create_seconds
+        self.create_seconds = create_seconds
         self._attach_seconds = attach_seconds
         self._tokens: dict[str, Any] = {}
 
@@ -172,7 +172,7 @@ class EmulatedEc2:
         # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
         if token not in self._tokens:
             volume = Volume(f"vol-{len(self.volumes):017x}", arguments["Size"], arguments)
-            volume.available_at = self._machine.clock + self._create_seconds
+            volume.available_at = self._machine.clock + self.create_seconds
             self.volumes[volume.id] = volume
             self._tokens[token] = {"VolumeId": volume.id}
         return self._tokens[token]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -22,7 +25,6 @@ from stacks import paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 #: A task that says which it is and takes its time; `--fail N` lets task N fail.
 PIPELINE = """
@@ -38,8 +40,24 @@ process NAP {
 
 workflow { channel.of(1..params.tasks) | NAP | view }
 """
-#: A pipeline that never stops asking for memory, before any task.
-HUNGRY = "workflow { def held = []; while( true ) held << new byte[1 << 20] }"
+#: What `hello` runs, without the way to its repository, which not every machine has.
+HELLO = (paths.ROOT / "local_aws" / "rehearsal" / "replay" / "hello" / "main.nf").read_text()
+#: A pipeline that, once its two tasks are submitted, never stops asking for memory.
+HUNGRY = """
+process NAP {
+    input: val n
+    script: "sleep 300"
+}
+
+workflow {
+    NAP( channel.of(1, 2) )
+    channel.of(1).map { sleep(8000); def held = []; while( true ) held << new byte[1 << 20] }
+}
+"""
+_RECORDER = """#!/usr/bin/env python3
+import json, sys
+print(*map(json.dumps, sys.argv[1:]), sep="\\n")
+"""
 _ENDED = ("SUCCEEDED", "FAILED")
 _ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
@@ -78,11 +96,11 @@ class HeadWorld:
         ]
         return str(found)
 
-    def put_project(self, name: str, text: str = PIPELINE) -> str:
+    def put_project(self, name: str, text: str = PIPELINE, config: str = "") -> str:
         """Put a pipeline into the bucket and return its S3 URI."""
         files = {
             "main.nf": text,
-            "nextflow.config": "process.container = 'nextflow-batch/task:local'\n",
+            "nextflow.config": f"process.container = 'nextflow-batch/task:local'\n{config}\n",
         }
         for file, content in files.items():
             self.s3.put_object(
@@ -90,7 +108,13 @@ class HeadWorld:
             )
         return f"s3://{self.bucket}/projects/{name}"
 
-    def submit(self, *command: str, memory: int | None = None, **variables: str) -> str:
+    def submit(
+        self,
+        *command: str,
+        memory: int | None = None,
+        definition: str = "nextflow",
+        **variables: str,
+    ) -> str:
         """Submit a head and return its id."""
         overrides: dict[str, Any] = {
             "command": list(command),
@@ -102,7 +126,7 @@ class HeadWorld:
             self.batch.submit_job(
                 jobName="head",
                 jobQueue="default",
-                jobDefinition="nextflow",
+                jobDefinition=definition,
                 containerOverrides=overrides,
             )["jobId"]
         )
@@ -111,9 +135,13 @@ class HeadWorld:
         """Describe jobs."""
         return list(self.batch.describe_jobs(jobs=list(jobs))["jobs"]) if jobs else []
 
+    def status(self, job: str) -> str:
+        """A job's status."""
+        return str(self.describe(job)[0]["status"])
+
     def wait(self, job: str, seconds: float = 600) -> dict[str, Any]:
         """Wait for a job's end and describe it."""
-        self.until(lambda: self.describe(job)[0]["status"] in _ENDED, f"{job} ended", seconds)
+        self.until(lambda: self.status(job) in _ENDED, f"{job} ended", seconds)
         return self.describe(job)[0]
 
     def until(self, condition: Callable[[], bool], what: str, seconds: float = 300) -> None:
@@ -157,6 +185,39 @@ class HeadWorld:
         key = f"_nextflow/logs/run-{head}/run.json"
         return dict(json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
 
+    def end(self, job: str) -> tuple[str, int, str]:
+        """Wait for a head's end: its state, its exit status and its last line.
+
+        The three places that tell of it agree, or this fails.
+        """
+        done = self.wait(job)
+        told, last = self.record(job), self.log(done)[-1].removeprefix("nextflow-head: ")
+        status = done["container"]["exitCode"]
+        assert told["exit"] == status
+        assert (told["reason"] or "the pipeline succeeded") == last
+        assert (done["status"] == "SUCCEEDED") == (told["state"] == "SUCCEEDED") == (status == 0)
+        assert told["attempts"][-1]["state"] == told["state"]
+        return told["state"], status, last
+
+    def recorded(self, job: str) -> list[str]:
+        """Wait for a head with a recording Nextflow, and read the arguments that this got."""
+        done = self.wait(job)
+        assert done["status"] == "SUCCEEDED", self.log(done)
+        return [json.loads(line) for line in self.log(done) if line.startswith('"')]
+
+    @property
+    def image(self) -> str:
+        """The head's image."""
+        return str(self.definition["containerProperties"]["image"])
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The head's job definition."""
+        (found,) = self.batch.describe_job_definitions(
+            jobDefinitionName="nextflow", status="ACTIVE"
+        )["jobDefinitions"]
+        return dict(found)
+
     def log(self, job: dict[str, Any]) -> list[str]:
         """Read what a described job's last attempt printed."""
         container = job["container"]
@@ -180,6 +241,28 @@ class HeadWorld:
 
 
 @contextmanager
+def recording(world: HeadWorld) -> Iterator[str]:
+    """A job definition like the head's, whose Nextflow prints its arguments and does no more."""
+    definition, tag = world.definition, "nextflow-batch/recording:local"
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Path(folder, "nextflow")
+        recorder.write_text(_RECORDER)
+        recorder.chmod(0o755)
+        text = f"FROM {world.image}\nCOPY nextflow /opt/recorder/\nENV PATH=/opt/recorder:$PATH\n"
+        Path(folder, "Dockerfile").write_text(text)
+        subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
+    world.batch.register_job_definition(
+        jobDefinitionName="recording",
+        type="container",
+        containerProperties={**definition["containerProperties"], "image": tag},
+    )
+    try:
+        yield "recording"
+    finally:
+        subprocess.run(["docker", "rmi", tag], check=False, capture_output=True)
+
+
+@contextmanager
 def head_world(directory: Path) -> Iterator[HeadWorld]:
     """Deploy the workshop onto a local AWS with Docker.
 
@@ -194,8 +277,9 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
             "Nextflow's releases do not answer here; give NEXTFLOW_DISTRIBUTION, an address of one"
             " with its plugins nf-amazon and nf-cloudcache (docs/head.md)"
         )
+    arguments.setdefault("BASE_IMAGE", found.build_arguments["BASE_IMAGE"])
     with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
-        cdk = Cdk(aws, paths.ROOT, environment={**found.build_arguments, **arguments})
+        cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})
         yield HeadWorld(aws)

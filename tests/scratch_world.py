@@ -132,12 +132,21 @@ class World:
         machine: The instance.
         ec2: What it calls.
         ecs: Likewise.
+        logs: Likewise; none, as there is no log group, if a test gives none.
         settings: What its launch template says.
         watch: The daemon, once it runs.
     """
 
-    def __init__(self, root: Path, *, size_gib: int = 100, ebs: bool = True, **ec2: Any) -> None:
-        self.machine = WritingMachine(root)
+    def __init__(
+        self,
+        root: Path,
+        *,
+        size_gib: int = 100,
+        ebs: bool = True,
+        machine: type[WritingMachine] = WritingMachine,
+        **ec2: Any,
+    ) -> None:
+        self.machine = machine(root)
         self.machine.add_root_disk()
         serial = "vol0123456789abcdef0" if ebs else "AWS0123"
         self.machine.add_disk("nvme1", serial)
@@ -152,6 +161,7 @@ class World:
         if ebs:
             self.ec2.first_volume("vol-0123456789abcdef0", "/dev/nvme1n1", size_gib)
         self.ecs = EmulatedEcs()
+        self.logs: Any = None
         self._agent = root / "agent.json"
         who = {"Cluster": "workers", "ContainerInstanceArn": "arn:aws:ecs:instance"}
         self._agent.write_text(json.dumps(who))
@@ -178,7 +188,7 @@ class World:
         """Start the daemon, anew if it runs, with changed settings if there are any."""
         self.machine.watch = None
         self.settings = self._settings(**changes) if changes else self.settings
-        clients = Clients(self.ec2, self.ecs, self._agent.as_uri())
+        clients = Clients(self.ec2, self.ecs, self.logs, self._agent.as_uri())
         self.watch = Watch(self.machine, self.settings, clients)
         self.machine.watch = self.watch
 

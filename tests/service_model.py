@@ -44,8 +44,8 @@ def strict(client: Any) -> Any:
     """Let a boto3 client fail on any answer that breaks the service's model.
 
     Args:
-        client: The client of a service that answers in JSON, as Batch, or by the query protocol,
-            as CloudFormation.
+        client: The client of a service that answers in JSON, as Batch, by the query protocol, as
+            CloudFormation, or by EC2's.
 
     Returns:
         The same client. Its calls raise `ModelViolationError`.
@@ -75,7 +75,7 @@ def check(operation: OperationModel, body: bytes) -> None:
             not one of its enumeration.
 
     """
-    answer = _read_xml(operation, body) if _is_query(operation) else json.loads(body or b"{}")
+    answer = json.loads(body or b"{}") if _is_json(operation) else _read_xml(operation, body)
     shape = operation.output_shape
     problems = [] if shape is None else list(_problems(shape, answer, operation.name))
     if problems:
@@ -94,7 +94,7 @@ def check_error(operation: OperationModel, headers: Any, body: bytes) -> None:
         ModelViolationError: It is not, or it has no message.
 
     """
-    if _is_query(operation):
+    if not _is_json(operation):
         _check_query_error(operation, body)
         return
     code = {key.lower(): value for key, value in headers.items()}.get("x-amzn-errortype")
@@ -105,8 +105,12 @@ def check_error(operation: OperationModel, headers: Any, body: bytes) -> None:
         raise ModelViolationError(f"{operation.name}: the error has no message")
 
 
-def _is_query(operation: OperationModel) -> bool:
-    return str(operation.service_model.metadata["protocol"]) == "query"
+def _is_json(operation: OperationModel) -> bool:
+    return "json" in str(operation.service_model.metadata["protocol"])
+
+
+def _is_ec2(operation: OperationModel) -> bool:
+    return str(operation.service_model.metadata["protocol"]) == "ec2"
 
 
 def _check_query_error(operation: OperationModel, body: bytes) -> None:
@@ -145,36 +149,46 @@ class _Element:
 def _read_xml(operation: OperationModel, body: bytes) -> Any:
     """Return what an answer's XML says, in the types of JSON; what does not fit stays text.
 
-    The form is that of https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
+    The forms are those of https://smithy.io/2.0/aws/protocols/aws-query-protocol.html and
+    https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html.
     """
     root = _Element(ET.fromstring(body))  # noqa: S314 - of the local AWS
     shape = operation.output_shape
     problems = []
     if root.name != f"{operation.name}Response":
         problems.append(f"{operation.name}: the answer is a {root.name}")
-    if not (root.child("ResponseMetadata") or root).text("RequestId"):
-        problems.append(f"{operation.name}: ResponseMetadata has no RequestId")
+    if not (root.child("ResponseMetadata") or root).text(
+        "requestId" if _is_ec2(operation) else "RequestId"
+    ):
+        problems.append(f"{operation.name}: the answer has no request id")
     wrapper = "" if shape is None else shape.serialization.get("resultWrapper", "")
     result = root.child(wrapper) if wrapper else None
     if wrapper and result is None:
         problems.append(f"{operation.name}: {wrapper} is missing")
     if problems:
         raise ModelViolationError("\n".join(problems))
+    if _is_ec2(operation):
+        root.children = [child for child in root.children if child.name != "requestId"]
+        result = root
     return _value(shape, result) if shape and result else {}
 
 
 def _value(shape: Shape, element: _Element) -> Any:
     if isinstance(shape, StructureShape):
-        return {child.name: _member(shape, child) for child in element.children}
+        return dict(_member(shape, child) for child in element.children)
     if isinstance(shape, ListShape):
-        wrong = [child.name for child in element.children if child.name != "member"]
+        item = shape.member.serialization.get("name", "member")
+        wrong = [child.name for child in element.children if child.name != item]
         return wrong[0] if wrong else [_value(shape.member, child) for child in element.children]
     return _SCALARS.get(shape.type_name, str)(element.content)
 
 
-def _member(shape: StructureShape, element: _Element) -> Any:
-    member = shape.members.get(element.name)
-    return element.content if member is None else _value(member, element)
+def _member(shape: StructureShape, element: _Element) -> tuple[str, Any]:
+    """Return a member under its name in the model; one that is unknown under its own."""
+    for name, member in shape.members.items():
+        if member.serialization.get("name", name) == element.name:
+            return name, _value(member, element)
+    return element.name, element.content
 
 
 def _number(text: str) -> int | str:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         ImagesUnavailable("making one here needs `debootstrap`: install it"),
         LocalAwsError("port 4566 is not free"),
         TimeoutError("the job has not ended after ten minutes, it is RUNNABLE"),
-        WorkerRootError("there is no s5cmd"),
+        WorkerRootError("there is no client"),
     ],
     ids=lambda error: type(error).__name__,
 )

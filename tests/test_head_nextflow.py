@@ -1,5 +1,6 @@
 """The head with a real Nextflow: its core, which runs tasks as local processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -213,3 +214,25 @@ def test_its_own_words_tell_bad_input_from_a_failed_pipeline(
     assert process.returncode == status, errors
     assert errors.splitlines()[-1].startswith(f"nextflow-head: {line}")
     assert "Traceback" not in errors
+
+
+def test_a_git_repository_runs_at_the_revision_that_was_asked_for(
+    environment: dict[str, str], s3: Any, tmp_path: Path
+) -> None:
+    repository = tmp_path / "project"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(repository)]
+    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "1"], ["tag", "v1"]):
+        subprocess.run([*git, *command], check=True)
+    (repository / "main.nf").write_text("error 'too new'")
+    subprocess.run([*git, "commit", "-qam", "2"], check=True)
+
+    given = [f"file:{repository}", "-r", "v1"]
+    allowed = {**environment, "NXF_OFFLINE": "false"}
+    with start(allowed, tmp_path, *given, project=False) as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output + errors
+    told = json.loads(
+        s3.get_object(Bucket="core", Key=f"{tmp_path.name}/run-{JOB}/run.json")["Body"].read()
+    )
+    assert told["revision"].endswith(" [v1]")

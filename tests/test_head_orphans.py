@@ -57,14 +57,26 @@ def test_terminates_the_sessions_tasks_and_no_others(world: World) -> None:
     for job in [head, *ours[:3], *others]:
         world.wait(job, "RUNNING")
 
-    assert orphans.terminate(session, told, world.batch) == len(ours)
+    assert orphans.terminate(session, told, world.batch, "gone") == len(ours)
 
     ended = [world.wait(job) for job in ours]
-    assert {job["status"] for job in ended} == {"FAILED"}
+    assert {(job["status"], job["statusReason"]) for job in ended} == {("FAILED", "gone")}
     assert {world.describe(job)["status"] for job in [head, *others]} == {"RUNNING"}
     gate.open()
     for job in others:
         assert world.wait(job)["status"] == "SUCCEEDED"
+
+
+def test_a_task_that_is_ending_already_is_left_alone(world: World) -> None:
+    queue = world.queue()
+    told = environment("gone", queue)
+    deaf = "trap '' TERM; while :; do sleep 0.1; done"
+    task = world.submit(deaf, jobQueue=queue, tags={orphans.TAG: Session.of(told).id})
+    world.wait(task, "RUNNING")
+    world.batch.terminate_job(jobId=task, reason="by Nextflow")
+
+    assert orphans.terminate(Session.of(told), told, world.batch, "gone") == 0
+    assert world.describe(task)["status"] == "RUNNING"
 
 
 def test_finds_nothing_where_nothing_was_left(world: World) -> None:
@@ -72,7 +84,7 @@ def test_finds_nothing_where_nothing_was_left(world: World) -> None:
 
     assert (
         orphans.terminate(
-            Session.of(environment("gone", queue)), environment("gone", queue), world.batch
+            Session.of(environment("gone", queue)), environment("gone", queue), world.batch, "gone"
         )
         == 0
     )

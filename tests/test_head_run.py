@@ -171,7 +171,7 @@ def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> Non
 
 
 def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -> None:
-    log = "Nov-24 19:00:00.000 [main] DEBUG nextflow.cli.CmdRun - N E X T F L O W  ~  version 1.2.3"
+    log = "N E X T F L O W  ~  version 1.2.3\nLaunching \\`hello\\` [x] DSL2 - revision: 3c2cdc9823 [v1]"
     behaviour = (
         f'echo "{log}" >"$2"; printf "task_id\\tstatus\\n1\\tCACHED\\n2\\tFAILED\\n'
         '3\\tCACHED\\n" >"${2%/*}/trace.txt"; exit 1'
@@ -183,6 +183,7 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
     assert (told["job"], told["owner"], told["environment"]) == (JOB, "ada", "lab")
     assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
     assert told["versions"] == {"nextflow": "1.2.3", "plugins": []}
+    assert told["revision"] == "3c2cdc9823 [v1]"
     assert told["tasks"] == {"cached": 2, "failed": 1}
     assert (told["state"], told["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
     assert attempt["logs"] == f"s3://bucket/{LOGS}"
@@ -373,8 +374,29 @@ def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     )
 
     assert done.returncode == 128 + signal.SIGTERM
-    assert done.stderr.endswith("cancelled: SIGTERM came before Nextflow had started\n")
+    assert done.stderr.endswith("cancelled: SIGTERM came while Nextflow was not running\n")
     assert not head.started()
+
+
+def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
+    head: Head, s3: Any
+) -> None:
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+    gave_up = (
+        'echo x >>starts; echo "Nov-25 20:02:27.365 [x] DEBUG nextflow.Session - Session aborted'
+        ' -- Cause: Unable to execute HTTP request: refused" >"$2"; exit 1'
+    )
+    plugins = str(head.folder / "plugins")
+    with head.start("hello", behaviour=gave_up, NXF_PLUGINS_DIR=plugins) as process:
+        assert process.stderr
+        while "Nextflow starts again" not in process.stderr.readline():
+            assert process.poll() is None, "it ended before it was stopped"
+        process.terminate()
+        process.communicate(timeout=30)
+
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (head.folder / "starts").read_text() == "x\n"
+    assert record(s3)["state"] == "CANCELLED"
 
 
 def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:

@@ -5,17 +5,22 @@
 
 from __future__ import annotations
 
+import json
+import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stacks import paths
-from tests.head_world import HUNGRY, HeadWorld, NoNextflow, head_world
+from tests.head_world import HELLO, HUNGRY, HeadWorld, NoNextflow, head_world, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.scenario, pytest.mark.timeout(1200)]
+SUCCESS = ("SUCCEEDED", 0, "the pipeline succeeded")
+#: What a shell, a JSON reader or a terminal would not leave alone.
+LETTERS = "-$`'\"\\*?[]{}()<>|&;!#~= \n\t\r\x01\x7f%@éa0\u2028🧬"
 REPORTS = {"report.html", "timeline.html", "trace.txt", "dag.html"}
 
 
@@ -39,18 +44,15 @@ def naps(world: HeadWorld) -> str:
     return world.put_project("naps")
 
 
-def last_line(world: HeadWorld, job: str) -> str:
-    return world.log(world.describe(job)[0])[-1]
-
-
 def test_hello_succeeds_and_leaves_its_record(world: HeadWorld) -> None:
-    job = world.submit("hello")
+    job = world.submit(world.put_project("hello", HELLO))
 
-    assert world.wait(job)["status"] == "SUCCEEDED"
+    assert world.end(job) == SUCCESS
 
     told = world.record(job)
-    assert (told["state"], told["exit"], told["tasks"]) == ("SUCCEEDED", 0, {"completed": 4})
+    assert told["tasks"] == {"completed": 4}
     assert told["versions"]["nextflow"]
+    assert told["revision"]
     kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
     assert kept == {*REPORTS, ".nextflow.log", "nextflow.config"}
 
@@ -82,8 +84,7 @@ def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_runni
     assert {task["statusReason"] for task in ended.values()} == {
         "its head is gone; the next one submits what is still to be done"
     }
-    done = world.wait(slow)
-    assert done["status"] == "SUCCEEDED"
+    assert world.end(slow) == SUCCESS
     assert len(world.tasks(slow)) == 6, "four, and once more the two in flight"
     assert world.alive(slow) == []
     told = world.record(slow)
@@ -92,20 +93,73 @@ def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_runni
     assert told["attempts"][0]["reason"].startswith("Host EC2")
 
 
+@pytest.mark.parametrize("losses", [1, 2])
+def test_a_task_that_loses_its_host_goes_on_demand_and_gives_up_after_that(
+    world: HeadWorld, losses: int
+) -> None:
+    project = world.put_project(
+        "fleeting",
+        """
+        process NAP {
+            cpus 64
+            memory '900 GB'
+            output: stdout
+            script: "sleep 8; echo done"
+        }
+        workflow { NAP | view }
+        """,
+        # Batch would repeat it five times before Nextflow heard of it.
+        config="aws.batch.maxSpotAttempts = 1",
+    )
+    job = world.submit(
+        project,
+        NF_ON_DEMAND_QUEUE="highpriority",
+        NF_MAX_CPUS="2",
+        NF_MAX_MEMORY="2048",
+        NF_OWNER="ada",
+    )
+    for count in range(1, losses + 1):
+        world.until(lambda count=count: len(world.tasks(job)) == count, f"attempt {count}")  # type: ignore[misc]
+        (task,) = world.alive(job)
+        world.until(lambda task=task: world.status(task["jobId"]) == "RUNNING", "it runs")  # type: ignore[misc]
+        world.aws.faults.host_reclaimed(task["jobId"])
+
+    state, status, line = world.end(job)
+
+    if losses == 1:
+        assert (state, status, line) == SUCCESS
+    else:
+        assert (state, status) == ("HOST_LOST", 5)
+        assert line.startswith("process NAP: lost its host (i-")
+    first, second = sorted(world.tasks(job), key=lambda task: int(task["createdAt"]))
+    assert first["jobQueue"].endswith("/default")
+    assert second["jobQueue"].endswith("/highpriority")
+    for task in (first, second):
+        needs = {need["type"]: need["value"] for need in task["container"]["resourceRequirements"]}
+        assert needs == {"VCPU": "2", "MEMORY": "2048"}, "no more than the largest instance has"
+        assert task["tags"] == {
+            "nextflow-run": f"run-{job}-a1",
+            "nextflow-session": world.record(job)["session"]["id"],
+            "nextflow-environment": "workshop",
+            "nextflow-owner": "ada",
+        }
+
+
 def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(world: HeadWorld, naps: str) -> None:
     job = world.submit(naps, "--seconds", "300")
     world.until(lambda: len(world.alive(job)) == 4, "all tasks run")
 
     world.batch.terminate_job(jobId=job, reason="enough")
-    done = world.wait(job)
 
-    assert (done["status"], done["container"]["exitCode"]) == ("FAILED", 143)
+    assert world.end(job) == (
+        "CANCELLED",
+        143,
+        "cancelled: SIGTERM reached the head, and Nextflow has ended its tasks",
+    )
     world.until(lambda: world.alive(job) == [], "no task is left", 60)
     assert {task["statusReason"] for task in world.tasks(job)} == {"Job killed by NF"}
     kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
     assert {*REPORTS, ".nextflow.log"} <= kept
-    assert "cancelled: SIGTERM" in last_line(world, job)
-    assert world.record(job)["state"] == "CANCELLED"
 
 
 def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) -> None:
@@ -123,30 +177,32 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
     first = world.submit(project, "--tasks", "3")
     world.until(lambda: world.done(first) == 2 and len(world.alive(first)) == 1, "two are done")
 
-    busy = world.wait(world.submit(project, "--tasks", "2", NF_RESUME=first))
-    assert busy["container"]["exitCode"] == 2
-    assert f"job {first} works in it" in world.log(busy)[-1]
+    state, status, line = world.end(world.submit(project, "--tasks", "2", NF_RESUME=first))
+    assert (state, status) == ("BAD_INPUT", 2)
+    assert f"job {first} works in it (RUNNING); wait for its end, or terminate it" in line
+    assert len(world.alive(first)) == 1, "the other's tasks are none of its business"
 
     world.batch.terminate_job(jobId=first, reason="enough")
     world.wait(first)
     again = world.submit(project, "--tasks", "2", NF_RESUME=first)
 
-    assert world.wait(again)["status"] == "SUCCEEDED"
+    assert world.end(again) == SUCCESS
     assert world.record(again)["tasks"] == {"cached": 2}
     last = world.submit(project, "--tasks", "2", NF_RESUME=again)
-    assert world.wait(last)["status"] == "SUCCEEDED"
+    assert world.end(last) == SUCCESS
     assert world.record(last)["tasks"] == {"cached": 2}
 
 
-def test_a_head_without_memory_says_what_to_set(world: HeadWorld) -> None:
+def test_a_head_without_memory_says_what_to_set_and_leaves_no_task(world: HeadWorld) -> None:
     job = world.submit(world.put_project("hungry", HUNGRY), memory=512)
 
-    done = world.wait(job)
+    state, status, line = world.end(job)
 
-    assert done["container"]["exitCode"] == 3
-    assert "out of memory: " in last_line(world, job)
-    assert "head.memory_mib" in last_line(world, job)
-    assert world.record(job)["state"] == "OUT_OF_MEMORY"
+    assert (state, status) == ("OUT_OF_MEMORY", 3)
+    assert line.startswith("out of memory: Nextflow used ")
+    assert "head.memory_mib" in line
+    assert {task["statusReason"] for task in world.tasks(job)} == {"its head has ended"}
+    world.until(lambda: world.alive(job) == [], "no task is left", 60)
 
 
 @pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
@@ -161,14 +217,48 @@ def test_a_minute_without_aws_ends_no_run(
     if not services:
         world.aws.faults.refused(60)
 
-    assert world.wait(job)["status"] == "SUCCEEDED"
+    assert world.end(job) == SUCCESS
     assert len(world.tasks(job)) == 4
+
+
+@pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
+def test_a_nextflow_that_gave_up_on_aws_is_started_again(
+    world: HeadWorld, services: tuple[str, ...]
+) -> None:
+    # As after a longer outage with the attempts that the head sets.
+    job = world.submit(
+        world.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
+    )
+    world.until(lambda: len(world.tasks(job)) >= 4, "tasks are submitted")
+
+    for service in services:
+        world.aws.faults.unavailable(service, 15)
+    if not services:
+        world.aws.faults.refused(15)
+
+    assert world.end(job) == SUCCESS
+    assert any("Nextflow starts again" in line for line in world.log(world.describe(job)[0]))
+    assert sum(world.record(job)["tasks"].values()) == 20
+    assert world.alive(job) == []
+
+
+def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
+    script = "echo 'no such genome' >&2; exit 7"
+    job = world.submit(
+        world.put_project("failing", f'process P {{ script: "{script}" }}\nworkflow {{ P() }}')
+    )
+
+    assert world.end(job) == (
+        "FAILED",
+        1,
+        "pipeline failed: process P: exit status 7: no such genome",
+    )
 
 
 def test_two_runs_at_once_share_nothing(world: HeadWorld, naps: str) -> None:
     jobs = [world.submit(naps, "--seconds", "3") for _ in range(2)]
 
-    assert {world.wait(job)["status"] for job in jobs} == {"SUCCEEDED"}
+    assert {world.end(job) for job in jobs} == {SUCCESS}
 
     first, second = (world.record(job) for job in jobs)
     assert first["session"] != second["session"]
@@ -182,12 +272,10 @@ def test_a_work_bucket_without_permission_is_named_before_anything_is_submitted(
     world.aws.faults.denied("s3", f"/{world.bucket}/_nextflow/runs", 600)
 
     job = world.submit(naps)
-    done = world.wait(job)
+    state, status, line = world.end(job)
 
-    assert done["container"]["exitCode"] == 4
-    assert f"no permission for s3:PutObject on s3://{world.bucket}/_nextflow/runs/" in last_line(
-        world, job
-    )
+    assert (state, status) == ("NO_PERMISSION", 4)
+    assert f"no permission for s3:PutObject on s3://{world.bucket}/_nextflow/runs/" in line
     assert world.tasks(job) == []
 
 
@@ -196,10 +284,10 @@ def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> Non
     world.aws.faults.denied("batch", "/v1/describejobdefinitions", 600)
 
     job = world.submit(naps)
-    done = world.wait(job)
+    state, status, line = world.end(job)
 
-    assert done["container"]["exitCode"] == 4
-    assert "no permission for batch:DescribeJobDefinitions on" in last_line(world, job)
+    assert (state, status) == ("NO_PERMISSION", 4)
+    assert "no permission for batch:DescribeJobDefinitions on" in line
     assert world.tasks(job) == []
 
 
@@ -222,5 +310,23 @@ def test_bad_input_ends_in_one_line_without_a_task(
     done = world.wait(job)
 
     assert done["container"]["exitCode"] == 2
-    assert line in last_line(world, job)
+    assert line in world.log(done)[-1]
     assert world.tasks(job) == []
+
+
+def test_every_argument_arrives_byte_for_byte(world: HeadWorld) -> None:
+    """2,400 by SubmitJob, 200 at a time, and 2,000 from a file, through the real image."""
+    source = random.Random(2026)  # noqa: S311
+    # Batch takes no empty one.
+    words = ["".join(source.choices(LETTERS, k=source.randrange(1, 12))) for _ in range(4399)]
+    world.s3.put_object(Bucket=world.bucket, Key="more.json", Body=json.dumps([*words[2400:], ""]))
+    given = [words[start : start + 200] for start in range(0, 2400, 200)]
+
+    with recording(world) as definition:
+        jobs = [world.submit("hello", *part, definition=definition) for part in given]
+        file = f"s3://{world.bucket}/more.json"
+        jobs.append(world.submit("hello", definition=definition, NF_ARGUMENTS=file))
+        seen = [world.recorded(job) for job in jobs]
+
+    for part, arrived in zip([*given, [*words[2400:], ""]], seen, strict=True):
+        assert arrived[-len(part) - 1 :] == ["hello", *part]

@@ -61,7 +61,16 @@ DENIED = (
             State.FAILED,
             1,
             "pipeline failed: process A (2): Process `A (2)` terminated with an error exit status"
-            " (7)",
+            " (7): bad",
+        ),
+        (
+            process("Essential container in task exited", "first\n  last").replace(
+                "Command error",
+                "Command exit status:\n  7\n\nCommand output:\n  x\n\nCommand error",
+            ),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): exit status 7: last",
         ),
         (ABORTED.replace("CAUSE", "nobody"), State.FAILED, 1, "pipeline failed: nobody"),
         (
@@ -109,6 +118,22 @@ DENIED = (
             " run by NF_RESUME and this job's id",
         ),
         (
+            process(
+                "Unable to execute HTTP request: Connect to b failed (SDK Attempt Count: 100)"
+            ).replace("Caused by:\n  Unable to execute HTTP request: Conn", "Caused by:\n  Conn"),
+            State.UNREACHABLE,
+            6,
+            "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
+            " Count: 100); resume this run by NF_RESUME and this job's id",
+        ),
+        (
+            process("Essential container in task exited", "Unable to execute HTTP request: x"),
+            State.FAILED,
+            1,
+            "pipeline failed: process A (2): Essential container in task exited: Unable to execute"
+            " HTTP request: x",
+        ),
+        (
             USAGE.replace(
                 "CAUSE",
                 "nextflow.exception.AbortOperationException: Unknown project `nobody/nothing`",
@@ -116,6 +141,13 @@ DENIED = (
             State.BAD_INPUT,
             2,
             "Unknown project `nobody/nothing`",
+        ),
+        (
+            USAGE.replace("CAUSE", "java.net.UnknownHostException: api.github.com"),
+            State.UNREACHABLE,
+            6,
+            "the project's host did not answer (UnknownHostException: api.github.com); let the head"
+            " reach it, or put the project into S3",
         ),
         (
             USAGE.replace("CAUSE", "groovy.json.JsonException: expecting '}'"),

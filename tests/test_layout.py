@@ -16,11 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Each part's folder and the parts that it may import.
 MAY_IMPORT = {
     "app.py": {"stacks", "nextflow_batch"},
-    "stacks": {"nextflow_batch"},
+    "stacks": {"nextflow_batch", "assets"},
     "constructs/nextflow_batch": set[str](),
     "docker/nextflow/nextflow_head": set[str](),
     "assets/worker/nextflow_worker": set[str](),
-    "local_aws": set[str](),
+    "assets/task_s3": set[str](),
+    "local_aws": {"assets"},
 }
 OWN_NAME = {
     "stacks": "stacks",
@@ -29,7 +30,7 @@ OWN_NAME = {
     "assets/worker/nextflow_worker": "nextflow_worker",
     "local_aws": "local_aws",
 }
-PARTS = {*OWN_NAME.values(), "tests", "app"}
+PARTS = {*OWN_NAME.values(), "tests", "app", "assets"}
 
 
 def _imports(file: Path) -> set[str]:

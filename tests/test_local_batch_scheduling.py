@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from local_aws.batch.capacity import instance_types
 from local_aws.batch.job import Job
 from local_aws.batch.regional import backend_of
 from tests.batch_world import ACCOUNT, REGION, Gate, World, process_world
@@ -240,3 +241,12 @@ def test_shares_take_turns_by_their_weights(world: World) -> None:
     starts = [world.wait(job)["startedAt"] for job in many]
 
     assert world.wait(one)["startedAt"] <= starts[3]
+
+
+def test_a_family_does_not_include_its_metal_sizes() -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/create-compute-environment.html."""
+    names = {offered.name for offered in instance_types(["c7i"])}
+
+    assert "c7i.48xlarge" in names
+    assert not [name for name in names if ".metal" in name]
+    assert [offered.name for offered in instance_types(["c7i.metal-24xl"])] == ["c7i.metal-24xl"]

@@ -7,6 +7,7 @@ import pytest
 
 from local_aws.server import LocalAws
 from tests.local_world import ACCOUNT, REGION, Stack, parameter, resource
+from tests.service_model import strict
 
 TAGS = [{"Key": "team", "Value": "blue"}]
 
@@ -588,7 +589,7 @@ def test_tags_that_a_launch_template_gets_later_are_shown(aws: LocalAws, stack: 
     """https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html."""
     data = {"LaunchTemplateData": {"InstanceType": "m5.large"}}
     stack.create({"T": resource("EC2::LaunchTemplate", data)})
-    ec2, ids = aws.client("ec2"), [stack.ids()["T"]]
+    ec2, ids = strict(aws.client("ec2")), [stack.ids()["T"]]
     for value in ("blue", "red"):
         ec2.create_tags(Resources=ids, Tags=[{"Key": "team", "Value": value}])
         found = one(ec2.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"])

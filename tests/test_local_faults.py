@@ -4,7 +4,10 @@ import http.client
 import json
 import socket
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -64,6 +67,7 @@ def test_an_unavailable_service_answers_503_in_its_own_form(
 
 
 def test_only_the_named_service_is_unavailable(aws: LocalAws) -> None:
+    """Ours: the switch names one service, as an outage of one is the usual case."""
     aws.faults.unavailable("batch", 60)
 
     assert impatient(aws, "s3").list_buckets()
@@ -86,6 +90,10 @@ def test_a_denying_service_names_the_action_where_aws_does(aws: LocalAws) -> Non
 
 
 def test_objects_below_a_path_are_denied_and_no_others(aws: LocalAws) -> None:
+    """S3's code for it is `AccessDenied`.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
     s3 = impatient(aws, "s3")
     s3.create_bucket(Bucket="denying", CreateBucketConfiguration={"LocationConstraint": aws.region})
     aws.faults.denied("s3", "/denying/secret", 60)
@@ -96,6 +104,7 @@ def test_objects_below_a_path_are_denied_and_no_others(aws: LocalAws) -> None:
 
 
 def test_a_service_is_available_again_after_its_seconds(aws: LocalAws) -> None:
+    """Ours: a fault ends by itself."""
     s3 = impatient(aws, "s3")
     s3.list_buckets()
     aws.faults.unavailable("s3", 1)
@@ -107,7 +116,10 @@ def test_a_service_is_available_again_after_its_seconds(aws: LocalAws) -> None:
 
 
 def test_a_large_upload_to_an_unavailable_service_gets_the_503(aws: LocalAws) -> None:
-    """The answer arrives although nobody wants the body: the connection is not just cut."""
+    """The answer arrives although nobody wants the body: the connection is not just cut.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (SlowDown)
+    """
     aws.faults.unavailable("s3", 60)
     with pytest.raises(ClientError) as refused:
         impatient(aws, "s3").put_object(Bucket="b", Key="k", Body=b"x" * 20_000_000)
@@ -116,6 +128,7 @@ def test_a_large_upload_to_an_unavailable_service_gets_the_503(aws: LocalAws) ->
 
 
 def test_a_head_request_gets_503_without_a_body(aws: LocalAws) -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#name-head."""
     aws.faults.unavailable("s3", 60)
     with pytest.raises(ClientError) as refused:
         impatient(aws, "s3").head_object(Bucket="b", Key="k")
@@ -124,6 +137,7 @@ def test_a_head_request_gets_503_without_a_body(aws: LocalAws) -> None:
 
 
 def test_retries_get_over_a_short_fault(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html."""
     patient: Any = boto3.session.Session().client(
         "sts",
         region_name="us-west-2",
@@ -136,6 +150,7 @@ def test_retries_get_over_a_short_fault(aws: LocalAws) -> None:
 
 
 def test_refused_connections_are_refused_and_come_back_on_the_same_port(aws: LocalAws) -> None:
+    """Ours: the listener closes and opens again where clients know it."""
     port, s3 = aws.port, impatient(aws, "s3")
     assert s3.list_buckets()
     switch(aws, {"kind": "refused", "seconds": 1})
@@ -149,6 +164,7 @@ def test_refused_connections_are_refused_and_come_back_on_the_same_port(aws: Loc
 
 
 def test_a_second_refusal_replaces_the_first(aws: LocalAws) -> None:
+    """Ours: the last switch counts."""
     aws.faults.refused(0.3)
     aws.faults.refused(1.2)
     time.sleep(0.7)
@@ -159,7 +175,26 @@ def test_a_second_refusal_replaces_the_first(aws: LocalAws) -> None:
     assert impatient(aws, "s3").list_buckets()
 
 
+def test_jobs_keep_their_credentials_while_aws_refuses_connections(
+    aws: LocalAws, tmp_path: Path
+) -> None:
+    """They come from the ECS agent, which is on the worker."""
+    note = tmp_path / "uri"
+    batch_job(aws, f"echo $AWS_CONTAINER_CREDENTIALS_FULL_URI >{note}.new; mv {note}.new {note}")
+    deadline = time.monotonic() + 20
+    while not note.exists():
+        assert time.monotonic() < deadline, "the job did not start"
+        time.sleep(0.05)
+    aws.faults.refused(0.5)
+
+    # The job may have ended, and its credentials with it: an answer it is all the same.
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(note.read_text().strip() + "-not")  # noqa: S310
+    time.sleep(0.7)
+
+
 def test_refusing_connections_drops_the_open_ones(aws: LocalAws) -> None:
+    """Ours: a lost network cuts what is under way as well."""
     with socket.create_connection(("127.0.0.1", aws.port), timeout=5) as connection:
         connection.sendall(
             f"PUT /data/half HTTP/1.1\r\nHost: localhost:{aws.port}\r\n"
@@ -174,6 +209,7 @@ def test_refusing_connections_drops_the_open_ones(aws: LocalAws) -> None:
 
 
 def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html."""
     aws.faults.unavailable("ssm", 60)
     stack = Stack.new(aws)
 
@@ -199,6 +235,7 @@ def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
 def test_a_fault_that_cannot_be_is_refused_in_words(
     aws: LocalAws, fault: Any, message: str
 ) -> None:
+    """Ours: AWS has no fault switch."""
     status, answer = switch(aws, fault)
 
     assert status == 400
@@ -236,5 +273,6 @@ def test_a_pull_that_fails_fails_the_job_as_ecs_says_it(aws: LocalAws) -> None:
 
 
 def test_faults_of_jobs_need_jobs() -> None:
+    """Ours: AWS has no fault switch."""
     with pytest.raises(FaultError, match="no jobs can run here"):
         LocalAws().faults.failed_pull()

@@ -1,5 +1,6 @@
 """Base images made without a registry."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -57,18 +58,20 @@ def test_a_distribution_is_put_into_the_base_once(made: images.Images, tmp_path:
     archive = tmp_path / "nextflow.tar.gz"
     archive.write_bytes(b"not really one")
     # Under another name, so that the images of a demo on this machine stay as they are.
-    before = images.HEAD_BASE
     patch = pytest.MonkeyPatch()
-    patch.setattr(images, "HEAD_BASE", "nextflow-batch/head-base:test")
+    patch.setattr(images, "DISTRIBUTION", "nextflow-batch/distribution:test")
     try:
-        tag, url = images.with_distribution(made.base, archive)
+        arguments = images.with_distribution(made.base, archive)
+        tag = arguments["FETCH_IMAGE"]
         first = images._image_id(tag)
         images.with_distribution(made.base, archive)
         assert images._image_id(tag) == first
-        assert docker_run(tag, "cat", url.removeprefix("file://")) == "not really one"
-        assert tag != before
+        path = arguments["NEXTFLOW_DISTRIBUTION"].removeprefix("file://")
+        assert docker_run(tag, "cat", path) == "not really one"
+        assert arguments["NEXTFLOW_SHA256"] == hashlib.sha256(b"not really one").hexdigest()
+        assert arguments["BASE_IMAGE"] == made.base
     finally:
-        subprocess.run(["docker", "rmi", "nextflow-batch/head-base:test"], check=False)
+        subprocess.run(["docker", "rmi", "nextflow-batch/distribution:test"], check=False)
         patch.undo()
 
 

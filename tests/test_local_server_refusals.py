@@ -93,7 +93,7 @@ OF_NETWORK = "the Docker network nextflow-batch-local cannot be had: gone"
     ("place", "error", "said"),
     [
         ((worker_root, "prepare"), PermissionError(errno.EACCES, "Permission denied"), OF_FOLDER),
-        ((worker_root, "_s5cmd"), worker_root.WorkerRootError("No client."), "No client."),
+        ((worker_root, "_client"), worker_root.WorkerRootError("No client."), "No client."),
         ((server, "make_runner"), DockerException("gone"), OF_ENGINE),
         ((server, "make_runner"), LostConnectionError("gone"), OF_ENGINE),
         ((docker, "from_env"), DockerException("gone"), OF_NETWORK),

@@ -27,6 +27,7 @@ IMAGE = {"name": "image", "context": "/context", "entrypoint": ["program"]}
     ],
 )
 def test_an_image_that_is_none_is_refused_in_words(aws: LocalAws, body: Any, message: str) -> None:
+    """Ours: the path `_local` is the local AWS's own."""
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
     connection = http.client.HTTPConnection("localhost", aws.port, timeout=5)
     connection.request("POST", "/_local/images", sent)
@@ -58,6 +59,7 @@ def posted() -> Iterator[tuple[str, list[str]]]:
 def test_a_notification_is_not_delivered_to_a_web_address(
     aws: LocalAws, posted: tuple[str, list[str]]
 ) -> None:
+    """Ours: SNS would deliver; nothing may leave this machine."""
     url, paths = posted
     sns, sqs = aws.client("sns"), aws.client("sqs")
     queue = sqs.create_queue(QueueName="notes")["QueueUrl"]

@@ -7,8 +7,8 @@ import pytest
 
 MODULES = [
     path
-    for part in ("batch", "cloudformation")
-    for path in Path(__file__).parent.glob(f"test_local_{part}_*.py")
+    for part in ("batch_*", "cloudformation_*", "faults", "server_requests", "server_transfers")
+    for path in Path(__file__).parent.glob(f"test_local_{part}.py")
     if path.stem != "test_local_batch_process_runner"  # AWS runs no processes
 ]
 

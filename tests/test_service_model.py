@@ -99,7 +99,7 @@ def test_an_answer_in_xml_of_the_model_passes() -> None:
     ("<StackName>", "<Colour>red</Colour><StackName>", "Stacks[0]: Colour is unknown"),
     ("<StackName>", "<Tags><item/></Tags><StackName>", "Stacks[0].Tags: 'item' is no list"),
     ("DescribeStacksResult>", "Result>", "DescribeStacksResult is missing"),
-    ("<RequestId>r</RequestId>", "", "ResponseMetadata has no RequestId"),
+    ("<RequestId>r</RequestId>", "", "the answer has no request id"),
 ])  # fmt: skip
 def test_an_answer_in_xml_that_breaks_the_model_is_named(old: str, new: str, problem: str) -> None:
     with pytest.raises(ModelViolationError) as caught:
@@ -120,3 +120,26 @@ def test_an_error_in_xml_must_be_one_of_the_operations() -> None:
     ]:
         with pytest.raises(ModelViolationError, match=problem):
             check_error(DESCRIBE_STACKS, {}, body.replace(old, new).encode())
+
+
+EC2 = boto3.session.Session().client("ec2", region_name="us-west-2").meta.service_model
+TEMPLATES = (
+    "<DescribeLaunchTemplatesResponse><requestId>r</requestId><launchTemplates><item>"
+    "<launchTemplateId>lt-1</launchTemplateId><latestVersionNumber>1</latestVersionNumber>"
+    "<tagSet><item><key>team</key><value>blue</value></item></tagSet>"
+    "</item></launchTemplates></DescribeLaunchTemplatesResponse>"
+)
+
+
+@pytest.mark.parametrize(("old", "new", "problem"), [
+    ("<requestId>r</requestId>", "", "the answer has no request id"),
+    ("tagSet>", "tags>", "LaunchTemplates[0]: tags is unknown"),
+    (">1<", ">one<", "LaunchTemplates[0].LatestVersionNumber: 'one' is no long"),
+    ("<tagSet><item>", "<tagSet><member/><item>", "LaunchTemplates[0].Tags: 'member' is no list"),
+])  # fmt: skip
+def test_an_answer_of_ec2_that_breaks_the_model_is_named(old: str, new: str, problem: str) -> None:
+    operation = EC2.operation_model("DescribeLaunchTemplates")
+    check(operation, TEMPLATES.encode())
+    with pytest.raises(ModelViolationError) as caught:
+        check(operation, TEMPLATES.replace(old, new).encode())
+    assert problem in str(caught.value)

@@ -58,6 +58,11 @@ def _changed(key: str, value: object) -> dict[str, Any]:
 # Setting, its bad value, and the message after "lab.yaml: ".
 BAD: list[tuple[str, object, str]] = [
     ("enviroment", "x", "enviroment: is no setting: did you mean environment?"),
+    (
+        "network",
+        {"a\nb": 1},
+        "network.a\\nb: is no setting: must be one of existing, cidr, zones, egress",
+    ),
     ("head.memory", 1, "head.memory: is no setting: did you mean memory_mib?"),
     ("queues.default.prio", 1, "queues.default.prio: is no setting: did you mean priority?"),
     (
@@ -255,6 +260,11 @@ BAD: list[tuple[str, object, str]] = [
         "scratch.max_volumes",
         128,
         "scratch.max_volumes: 128 is not allowed: must be at most 127",
+    ),
+    (
+        "task_s3_client",
+        "s5cmd",
+        "task_s3_client: \"s5cmd\" is not allowed: must be 'own' or 'aws-cli'",
     ),
     (
         "batch_service_role",
@@ -559,3 +569,8 @@ def test_the_readme_names_every_setting() -> None:
         "vpc_id",
         "subnets",
     }
+
+
+@pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
+def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
+    assert settings_file.read(paths.SETTINGS, name).head_queue == queue

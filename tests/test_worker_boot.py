@@ -306,7 +306,7 @@ def test_the_real_programs_are_accepted_by_the_digest_that_the_docs_compute(
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as programs:
         for file in WORKER.rglob("*"):
-            if file.is_file() and "__pycache__" not in file.parts:
+            if file.is_file() and not {"__pycache__", ".ruff_cache"} & {*file.parts}:
                 programs.write(file, file.relative_to(WORKER))
     cloud.archive = archive.getvalue()
     sha256 = computed.stdout.split()[0]

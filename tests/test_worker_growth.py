@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -20,9 +21,7 @@ from nextflow_worker.write_rate import WriteRate
 from tests.emulated_ec2 import DAY, refusal
 from tests.scratch_world import Death, World
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+WORKER = Path(__file__).resolve().parents[1] / "assets" / "worker"
 #: All that a growth may change outside the instance.
 CHANGES = {"create_volume", "attach_volume", "modify_instance_attribute"}
 
@@ -240,6 +239,14 @@ def test_growth_runs_nothing_but_what_takes_a_second(world: World) -> None:
     world.grow()
     ran = {command.split()[0] for command in world.machine.commands[before:]}
     assert ran == {"pvs", "vgs", "vgextend", "lvextend", "xfs_growfs"}
+
+
+def test_no_shell_has_a_part_in_it() -> None:
+    """Upstream died at once where /bin/sh is not bash (fault j)."""
+    unit = (WORKER / "units" / "nextflow-worker-watch.service").read_text()
+    assert "ExecStart=/usr/bin/python3 -m nextflow_worker watch\n" in unit
+    modules = (WORKER / "nextflow_worker").glob("*.py")
+    assert not any("shell=True" in module.read_text() for module in modules)
 
 
 def test_nothing_but_scratch_is_watched(world: World) -> None:

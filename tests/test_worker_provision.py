@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nextflow_worker import agent, aws_cli, settings
+from nextflow_worker import agent, aws_cli, settings, task_client
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
@@ -128,8 +128,8 @@ def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) 
         ("docker info --format {{.Cgroup", "metadata service"),
         ("systemctl daemon-reload", "metadata service"),
         ("systemd-run", "metadata service"),
-        ("curl", "AWS CLI for tasks"),
-        ("/opt/aws-cli/bin/aws --version", "AWS CLI for tasks"),
+        ("curl", "S3 client for tasks"),
+        ("/opt/aws-cli/bin/aws --version", "S3 client for tasks"),
         ("systemctl enable", "units"),
     ],
 )
@@ -275,6 +275,54 @@ def test_the_task_client_is_unpacked_with_permissions_and_links(machine: Machine
     assert (dist / "libz.so").readlink().name == "libz.so.1"
     assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
     assert list(machine.path("/opt/aws-cli").rglob("*.zip")) == []
+
+
+@pytest.fixture
+def clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A deployment that chose our own client."""
+    folder = tmp_path / "task_s3"
+    for name in ("x86_64", "aarch64"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "aws").write_text(f"of {name}")
+    monkeypatch.setattr(task_client.install, "__kwdefaults__", {"clients": folder})
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    return folder
+
+
+def test_our_client_is_that_of_the_machine_and_nothing_is_fetched(
+    machine: Machine, clients: Path
+) -> None:
+    for _ in range(2):
+        provision(machine)
+        machine.reboot()
+    assert machine.path("/opt/aws-cli/bin/aws").read_text() == "of aarch64"
+    assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
+    assert [file.name for file in machine.path("/opt/aws-cli").rglob("*")] == ["bin", "aws"]
+
+
+def test_our_client_is_run_where_nothing_else_is(machine: Machine, clients: Path) -> None:
+    provision(machine)
+    assert machine.ran("chroot") == ["chroot /opt/aws-cli /bin/aws --version"]
+    assert machine.ran("curl") == []
+
+
+def test_a_client_that_does_not_run_is_refused(machine: Machine, clients: Path) -> None:
+    machine.broken = {"chroot": "Exec format error"}
+    assert _reason(machine).startswith("S3 client for tasks: ")
+
+
+def test_a_machine_without_a_client_is_refused(machine: Machine, clients: Path) -> None:
+    (clients / "aarch64" / "aws").unlink()
+    assert _reason(machine) == (
+        "S3 client for tasks: there is no S3 client for aarch64 among the programs"
+    )
+
+
+def test_a_client_that_is_another_is_refused(
+    machine: Machine, clients: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "_chroot", lambda *_: "busybox")
+    assert "says 'busybox'" in _reason(machine)
 
 
 def test_a_task_client_other_than_the_locked_one_is_refused(

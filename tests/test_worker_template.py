@@ -88,6 +88,28 @@ def test_a_worker_knows_what_its_programs_must_be(
     assert f"export NFB_ASSET_SHA256={digest}\n" in text(launch["UserData"])
 
 
+@pytest.mark.parametrize(
+    ("choice", "sent"), [("own", ["aarch64/aws", "x86_64/aws"]), ("aws-cli", [])]
+)
+def test_the_tasks_client_travels_with_the_programs_unless_it_is_the_aws_clis(
+    choice: str, sent: list[str]
+) -> None:
+    directory = of(changed("default", task_s3_client=choice)).directory
+    (programs,) = [folder for folder in directory.glob("asset.*") if (folder / "boot.sh").is_file()]
+    clients = programs / "task_s3"
+
+    assert sorted(file.relative_to(clients).as_posix() for file in clients.rglob("aws")) == sent
+
+
+def test_what_lint_leaves_behind_does_not_travel(templates: Callable[[str], Templates]) -> None:
+    (programs,) = [
+        folder
+        for folder in templates("default").directory.glob("asset.*")
+        if (folder / "boot.sh").is_file()
+    ]
+    assert [file for file in programs.iterdir() if file.name.startswith((".", "__", "ruff"))] == []
+
+
 def test_the_user_data_leaves_room_for_batchs_own_part(launch: dict[str, Any]) -> None:
     # 16 KB is EC2's limit before base64; Batch appends about 1 KB.
     # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html

@@ -222,5 +222,9 @@ class Machine(Host):
             link.external_attr = 0o120777 << 16
             bundle.writestr(link, "libz.so.1")
 
+    def _chroot(self, root: str, program: str, *_: str) -> str:
+        assert (self.path("/opt/aws-cli") / program.lstrip("/")).is_file()
+        return "nextflow-batch-task-s3/1"
+
     def _aws(self, *_: str) -> str:
         return f"aws-cli/{self.archive_version} Python/3.13.4 Linux/6.1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aws_cdk import CfnOutput
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -44,6 +44,7 @@ class NextflowBatch(Construct):
         storage: Storage | None = None,
         head_image: Path | None = None,
         worker_programs: Path | None = None,
+        task_s3_client: Literal["own", "aws-cli"] = "own",
     ) -> None:
         """Compose the environment.
 
@@ -56,6 +57,8 @@ class NextflowBatch(Construct):
             storage: Bucket and logs; new ones when not given.
             head_image: Build context of the head's image; the wheel's own when not given.
             worker_programs: What workers run; the wheel's own when not given.
+            task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
+                worker fetches from AWS.
 
         Raises:
             ValueError: A folder of programs is neither given nor in the installed library, or
@@ -73,6 +76,7 @@ class NextflowBatch(Construct):
             self,
             "Worker",
             programs=worker_programs or bundled("worker"),
+            task_s3=bundled("task_s3") if task_s3_client == "own" else None,
             environment=environment,
             storage=self.storage,
             scratch=Scratch(),

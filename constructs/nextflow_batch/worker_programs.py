@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import aws_s3_assets as assets
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from constructs import Construct
 
-_LEFT_OUT = ("__pycache__", "*.pyc", "ruff.toml")
+_LEFT_OUT = ("__pycache__", "*.pyc", ".ruff_cache", "ruff.toml")
+#: Where workers look for their tasks' S3 client; without it they fetch the AWS CLI.
+_TASK_S3 = "task_s3"
 
 
 class WorkerPrograms(assets.Asset):
@@ -26,28 +29,33 @@ class WorkerPrograms(assets.Asset):
         boot: Text of the program that fetches the rest.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, directory: Path) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, directory: Path, task_s3: Path | None
+    ) -> None:
         """Make the asset.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
             directory: The folder; holds `boothook.sh` and `boot.sh`.
+            task_s3: Folder of the tasks' S3 client as `MACHINE/aws`; joins the programs.
         """
-        super().__init__(scope, construct_id, path=str(directory), exclude=list(_LEFT_OUT))
-        self.digest = _digest(directory)
+        # The asset is a copy, made here; what it is a copy of is not needed afterwards.
+        with tempfile.TemporaryDirectory() as temporary:
+            whole = Path(temporary) / "worker"
+            shutil.copytree(directory, whole, ignore=shutil.ignore_patterns(*_LEFT_OUT))
+            if task_s3:
+                shutil.copytree(task_s3, whole / _TASK_S3)
+            super().__init__(scope, construct_id, path=str(whole))
+            self.digest = _digest(whole)
         self.boothook = (directory / "boothook.sh").read_text("ascii")
         self.boot = (directory / "boot.sh").read_text("ascii")
 
 
 def _digest(directory: Path) -> str:
     files = [file.relative_to(directory) for file in directory.rglob("*") if file.is_file()]
-    sent = sorted(file.as_posix() for file in files if not _is_left_out(file))
     lines = [
-        f"{hashlib.sha256((directory / name).read_bytes()).hexdigest()}  {name}\n" for name in sent
+        f"{hashlib.sha256((directory / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in sorted(file.as_posix() for file in files)
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _is_left_out(file: Path) -> bool:
-    return any(part.match(pattern) for pattern in _LEFT_OUT for part in (file, *file.parents))

@@ -1,34 +1,45 @@
 #!/bin/sh
-# Installs Nextflow and its plugins into /opt/nextflow:
+# Installs Nextflow and its plugins into a folder, as the Dockerfile's arguments say:
 #
-#   install-nextflow.sh DISTRIBUTION SHA256 "PLUGIN@VERSION ..."
+#   install-nextflow.sh FOLDER
 #
-# DISTRIBUTION is the URL of an executable (the file nextflow-VERSION-dist of a release) or of a
-# .tar.gz with bin/nextflow and whatever that needs beside it. Such an archive may bring the plugins
-# itself, in plugins/ID-VERSION, or a file named no-plugins that says why there are none; in all
-# other cases Nextflow installs them here, so that a run needs no registry.
+# NEXTFLOW_DISTRIBUTION is the URL of an executable (the file nextflow-VERSION-dist of a release) or
+# of a .tar.gz with bin/nextflow and whatever that needs beside it. Such an archive may bring plugins
+# itself, in plugins/ID-VERSION, or a file named no-plugins that says why there are none; all others
+# are fetched here, so that a run needs no registry.
 set -eu
 
-distribution=$1 sha256=$2 plugins=$3
-root=/opt/nextflow
+root=$1
 
 fail() {
   echo "install-nextflow: $*" >&2
   exit 1
 }
 
+# fetch ARGUMENT URL FILE
+fetch() {
+  said=$(curl --fail --silent --show-error --location --retry 3 --output "$3" "$2" 2>&1) ||
+    fail "$1: $2 cannot be fetched: $(echo "$said" | tail -n 1)"
+}
+
+# check ARGUMENT SHA256 FILE URL
+check() {
+  actual=$(sha256sum "$3")
+  [ "${actual%% *}" = "$2" ] ||
+    fail "$1: $4 has the SHA-256 ${actual%% *}, not $2"
+}
+
+if [ -z "$NEXTFLOW_SHA256" ] && [ "$NEXTFLOW_DISTRIBUTION" != "$NEXTFLOW_RELEASE" ]; then
+  fail "NEXTFLOW_SHA256 is missing: NEXTFLOW_DISTRIBUTION=$NEXTFLOW_DISTRIBUTION needs its SHA-256"
+fi
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# Nextflow leaves a folder of its own where it is started.
-cd "$work"
 file=$work/distribution
 
-curl --fail --silent --show-error --location --retry 3 --output "$file" "$distribution" ||
-  fail "NEXTFLOW_DISTRIBUTION=$distribution cannot be fetched"
-if [ -n "$sha256" ]; then
-  echo "$sha256  $file" | sha256sum --check --quiet - ||
-    fail "NEXTFLOW_SHA256=$sha256 is not the checksum of $distribution"
-fi
+fetch NEXTFLOW_DISTRIBUTION "$NEXTFLOW_DISTRIBUTION" "$file"
+[ -z "$NEXTFLOW_SHA256" ] ||
+  check NEXTFLOW_SHA256 "$NEXTFLOW_SHA256" "$file" "$NEXTFLOW_DISTRIBUTION"
 
 mkdir -p "$root/bin" "$root/plugins"
 if tar -tzf "$file" >"$work/content" 2>"$work/not-tar"; then
@@ -36,28 +47,24 @@ if tar -tzf "$file" >"$work/content" 2>"$work/not-tar"; then
 else
   install -m 0755 "$file" "$root/bin/nextflow"
 fi
-[ -x "$root/bin/nextflow" ] || fail "$distribution holds no executable bin/nextflow"
-ln -s "$root/bin/nextflow" /usr/local/bin/nextflow
+[ -x "$root/bin/nextflow" ] ||
+  fail "NEXTFLOW_DISTRIBUTION: $NEXTFLOW_DISTRIBUTION holds no executable bin/nextflow"
 
 if [ -f "$root/no-plugins" ]; then
   echo "install-nextflow: no plugins in this image: $(cat "$root/no-plugins")"
-else
-  missing=
-  for plugin in $plugins; do
-    [ -d "$root/plugins/$(echo "$plugin" | tr @ -)" ] || missing="$missing,$plugin"
-  done
-  if [ -n "$missing" ]; then
-    NXF_HOME=$work/home NXF_PLUGINS_DIR=$root/plugins NXF_LOG_FILE=$work/log \
-      nextflow plugin install "${missing#,}" || {
-        tail -n 20 "$work/log" >&2 || true
-        fail "the plugins ${missing#,} cannot be installed"
-      }
-  fi
-  for plugin in $plugins; do
-    [ -d "$root/plugins/$(echo "$plugin" | tr @ -)" ] ||
-      fail "the plugin $plugin is not in $root/plugins after its installation"
-  done
+  exit
 fi
-
-# A pipeline may ask for further plugins, which Nextflow adds here while it runs.
-chown -R nextflow: "$root/plugins"
+for plugin in $NEXTFLOW_PLUGINS; do
+  sha256=${plugin#*=}
+  name=${plugin%%=*}
+  id=${name%@*}
+  version=${name#*@}
+  [ "$id@$version" = "$name" ] ||
+    fail "NEXTFLOW_PLUGINS: $plugin must be ID@VERSION or ID@VERSION=SHA256"
+  [ -d "$root/plugins/$id-$version" ] && continue
+  url=$NEXTFLOW_PLUGIN_REGISTRY/$id/$version/download/$id-$version.zip
+  fetch NEXTFLOW_PLUGINS "$url" "$work/plugin.zip"
+  [ "$sha256" = "$plugin" ] || check NEXTFLOW_PLUGINS "$sha256" "$work/plugin.zip" "$url"
+  unzip -q "$work/plugin.zip" -d "$root/plugins/$id-$version" 2>"$work/not-zip" ||
+    fail "NEXTFLOW_PLUGINS: $url is no zip archive"
+done

@@ -17,7 +17,11 @@ __all__ = ["fail_next_pull", "install", "reclaim_host", "reset"]
 
 
 def install(
-    runner: Runner | None = None, *, endpoint: str | None = None, stop_timeout: float = 30
+    runner: Runner | None = None,
+    *,
+    endpoint: str | None = None,
+    agent: str | None = None,
+    stop_timeout: float = 30,
 ) -> None:
     """Make moto serve this Batch, and say how jobs run.
 
@@ -26,12 +30,15 @@ def install(
     Args:
         runner: What starts containers; without one every job fails to start.
         endpoint: The URL of this AWS as a job's container reaches it. Jobs get it as
-            AWS_ENDPOINT_URL, and their role's credentials from it.
+            AWS_ENDPOINT_URL.
+        agent: The URL of what plays the ECS agent, from which jobs get their role's credentials;
+            by default the endpoint.
         stop_timeout: Seconds between SIGTERM and SIGKILL when a job is stopped.
 
     """
     RUNTIME.runner = runner
     RUNTIME.endpoint = endpoint
+    RUNTIME.agent = agent or endpoint
     RUNTIME.stop_timeout = stop_timeout
     if batch_backends.backend is LocalBatch:
         return

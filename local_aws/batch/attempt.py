@@ -170,7 +170,9 @@ class Attempt(Thread):
                 self._credentials = credentials.grant(
                     self._backend.account_id, self._backend.region_name, role, self.task_id
                 )
-                variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = endpoint + self._credentials
+                variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = (
+                    f"{RUNTIME.agent}{self._credentials}"
+                )
         return variables
 
     def _role(self) -> str | None:

@@ -63,9 +63,7 @@ def _members(name: str) -> tuple[str, ...]:
         return (name,)
     families = _BUNDLES.get(name, (name,))
     return tuple(
-        kind
-        for kind in INSTANCE_TYPES
-        if kind.split(".")[0] in families and not kind.endswith(".metal")
+        kind for kind in INSTANCE_TYPES if kind.split(".")[0] in families and ".metal" not in kind
     )
 
 

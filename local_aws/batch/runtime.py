@@ -56,6 +56,7 @@ class Runtime:
     Attributes:
         runner: Starts containers; None until `install` has been given one.
         endpoint: The URL of this AWS as a job's container reaches it.
+        agent: The URL at which a container finds its role's credentials.
         stop_timeout: Seconds between SIGTERM and SIGKILL. ECS's default is 30
             (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html).
         pull_faults: Image pulls that are to fail.
@@ -64,6 +65,7 @@ class Runtime:
 
     runner: Runner | None = None
     endpoint: str | None = None
+    agent: str | None = None
     stop_timeout: float = 30
     pull_faults: PullFaults = field(default_factory=PullFaults)
 

@@ -81,10 +81,9 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
     real += said.real
     rehearsed += said.rehearsed
     archive = distribution.build(directory / "distribution", libraries, found.task)
-    base, url = images.with_distribution(found.base, archive)
     return Means(
         runner=runner,
-        build_arguments={"BASE_IMAGE": base, "NEXTFLOW_DISTRIBUTION": url},
+        build_arguments=images.with_distribution(found.base, archive),
         real=real,
         rehearsed=rehearsed,
         is_rehearsal=True,

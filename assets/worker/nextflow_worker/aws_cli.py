@@ -1,4 +1,4 @@
-"""The `aws` that Nextflow's tasks use to move files: here AWS's own bundle."""
+"""AWS's own bundle of the AWS CLI, for deployments that choose it over our client."""
 
 from __future__ import annotations
 

@@ -71,8 +71,7 @@ class Grower:
     def turn(self) -> None:
         """Do what is due of each growth, and begin those that are needed."""
         for growth in self._growths:
-            if growth.due <= self._tools.host.now():
-                self._step(growth)
+            self._step(growth)
         self._growths = [growth for growth in self._growths if not growth.over]
         try:
             self._plan()
@@ -82,7 +81,9 @@ class Grower:
     def _step(self, growth: Growth) -> None:
         failing = growth.failure
         try:
-            growth.step()
+            # What need not wait does not wait for the next turn.
+            while not growth.over and growth.due <= self._tools.host.now():
+                growth.step()
         except Refusal as refusal:
             if growth.failure and not failing:
                 self._failed(growth)

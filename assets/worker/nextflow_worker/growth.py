@@ -140,7 +140,7 @@ class Addition(Growth):
 
     def __init__(self, tools: Tools, entry: Entry, *, fresh: bool) -> None:
         super().__init__(tools, entry, fresh=fresh)
-        self._polls = 0
+        self._looked = 0.0
         self._steps = {
             "intent": self._create,
             "created": self._attach,
@@ -177,9 +177,11 @@ class Addition(Growth):
         volume = volumes.describe(entry.volume_id)
         state = volume.get("State", "unknown")
         if state == "available":
-            # Seen at the first look it may have been there before; otherwise what was learned could
-            # never become less.
-            self._tools.latency.learn("create", self._took() * (1 if self._polls else 0.95))
+            # It came some time between two looks; before the first one, a little sooner each time.
+            took = self._took()
+            self._tools.latency.learn(
+                "create", (self._looked + took) / 2 if self._looked else 0.97 * took
+            )
             entry.device_name = volumes.attach(entry.volume_id)
             self._go("attached")
         elif state == "in-use":
@@ -187,8 +189,9 @@ class Addition(Growth):
             self._go("attached")
         elif state in {"creating", "unknown"}:
             self._in_time(f"{entry.volume_id} is {state}, not available")
-            self._polls += 1
-            self.due = self._tools.host.now() + max(0.5, 0.1 * self._took())
+            self._looked = self._took()
+            share = 0.03 if self._tools.latency.knows("create") else 0.5
+            self.due = self._tools.host.now() + max(0.5, share * self._took())
         else:
             # A key that cannot be used shows only here.
             # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html

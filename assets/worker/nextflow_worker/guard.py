@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Callable
 
 from nextflow_worker.deadline import Refusal
@@ -61,6 +62,9 @@ class Guard:
         self._spent = 0.0
         self._total = 0.0
         self._refused = ""
+        self._ended = False
+        # It is judged in one thread and released in another.
+        self._lock = threading.Lock()
         tasks.thaw()
 
     def elapsed(self) -> float:
@@ -78,6 +82,11 @@ class Guard:
         Raises:
             Refusal: The kernel does not let tasks go on.
         """
+        with self._lock:
+            if not self._ended:
+                self._judge(reading)
+
+    def _judge(self, reading: Reading) -> None:
         burst = min(reading.burst * STOP_SECONDS, reading.total * MOST)
         guard = max(LEAST_GIB, burst) + reading.dirty
         if reading.total > self._total:
@@ -93,9 +102,11 @@ class Guard:
             self._thaw(reading, "scratch cannot grow any more")
 
     def release(self) -> None:
-        """Let tasks go on, as this daemon ends."""
-        self.frozen = False
-        self._tasks.thaw()
+        """Let tasks go on for good, as this daemon ends."""
+        with self._lock:
+            self._ended = True
+            self.frozen = False
+            self._tasks.thaw()
 
     def _freeze(self, reading: Reading, guard: float) -> None:
         try:

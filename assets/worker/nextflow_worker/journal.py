@@ -23,6 +23,7 @@ class Journal:
             event: As in `grown`.
             facts: What belongs to it; numbers carry their unit in the name.
         """
-        print(json.dumps({"event": f"scratch {event}", **facts}), flush=True)
+        line = json.dumps({"event": f"scratch {event}", **facts}) + "\n"
+        print(line, end="", flush=True)  # In one write: two threads speak.
         for listener in self._listeners:
             listener(event, facts)

@@ -41,9 +41,13 @@ class Latency:
         self._seen[step] = [*self._seen[step], round(max(seconds, 0.0), 2)][-RECENT:]
         self._host.write(FILE, json.dumps(self._seen))
 
+    def knows(self, step: str) -> bool:
+        """Tell whether anything was learned of a step."""
+        return bool(self._seen[step])
+
     def usual(self, step: str) -> float:
-        """Return the median, in seconds: when it makes sense to look."""
-        return statistics.median(self._seen[step]) if self._seen[step] else USUAL[step]
+        """Return the median of the latest three, in seconds: when it makes sense to look."""
+        return statistics.median(self._seen[step][-3:]) if self._seen[step] else USUAL[step]
 
     def prepared(self, *steps: str) -> float:
         """Return the slowest of the latest for each step, in seconds together."""

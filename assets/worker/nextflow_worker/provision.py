@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from nextflow_worker import (
     agent,
-    aws_cli,
     containers,
     devices,
     dirty_pages,
     metadata,
     packages,
     settings,
+    task_client,
 )
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
@@ -68,7 +68,7 @@ class Provisioning:
             Step("Docker on scratch", 180, self._containers),
             Step("free space", 10, self._free_space),
             Step("metadata service", 60, lambda end: metadata.block(self.host, end)),
-            Step("AWS CLI for tasks", 300, lambda end: aws_cli.install(self.host, end)),
+            Step("S3 client for tasks", 300, lambda end: task_client.install(self.host, end)),
             Step("units", 60, self._units),
             Step("ECS agent settings", 10, lambda _: agent.configure(self.host)),
             Step("ECS agent", 30, lambda end: agent.start(self.host, end)),

@@ -51,7 +51,7 @@ class Volumes:
         """Take what the instance may do, and EC2's calls."""
         self._settings = settings
         self._calls = calls
-        self._names: set[str] | None = None
+        self._names: set[str] = set()
 
     def find(self, growth: str) -> str:
         """Return the id of the volume made for a growth, empty if there is none."""
@@ -120,27 +120,31 @@ class Volumes:
 
     def attach(self, volume_id: str) -> str:
         """Attach a volume to this instance and return its device name."""
-        if self._names is None:
-            mine = _filter("attachment.instance-id", self._settings.instance_id)
-            self._names = {
-                attachment["Device"]
-                for volume in self._describe(Filters=[mine])
-                for attachment in volume["Attachments"]
-            }
+        try:
+            return self._attach(volume_id)
+        except Refused as refusal:
+            if refusal.code != "InvalidParameterValue":
+                raise
+        # The name is taken, by a volume of an earlier daemon.
+        mine = _filter("attachment.instance-id", self._settings.instance_id)
+        self._names = {
+            attachment["Device"]
+            for volume in self._describe(Filters=[mine])
+            for attachment in volume["Attachments"]
+        }
+        return self._attach(volume_id)
+
+    def _attach(self, volume_id: str) -> str:
         name = next((name for name in DEVICE_NAMES if name not in self._names), None)
         if name is None:
             message = f"all {len(DEVICE_NAMES)} device names are used"
             raise Refusal(message)
-        try:
-            self._calls.call(
-                "attach_volume",
-                VolumeId=volume_id,
-                InstanceId=self._settings.instance_id,
-                Device=name,
-            )
-        except Refused:
-            self._names = None  # It may be that the name is taken.
-            raise
+        self._calls.call(
+            "attach_volume",
+            VolumeId=volume_id,
+            InstanceId=self._settings.instance_id,
+            Device=name,
+        )
         self._names.add(name)
         return name
 
@@ -160,7 +164,6 @@ class Volumes:
     def detach(self, volume_id: str) -> None:
         """Detach a volume from this instance."""
         self._calls.call("detach_volume", VolumeId=volume_id, InstanceId=self._settings.instance_id)
-        self._names = None
 
     def delete(self, volume_id: str) -> None:
         """Delete a volume that is not attached."""

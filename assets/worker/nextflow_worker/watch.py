@@ -17,6 +17,7 @@ from nextflow_worker.journal import Journal
 from nextflow_worker.latency import Latency
 from nextflow_worker.ledger import Ledger
 from nextflow_worker.membership import AGENT, Membership
+from nextflow_worker.metrics import Metrics
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
 from nextflow_worker.slots import Slots
@@ -42,11 +43,13 @@ class Clients(NamedTuple):
     Attributes:
         ec2: A client of EC2.
         ecs: A client of ECS.
+        logs: A client of CloudWatch Logs.
         agent: URL under which the ECS agent says who it is.
     """
 
     ec2: Any
     ecs: Any
+    logs: Any
     agent: str = AGENT
 
 
@@ -57,6 +60,7 @@ class Watch:
         grower: What grows scratch.
         guard: What stops tasks.
         membership: What keeps tasks away.
+        metrics: What tells CloudWatch; none without a log group.
     """
 
     def __init__(self, host: Host, settings: Settings, clients: Clients) -> None:
@@ -66,7 +70,9 @@ class Watch:
             Refusal: What is mounted is not the scratch disk.
         """
         self._host = host
-        journal = Journal()
+        # Without a log group there is only systemd's journal.
+        self.metrics = Metrics(host, settings, clients.logs) if settings.log_group else None
+        journal = Journal(*[self.metrics.take] if self.metrics else [])
         scratch = Scratch(host)
         calls = Calls(host, clients.ec2)
         tools = Tools(host, calls, Ledger(host), Volumes(settings, calls), scratch, Latency(host))
@@ -100,8 +106,12 @@ class Watch:
             self.membership.rejoin()
 
     def run(self) -> None:
-        """Look and grow for ever."""
+        """Look and grow until SIGTERM."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         threading.Thread(target=self._look_for_ever, name="look", daemon=True).start()
+        if self.metrics:
+            send = self.metrics.send_for_ever
+            threading.Thread(target=send, args=[self._host.pause], name="send", daemon=True).start()
         try:
             while True:
                 self.turn()
@@ -128,7 +138,6 @@ def watch(host: Host) -> None:
     """
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.read(os.environ)
-    clients = Clients(connect(settings, "ec2"), connect(settings, "ecs"))
+    clients = Clients(*(connect(settings, service) for service in ("ec2", "ecs", "logs")))
     Watch(host, settings, clients).run()

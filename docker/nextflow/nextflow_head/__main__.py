@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,11 @@ from nextflow_head.refusal import Refusal
 from nextflow_head.session import Session, record_of
 from nextflow_head.verdict import State, Verdict
 
+_GONE = "its head is gone; the next one submits what is still to be done"
+_ENDED = "its head has ended"
+#: Seconds before Nextflow is started again.
+_PAUSES = (10, 20, 30)
+
 
 def main() -> int:
     """Runs Nextflow and returns the exit status that says how that ended."""
@@ -49,8 +55,8 @@ def main() -> int:
 
 
 def cancelled(stop: Stopped) -> Verdict:
-    """The verdict on a head that was stopped before Nextflow had started."""
-    line = f"cancelled: {stop.signal.name} came before Nextflow had started"
+    """The verdict on a head that was stopped while Nextflow was not running."""
+    line = f"cancelled: {stop.signal.name} came while Nextflow was not running"
     return Verdict(State.CANCELLED, 128 + stop.signal, line)
 
 
@@ -85,13 +91,14 @@ class Head:
         self._reports = self._folder / "evidence" / f"a{self._environment.attempt}"
         limit = memory.limit()
         self._heap = memory.heap(limit) if limit else None
+        self._ran = False
         self._announce(limit)
 
     def run(self) -> int:
         """Runs the attempt, keeps its logs, says how it ended and returns the exit status.
 
         Raises:
-            Refusal: The session is in use, or logs cannot be kept.
+            Refusal: Logs cannot be kept, or Batch does not tell of the attempts before.
         """
         session = self._session
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -101,7 +108,6 @@ class Head:
         for attempt in earlier:
             say(str(attempt))
         record = self._make_record(earlier)
-        taken_over = claim.take(session, self._environment.job_id, self._s3, batch)
         record.begin(self._s3)
         with Evidence(
             self._reports.parent,
@@ -110,7 +116,7 @@ class Head:
             refresh=record.refresh,
             say=say,
         ) as evidence:
-            ended = self._attempt(evidence, batch if taken_over else None)
+            ended = self._attempt(evidence, batch)
             record.end(ended)
         kept = "are" if evidence.kept else "could not be kept"
         say(f"logs and reports {kept} in {session.logs}")
@@ -121,29 +127,66 @@ class Head:
     def _later(self) -> bool:
         return self._environment.attempt > 1
 
-    def _attempt(self, evidence: Evidence, orphanage: Client | None) -> Verdict:
+    def _attempt(self, evidence: Evidence, batch: Client) -> Verdict:
         try:
-            if orphanage:
-                count = orphans.terminate(self._session, self._environment, orphanage)
+            if claim.take(self._session, self._environment.job_id, self._s3, batch):
+                count = orphans.terminate(self._session, self._environment, batch, _GONE)
                 say(f"{count} tasks of an earlier attempt were still alive and are terminated")
-            return self._run_nextflow(evidence)
+            ended = self._run_until_told(evidence)
         except Refusal as refusal:
             for line in refusal.lines[:-1]:
                 say(line)
-            return Verdict(refusal.state, refusal.status, refusal.lines[-1])
+            ended = Verdict(refusal.state, refusal.status, refusal.lines[-1])
         except Stopped as stop:
-            return cancelled(stop)
+            ended = cancelled(stop)
+        if self._ran and ended.status and not invocation.leaves_tasks(self._given, self._container):
+            self._terminate_tasks()
+        return ended
 
-    def _run_nextflow(self, evidence: Evidence) -> Verdict:
+    def _terminate_tasks(self) -> None:
+        """Ends the tasks that Nextflow did not, as when its memory ran out; few, as a rule none."""
+        batch = self._aws.client("batch", attempts=8)
+        try:
+            count = orphans.terminate(self._session, self._environment, batch, _ENDED)
+        except Refusal as refusal:
+            for line in refusal.lines:
+                say(line)
+            return
+        if count:
+            say(f"{count} tasks that Nextflow had left are terminated")
+
+    def _run_until_told(self, evidence: Evidence) -> Verdict:
+        """Runs Nextflow, again if it gave up on a service that did not answer.
+
+        Each SDK client of Nextflow repeats some hundred calls in a row, however many were allowed:
+        enough for ten minutes of waiting for tasks, and for less while many are submitted.
+
+        Raises:
+            Refusal: Something that is named cannot be had, or AWS stays away.
+        """
+        given, home = self._at_hand(), self._configured_home()
+        for pause in _PAUSES:
+            ended = self._run_nextflow(evidence, given, home)
+            if ended.state is not State.UNREACHABLE or not self._cloud_cache:
+                return ended
+            say(ended.line)
+            say("Nextflow starts again, with what is done, as soon as AWS answers")
+            self._process.rest()
+            time.sleep(pause)
+            claim.check(self._environment, self._aws.client("s3", attempts=100))
+            batch = self._aws.client("batch", attempts=100)
+            orphans.terminate(self._session, self._environment, batch, _GONE)
+        return self._run_nextflow(evidence, given, home)
+
+    def _run_nextflow(self, evidence: Evidence, given: list[str], home: Path) -> Verdict:
         def stopping(signal: str) -> None:
             say(f"{signal} was passed on to Nextflow, which now cancels its tasks")
             evidence.hurry()
 
         log = self._reports / ".nextflow.log"
-        given = self._at_hand()
         if self._cloud_cache:
             given = arguments.resuming(given, self._session.id)
-        home = self._configured_home()
+        self._ran = True
         end = self._process.run(
             invocation.command(self._session, log, given),
             invocation.variables(

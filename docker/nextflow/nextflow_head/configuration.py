@@ -44,6 +44,7 @@ def render(
             "nf_cloudcache": _pin(plugins.get(CLOUD_CACHE)),
             "work_dir": _text(str(session.work)),
             "queue": _queue(environment),
+            "retries": str(environment.spot_attempts) if environment.on_demand_queue else None,
             "limits": _limits(environment),
             "labels": "[" + ", ".join(f"'{k}': {_text(v)}" for k, v in labels.items() if v) + "]",
             "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,

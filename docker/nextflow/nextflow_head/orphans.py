@@ -1,4 +1,4 @@
-"""Tasks that an earlier head left running; nobody waits for them any more."""
+"""Tasks that a Nextflow left running when it ended; nobody waits for them any more."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ QUEUE_TAG = "nextflow-batch:environment"
 
 # In the order in which jobs pass through them, so that none slips by between two questions.
 _ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
-_REASON = "its head is gone; the next one submits what is still to be done"
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
 _DESCRIBED_AT_ONCE = 100
 
 
-def terminate(session: Session, environment: Environment, batch: Client) -> int:
-    """Terminates the tasks of the session's earlier heads.
+def terminate(session: Session, environment: Environment, batch: Client, reason: str) -> int:
+    """Terminates the tasks of the session.
 
     Nextflow never returns to a task that another Nextflow submitted: it submits it again, in
     another work directory. A task is known by its tag or, where a pipeline sets tags of its own, by
     the work directory that its command names.
 
     Args:
-        session: The session; no head of its own has submitted a task yet.
+        session: The session, in which no Nextflow runs.
         environment: What the head was told.
         batch: The client.
+        reason: Why, for whoever looks at a task.
 
     Returns:
         How many tasks were terminated.
@@ -45,12 +45,12 @@ def terminate(session: Session, environment: Environment, batch: Client) -> int:
     """
     done: set[str] = set()
     with (
-        refusing("tasks of the attempt before cannot be terminated", "*"),
+        refusing("tasks that were left running cannot be terminated", "*"),
         ThreadPoolExecutor(8) as pool,
     ):
         # Until a look finds none that is new: Batch may return a task to a state already looked at.
         while found := set(_tasks(session, environment, batch)) - done:
-            list(pool.map(lambda job: batch.terminate_job(jobId=job, reason=_REASON), found))
+            list(pool.map(lambda job: batch.terminate_job(jobId=job, reason=reason), found))
             done |= found
     return len(done)
 
@@ -59,7 +59,7 @@ def _tasks(session: Session, environment: Environment, batch: Client) -> Iterato
     alive = list(_alive(environment, batch))
     for start in range(0, len(alive), _DESCRIBED_AT_ONCE):
         for job in batch.describe_jobs(jobs=alive[start : start + _DESCRIBED_AT_ONCE])["jobs"]:
-            if job["jobId"] != environment.job_id and _belongs(job, session):
+            if job["jobId"] != environment.job_id and _belongs(job, session) and not _ending(job):
                 yield job["jobId"]
 
 
@@ -82,6 +82,11 @@ def _queues(environment: Environment, batch: Client) -> set[str]:
         if own & {queue["jobQueueName"], queue["jobQueueArn"]}
         or (environment.name and queue.get("tags", {}).get(QUEUE_TAG) == environment.name)
     }
+
+
+def _ending(job: dict[str, Any]) -> bool:
+    # A task that was terminated has some 30 s to end.
+    return bool(job.get("isTerminated") or job.get("isCancelled"))
 
 
 def _belongs(job: dict[str, Any], session: Session) -> bool:

@@ -44,9 +44,9 @@ class Process:
     """Nextflow as a child, from before its start to its end.
 
     The kernel drops signals that PID 1 has no handler for, so make this before anything else.
-    A signal that arrives before Nextflow's start ends the head; the first one afterwards goes to
-    Nextflow, which cancels its tasks and writes its reports; further ones would only disturb it,
-    and are dropped.
+    A signal that arrives before Nextflow's start, or while the head waits to start it again, ends
+    the head. The first one afterwards goes to Nextflow, which cancels its tasks and writes its
+    reports; further ones would only disturb it, and are dropped.
     """
 
     def __init__(self) -> None:
@@ -95,6 +95,16 @@ class Process:
             None if self._stop is None else signal.Signals(self._stop),
             child.returncode == 128 + signal.SIGKILL and memory.kills() > killed_before,
         )
+
+    def rest(self) -> None:
+        """Lets a signal end the head until the next run.
+
+        Raises:
+            Stopped: One has come already.
+        """
+        self._starting = False
+        if self._stop is not None:
+            raise Stopped(self._stop)
 
     def _reap(self, child: int) -> int:
         # PID 1 inherits every orphan in the container.

@@ -55,6 +55,7 @@ class Record:
         self._reports = reports
         self._place = session.record
         self._nextflow: str | None = None
+        self._revision: str | None = None
         self._verdict = Verdict(State.RUNNING, 0, "")
         self._ended: int | None = None
         self._started = _now()
@@ -125,7 +126,7 @@ class Record:
             "started": self._earlier[0]["started"] if self._earlier else self._started,
             "updated": _now(),
             "tasks": self._tasks(),
-            "versions": {"nextflow": self._version(), "plugins": self._plugins},
+            **self._told(),
             "attempts": [*self._earlier, {**self._current, **state}],
         }
         return json.dumps(content, indent=2) + "\n"
@@ -140,13 +141,20 @@ class Record:
             counts = Counter(row["status"] for row in rows if row.get("status"))
         return {status.lower(): count for status, count in sorted(counts.items())}
 
-    def _version(self) -> str | None:
+    def _told(self) -> dict[str, Any]:
+        """What Nextflow's log says, soon after its start, of itself and of the project."""
         log = self._reports / ".nextflow.log"
-        if self._nextflow is None and log.is_file():
+        if self._revision is None and log.is_file():
             with log.open(encoding="utf-8", errors="replace") as file:
-                found = re.search(r"N E X T F L O W +~ +version (\S+)", file.read(2**16))
-            self._nextflow = found[1] if found else None
-        return self._nextflow
+                beginning = file.read(2**16)
+            version = re.search(r"N E X T F L O W +~ +version (\S+)", beginning)
+            revision = re.search(r"Launching `.*- revision: (.+)", beginning)
+            self._nextflow = version[1] if version else None
+            self._revision = revision[1] if revision else None
+        return {
+            "revision": self._revision,
+            "versions": {"nextflow": self._nextflow, "plugins": self._plugins},
+        }
 
 
 def session_of(record: dict[str, Any]) -> tuple[str, str]:

@@ -99,6 +99,7 @@ _HEAP_USED_UP = 3
 _ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
 _ABORTED_BY_USAGE = re.compile(r"nextflow\.cli\.Launcher - Operation aborted\n(?P<why>.+)")
 _BROKEN_FILE = re.compile(r"nextflow\.cli\.Launcher - (?P<why>Unable to parse config file: .+)")
+_NO_GIT_HOST = re.compile(r"java\.(?:net|nio)\.\S*?(?P<why>\w+Exception(?:: .+)?)$")
 _PARAMS = re.compile(r"(?:groovy\.json|org\.yaml\.snakeyaml)\.\S+: (?P<why>.+)")
 # A task's S3 client, Nextflow's own file system, and the SDK's answer that names no action.
 _S3_DENIED = re.compile(
@@ -108,10 +109,17 @@ _S3_DENIED = re.compile(
 )
 _HOST_LOST = re.compile(r"Host EC2 \(instance (?P<host>[\w-]+)\) terminated")
 _NO_ANSWER = re.compile(
-    r"Unable to execute HTTP request: [^\n]+|\(Service: \w+, Status Code: 50[0234][^\n]*"
+    r"(?P<why>Unable to execute HTTP request: .+|\(Service: \w+, Status Code: 50[0234].*)"
+)
+_ABORTED_BY_AWS = re.compile(
+    r"Session aborted -- Cause: (?P<why>.*(?:Unable to execute HTTP|Status Code: 50[0234]).*)"
 )
 _PROCESS = re.compile(r"Error executing process > '(?P<name>.+)'")
 _CAUSE = re.compile(r"Session aborted -- Cause: (?P<why>.+)|Caused by:\n\s+(?P<cause>.+)")
+# What Batch says of each task with an exit status, which tells nothing.
+_ESSENTIAL = "Essential container in task exited"
+_EXIT = re.compile(r"Command exit status:\n\s+(?P<status>\d+)\n")
+_STDERR = re.compile(r"Command error:\n(?:  .*\n)*?  (?P<last>\S.*)\n(?!  )")
 _MESSAGE = re.compile(r"\] ERROR \S+ - (?!@unknown)(?P<why>.+)|@unknown\n\S+?: (?P<cause>.+)")
 
 
@@ -134,6 +142,12 @@ def _usage(errors: str, where: str) -> Verdict | None:
     found = _ABORTED_BY_USAGE.search(errors) or _BROKEN_FILE.search(errors)
     if not found:
         return None
+    if absent := _NO_GIT_HOST.match(found["why"]):
+        return _verdict(
+            State.UNREACHABLE,
+            f"the project's host did not answer ({absent['why']}); let the head reach it, or put"
+            " the project into S3",
+        )
     why = re.sub(r"^[\w.]+(?:Exception|Error): ", "", found["why"])
     if broken := _PARAMS.search(found["why"]):
         why = f"the params file is neither JSON nor YAML: {broken['why']}"
@@ -161,16 +175,21 @@ def _host_lost(errors: str, where: str) -> Verdict | None:
 
 
 def _no_answer(errors: str, where: str) -> Verdict | None:
-    found = None if where else _NO_ANSWER.search(errors)
+    # A task's own words are no answer to the head.
+    found = _ABORTED_BY_AWS.search(errors) or (None if where else _NO_ANSWER.search(errors))
     return found and _verdict(
         State.UNREACHABLE,
-        f"AWS did not answer: {found[0]}; resume this run by NF_RESUME and this job's id",
+        f"AWS did not answer: {found['why']}; resume this run by NF_RESUME and this job's id",
     )
 
 
 def _cause(errors: str) -> str:
     found = _CAUSE.search(errors) or _MESSAGE.search(errors)
     told = next((text for text in found.groups() if text), "") if found else ""
+    if told == _ESSENTIAL and (status := _EXIT.search(errors)):
+        told = f"exit status {status['status']}"
+    if told and (said := _STDERR.search(errors)):
+        told = f"{told}: {said['last'][:300]}"
     return told or "for the reason that Nextflow gave above"
 
 

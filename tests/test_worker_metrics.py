@@ -1,0 +1,242 @@
+"""What the daemon tells CloudWatch, and that telling never holds it up."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.validate import ParamValidator
+from moto import mock_aws
+
+from nextflow_worker.metrics import BATCH, KEPT, METRICS, SEND_SECONDS, Metrics
+from tests.scratch_world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "worker.md"
+GROUP = "/nextflow-batch/lab"
+
+
+def _model(service: str) -> Any:
+    return botocore.session.get_session().get_service_model(service)
+
+
+UNITS = set(_model("cloudwatch").shape_for("StandardUnit").enum)
+
+
+class _Logs:
+    """A client of CloudWatch Logs that keeps what its model allows."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.sizes: list[int] = []
+        self.streams: list[str] = []
+        self.failure: Exception | None = None
+        self.tries = 0
+
+    def create_log_stream(self, **arguments: Any) -> None:
+        self._check("CreateLogStream", arguments)
+        if arguments["logStreamName"] in self.streams:
+            raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException"}}, "Create")
+        self.streams.append(arguments["logStreamName"])
+
+    def put_log_events(self, **arguments: Any) -> None:
+        self._check("PutLogEvents", arguments)
+        self.tries += 1
+        if self.failure:
+            raise self.failure
+        times = [event["timestamp"] for event in arguments["logEvents"]]
+        assert times == sorted(times)
+        assert times[-1] - times[0] < 24 * 3600 * 1000
+        self.sizes.append(len(times))
+        self.events += [json.loads(event["message"]) for event in arguments["logEvents"]]
+
+    def _check(self, operation: str, arguments: dict[str, Any]) -> None:
+        shape = _model("logs").operation_model(operation).input_shape
+        problems = ParamValidator().validate(arguments, shape)
+        assert not problems.has_errors(), problems.generate_report()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.logs = _Logs()
+    made.start(log_group=GROUP)
+    return made
+
+
+@pytest.fixture
+def metrics(world: World) -> Metrics:
+    assert world.watch.metrics
+    return world.watch.metrics
+
+
+def _must_be_embedded_metrics(record: dict[str, Any]) -> None:
+    """Check what the format's specification says."""
+    meta = record["_aws"]
+    assert isinstance(meta["Timestamp"], int)
+    assert meta["Timestamp"] > 1_600_000_000_000  # Milliseconds.
+    for directive in meta["CloudWatchMetrics"]:
+        assert re.fullmatch(r"[A-Za-z0-9_.#/:-]{1,255}", directive["Namespace"])
+        assert directive["Dimensions"]
+        for keys in directive["Dimensions"]:
+            assert len(keys) <= 30
+            for key in keys:
+                assert isinstance(record[key], str)
+                assert 1 <= len(record[key]) <= 1024
+        assert 1 <= len(directive["Metrics"]) <= 100
+        for metric in directive["Metrics"]:
+            assert 1 <= len(metric["Name"]) <= 1024
+            assert metric["Unit"] in UNITS
+            assert isinstance(record[metric["Name"]], int | float)
+
+
+def test_each_growth_is_told_with_its_metrics(world: World, metrics: Metrics) -> None:
+    world.grow()
+    assert metrics.send()
+    (told,) = [event for event in world.logs.events if event["event"] == "scratch grown"]
+    _must_be_embedded_metrics(told)
+    (volume,) = world.ec2.added
+    assert told["SpaceAdded"] == volume.size * 1024**3
+    assert told["Growths"] == 1
+    assert told["GrowthTime"] == told["took_s"] > 8
+    assert (told["environment"], told["instance"]) == ("lab", "i-0123")
+    assert told["volume"] == volume.id
+    assert world.logs.streams == ["worker/i-0123"]
+
+
+@pytest.mark.parametrize("event", METRICS)
+def test_each_event_is_in_the_embedded_metric_format(
+    world: World, metrics: Metrics, event: str
+) -> None:
+    facts: dict[str, object] = {"added_gib": 10, "took_s": 8.5, "after_s": 3.25, "reason": "é"}
+    metrics.take(event, facts)
+    metrics.send()
+    (told,) = world.logs.events
+    _must_be_embedded_metrics(told)
+    assert told["reason"] == "é"
+
+
+def test_freezes_and_faults_are_told_too(world: World, metrics: Metrics) -> None:
+    world.start(log_group=GROUP, freeze_seconds=30, scratch_max_size_gib=150)
+    metrics = world.watch.metrics or metrics
+    world.machine.rate_gib = 5
+    world.run(120)
+    metrics.send()
+    told = {event["event"] for event in world.logs.events}
+    assert {"scratch frozen", "scratch thawed", "scratch grown", "scratch full"} <= told
+
+
+def test_what_cloudwatch_does_not_take_now_is_sent_later_once_and_in_order(
+    world: World, metrics: Metrics
+) -> None:
+    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    for number in range(3):
+        metrics.take("frozen", {"number": number})
+        assert not metrics.send()
+    world.logs.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "Put")
+    assert not metrics.send()
+    world.logs.failure = None
+    metrics.take("frozen", {"number": 3})
+    assert metrics.send()
+    assert [event["number"] for event in world.logs.events] == [0, 1, 2, 3]
+    assert metrics.send()
+    assert len(world.logs.events) == 4
+
+
+def test_what_waits_is_bounded_and_the_newest_is_kept(world: World, metrics: Metrics) -> None:
+    for number in range(KEPT + 7):
+        metrics.take("frozen", {"number": number})
+    assert metrics.dropped == 7
+    assert metrics.send()
+    assert max(world.logs.sizes) <= BATCH
+    assert world.logs.events[0]["number"] == 7
+    assert world.logs.events[-1]["number"] == KEPT + 6
+
+
+def test_events_of_two_days_are_sent_apart(world: World, metrics: Metrics) -> None:
+    metrics.take("frozen", {})
+    world.machine.clock += 24 * 3600
+    metrics.take("frozen", {})
+    assert metrics.send()
+    assert world.logs.sizes == [1, 1]
+
+
+def test_what_can_never_be_taken_is_given_up(world: World, metrics: Metrics) -> None:
+    world.logs.failure = ClientError({"Error": {"Code": "InvalidParameterException"}}, "Put")
+    metrics.take("frozen", {})
+    assert metrics.send()
+    assert world.logs.tries == 1
+
+
+def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metrics) -> None:
+    waits: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 10:
+            raise KeyboardInterrupt
+
+    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    metrics.take("frozen", {})
+    with pytest.raises(KeyboardInterrupt):
+        metrics.send_for_ever(pause)
+    assert waits[0] == SEND_SECONDS[0]
+    assert all(before <= after for before, after in pairwise(waits))
+    assert waits[-1] == SEND_SECONDS[1]
+
+
+def test_telling_calls_nobody(world: World) -> None:
+    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    world.grow()
+    assert world.logs.tries == 0
+    assert world.machine.in_volume > 100
+
+
+def test_without_a_log_group_only_the_journal_is_told(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.start(log_group="")
+    world.grow()
+    assert world.watch.metrics is None
+    assert '"event": "scratch grown"' in capsys.readouterr().out
+
+
+@pytest.fixture
+def moto_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield boto3.client("logs", "us-west-2")
+
+
+def test_the_stream_that_boot_made_is_written_on(world: World, moto_logs: Any) -> None:
+    moto_logs.create_log_group(logGroupName=GROUP)
+    moto_logs.create_log_stream(logGroupName=GROUP, logStreamName="worker/i-0123")
+    metrics = Metrics(world.machine, world.settings, moto_logs)
+    # CloudWatch takes nothing older than two weeks.
+    world.machine.wall = time.time  # type: ignore[method-assign]
+    metrics.take("frozen", {"free_gib": 1.5})
+    assert metrics.send()
+    (event,) = moto_logs.get_log_events(logGroupName=GROUP, logStreamName="worker/i-0123")["events"]
+    assert json.loads(event["message"])["free_gib"] == 1.5
+
+
+def test_the_metrics_are_documented_as_they_are() -> None:
+    rows = re.findall(r"^\| `scratch ([\w ]+)` \| `(\w+)` \| (\w+) \|$", DOCS.read_text(), re.M)
+    assert rows == [
+        (event, metric.name, metric.unit)
+        for event, metrics in METRICS.items()
+        for metric in metrics
+    ]
