@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SUITE = "bookworm"  # systemd 252 and Linux 6.1, as Amazon Linux 2023 has
 PACKAGES = (
     *("systemd-sysv", "udev", "dbus", "kmod", "procps", "iproute2", "curl", "ca-certificates"),
-    *("lvm2", "xfsprogs", "python3-boto3", "cloud-init", "docker.io", "iptables", "busybox-static"),
+    *("lvm2", "xfsprogs", "python3-boto3", "cloud-init", "docker.io", "iptables"),
 )
 #: What provisioning installs, under Debian's names.
 DOWNLOADED = ("lvm2", "xfsprogs", "python3-boto3")
