@@ -33,6 +33,7 @@ hypothesis_settings.load_profile("project")
 
 import boto3  # noqa: E402 - with the environment above
 from moto import mock_aws  # noqa: E402
+from moto.backends import get_backend  # noqa: E402
 
 from tests.local_world import Stack, local_world  # noqa: E402
 
@@ -92,10 +93,15 @@ def stack(aws: LocalAws) -> Iterator[Stack]:
 @pytest.fixture
 def s3() -> Iterator[Any]:
     """Moto's S3 in this process, with a bucket named `bucket`."""
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket="bucket")
-        yield client
+    mock = mock_aws()
+    # Moto would empty each service that any test before has loaded, which takes it seconds.
+    mock.start(reset=False)
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="bucket")
+    yield client
+    mock.stop(remove_data=False)
+    for _account, _region, backend in get_backend("s3").iter_backends():
+        backend.reset()
 
 
 @pytest.fixture(scope="session")

@@ -178,7 +178,10 @@ def test_a_second_refusal_replaces_the_first(aws: LocalAws) -> None:
 def test_jobs_keep_their_credentials_while_aws_refuses_connections(
     aws: LocalAws, tmp_path: Path
 ) -> None:
-    """They come from the ECS agent, which is on the worker."""
+    """They come from the ECS agent, which is on the worker.
+
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html
+    """
     note = tmp_path / "uri"
     batch_job(aws, f"echo $AWS_CONTAINER_CREDENTIALS_FULL_URI >{note}.new; mv {note}.new {note}")
     deadline = time.monotonic() + 20
