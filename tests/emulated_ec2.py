@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ class Volume:
         id: Its id.
         size: In GiB.
         request: The arguments of its creation.
+        created_at: When it was ordered, by the calendar.
         available_at: When it is made.
         device: Its disk on the instance; empty if it is not attached.
         name: The device name that was asked for.
@@ -51,6 +53,7 @@ class Volume:
     id: str
     size: int
     request: dict[str, Any] = field(default_factory=dict)
+    created_at: float = 0.0
     available_at: float = 0.0
     device: str = ""
     name: str = ""
@@ -172,6 +175,7 @@ class EmulatedEc2:
         # https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
         if token not in self._tokens:
             volume = Volume(f"vol-{len(self.volumes):017x}", arguments["Size"], arguments)
+            volume.created_at = self._machine.wall()
             volume.available_at = self._machine.clock + self.create_seconds
             self.volumes[volume.id] = volume
             self._tokens[token] = {"VolumeId": volume.id}
@@ -180,8 +184,12 @@ class EmulatedEc2:
     def _describe_volumes(self, arguments: dict[str, Any]) -> Any:
         if "VolumeIds" in arguments:
             return {"Volumes": [self._shown(self._find(key)) for key in arguments["VolumeIds"]]}
-        (wanted,) = arguments["Filters"]
+        *others, wanted = sorted(arguments["Filters"], key=lambda each: each["Name"])
         known = [volume for volume in self.volumes.values() if not volume.deleted]
+        if others:
+            assert [each["Name"] for each in others] == ["status", "tag-key"]
+            shown = [self._shown(volume) for volume in known if volume.request]
+            known = [self.volumes[e["VolumeId"]] for e in shown if e["State"] == "available"]
         if wanted["Name"] == "attachment.instance-id":
             return {"Volumes": [self._shown(volume) for volume in known if volume.name]}
         key, (value,) = wanted["Name"].partition(":")[2], wanted["Values"]
@@ -201,6 +209,7 @@ class EmulatedEc2:
         return {
             "VolumeId": volume.id,
             "Size": volume.size,
+            "CreateTime": datetime.fromtimestamp(volume.created_at, UTC),
             "State": "in-use" if volume.name else state,
             "Attachments": [attachment] if volume.name else [],
         }

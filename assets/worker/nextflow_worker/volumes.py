@@ -68,6 +68,16 @@ class Volumes:
             return str(volume["VolumeId"])
         return ""
 
+    def unattached(self) -> list[dict[str, Any]]:
+        """Return the volumes that were made for any growth in this environment and are unused."""
+        return self._describe(
+            Filters=[
+                _filter(f"tag:{ENVIRONMENT_TAG}", self._settings.environment),
+                _filter("tag-key", GROWTH_TAG),
+                _filter("status", "available"),
+            ]
+        )
+
     def create(self, growth: str, size_gib: int) -> str:
         """Order a gp3 volume; the same growth gets the same volume, however often it asks.
 

@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
+from nextflow_worker import strays
 from nextflow_worker.calls import Calls
 from nextflow_worker.gauge import Gauge
 from nextflow_worker.grower import Grower
@@ -72,12 +73,11 @@ class Watch:
         self._host = host
         # Without a log group there is only systemd's journal.
         self.metrics = Metrics(host, settings, clients.logs) if settings.log_group else None
-        journal = Journal(*[self.metrics.take] if self.metrics else [])
+        self._journal = journal = Journal(*[self.metrics.take] if self.metrics else [])
         scratch = Scratch(host)
         calls = Calls(host, clients.ec2)
-        tools = Tools(
-            host, calls, Ledger(host), Volumes(host, settings, calls), scratch, Latency(host)
-        )
+        self._volumes = Volumes(host, settings, calls)
+        tools = Tools(host, calls, Ledger(host), self._volumes, scratch, Latency(host))
         self._gauge = Gauge(host, scratch)
         self.grower = Grower(tools, settings, self._gauge, Slots(host, calls, journal), journal)
         self.guard = Guard(
@@ -107,6 +107,10 @@ class Watch:
         elif reading.free >= reading.total * ROOMY:
             self.membership.rejoin()
 
+    def sweep(self) -> None:
+        """Delete what earlier workers left behind."""
+        strays.sweep(self._host, self._volumes, self._journal)
+
     def run(self) -> None:
         """Look and grow until SIGTERM."""
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -115,6 +119,7 @@ class Watch:
             send = self.metrics.send_for_ever
             threading.Thread(target=send, args=[self._host.pause], name="send", daemon=True).start()
         try:
+            self.sweep()
             while True:
                 self.turn()
                 self._host.pause(TURN_SECONDS)
