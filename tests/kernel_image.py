@@ -21,6 +21,7 @@ from stacks import paths
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_REVISION = 2  # of what is done below
 SUITE = "bookworm"  # systemd 252 and Linux 6.1, as Amazon Linux 2023 has
 PACKAGES = (
     *("systemd-sysv", "udev", "dbus", "kmod", "procps", "iproute2", "curl", "ca-certificates"),
@@ -205,7 +206,7 @@ def ensure() -> Image:
     system = _folder("system", SUITE, PACKAGES)
     if not system.exists():
         _made(system, _install)
-    disk = _folder("disk", system.name, _FILES, _UNITS, _NOT_WANTED, EC2_CLIENT)
+    disk = _folder("disk", _REVISION, system.name, _FILES, _UNITS, _NOT_WANTED, EC2_CLIENT)
     if not disk.exists():
         _made(disk, lambda part: _finish(system, part))
     return Image(system / "kernel", disk / "disk", int((system / "downloads").read_text()))
@@ -267,6 +268,11 @@ def _finish(system: Path, folder: Path) -> None:
     packages = root / "usr/local/lib/python3.11/dist-packages"
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     _run(*pip, "--target", str(packages), EC2_CLIENT)
+    # Debian's comes after multi-user.target, which would come after the agent, which comes after
+    # it; elsewhere cloud-init's unit has no such line.
+    # https://github.com/canonical/cloud-init/blob/main/systemd/cloud-final.service
+    unit = root / "usr/lib/systemd/system/cloud-final.service"
+    unit.write_text(unit.read_text().replace("After=multi-user.target\n", ""))
     # The address is given; cloud-init would ask for one.
     (root / "usr/sbin/dhclient").unlink(missing_ok=True)
     _chroot(root, "systemctl", "enable", *_UNITS)
