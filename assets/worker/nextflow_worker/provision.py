@@ -90,7 +90,8 @@ class Provisioning:
             except OSError as error:
                 message = f"{step.name}: {error}"
                 raise Refusal(message) from error
-            print(f"nextflow-batch: {step.name}: done in {self.host.now() - begin:.1f} s")
+            took = self.host.now() - begin
+            print(f"nextflow-batch: {step.name}: done in {took:.1f} s", flush=True)
 
     def _scratch(self, end: Deadline) -> None:
         device = self._settings.scratch_device
