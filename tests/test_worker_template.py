@@ -74,6 +74,44 @@ def test_the_user_data_is_a_boothook_and_the_boot_script(launch: dict[str, Any])
     assert (paths.WORKER / "boot.sh").read_text().strip() in str(parts[1])
 
 
+# What cloud-init takes each part for; it belongs to the system's Python, not to this one.
+_TAKE_APART = """
+import sys
+from cloudinit.helpers import Paths
+from cloudinit.user_data import UserDataProcessor
+for part in UserDataProcessor(Paths({})).process(sys.stdin.buffer.read()).walk():
+    if not part.is_multipart():
+        print(part.get_content_type(), len(part.get_payload(decode=True)))
+"""
+
+
+def test_cloud_init_itself_takes_the_user_data_apart(launch: dict[str, Any]) -> None:
+    """Its schemas are of `#cloud-config`, of which there is none; its parser is what reads ours.
+
+    https://docs.cloud-init.io/en/latest/explanation/format.html
+    """
+    python = "/usr/bin/python3"
+    if subprocess.run(
+        [python, "-c", "import cloudinit"], check=False, capture_output=True
+    ).returncode:
+        pytest.skip("cloud-init is not installed")
+    user_data = text(launch["UserData"])
+
+    done = subprocess.run(
+        [python, "-c", _TAKE_APART],
+        input=user_data.encode(),
+        check=True,
+        capture_output=True,
+        cwd="/",
+        env={},
+    )
+
+    kinds, sizes = zip(*(line.split() for line in done.stdout.decode().splitlines()), strict=True)
+    assert kinds == ("text/cloud-boothook", "text/x-shellscript")
+    assert int(sizes[1]) > len((paths.WORKER / "boot.sh").read_text())
+    assert done.stderr == b""
+
+
 def test_a_worker_knows_what_its_programs_must_be(
     templates: Callable[[str], Templates], launch: dict[str, Any]
 ) -> None:
