@@ -71,10 +71,21 @@ def _python_3_9() -> str | None:
     return None
 
 
-def test_the_programs_start_on_python_3_9() -> None:
+_IMPORT_ALL = """
+import importlib, pkgutil, nextflow_worker
+for module in pkgutil.iter_modules(nextflow_worker.__path__, "nextflow_worker."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+"""
+
+
+def test_all_modules_load_and_the_programs_start_on_python_3_9() -> None:
     python = _python_3_9()
     if python is None:
         pytest.skip("no Python 3.9 on this machine")
+    load = [python, "-B", "-W", "error", "-c", _IMPORT_ALL]
+    loaded = subprocess.run(load, cwd=WORKER, check=False, capture_output=True, text=True)
+    assert loaded.returncode == 0, loaded.stderr
     done = subprocess.run(
         [python, "-B", "-W", "error", "-m", "nextflow_worker", "provision"],
         cwd=WORKER,
