@@ -146,8 +146,8 @@ def test_dirty_pages_are_bounded(life: Life) -> None:
 
 
 def test_a_writer_never_finds_the_disk_full_while_it_grows_and_grows(life: Life) -> None:
-    life.guest.run(f"cat >/root/writer.py <<'PYTHON'\n{WRITER}\nPYTHON")
-    life.guest.run(f"{UNIT} -p RemainAfterExit=yes python3 /root/writer.py {FILES}")
+    life.guest.run(f"cat >/opt/writer.py <<'PYTHON'\n{WRITER}\nPYTHON")
+    life.guest.run(f"{UNIT} -p RemainAfterExit=yes python3 /opt/writer.py {FILES}")
     deadline = time.monotonic() + 500
     while "active (running)" in life.guest.run("systemctl status writer || true"):
         assert time.monotonic() < deadline, life.guest.run("df -h /scratch; ls /scratch/task")
@@ -156,7 +156,7 @@ def test_a_writer_never_finds_the_disk_full_while_it_grows_and_grows(life: Life)
     assert "longest write" in said, said
     added = set(life.cloud.volumes()) - {life.volume}
     assert len(added) >= 2, life.guest.run("journalctl -u nextflow-worker-watch --output cat")
-    life.guest.run(f"python3 /root/writer.py {FILES} check")
+    life.guest.run(f"python3 /opt/writer.py {FILES} check")
 
 
 def test_every_volume_ends_with_the_instance_and_none_is_left_over(life: Life) -> None:
@@ -175,7 +175,7 @@ def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> N
     life.guest.until(STARTED, BOOT_SECONDS, times=2)
     assert life.guest.run("findmnt --noheadings --output UUID /scratch") == uuid
     assert int(life.guest.run("stat -f -c %b /scratch")) >= size
-    life.guest.run(f"python3 /root/writer.py {FILES} check")
+    life.guest.run(f"python3 /opt/writer.py {FILES} check")
     assert set(life.cloud.volumes()) >= volumes
     assert life.guest.run("systemctl is-active nextflow-worker-watch").strip() == "active"
     _metadata_is_blocked(life)

