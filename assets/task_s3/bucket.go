@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
@@ -83,8 +85,23 @@ func connect(loaded aws.Config) *s3.Client {
 	return s3.NewFromConfig(loaded, func(options *s3.Options) {
 		// As botocore: virtual hosts for AWS, paths for any other server.
 		options.UsePathStyle = options.BaseEndpoint != nil
+		options.Retryer = retry.AddWithMaxAttempts(retryer(loaded.RetryMode), loaded.RetryMaxAttempts)
 		options.DisableLogOutputChecksumValidationSkipped = true
 	})
+}
+
+// retryer repeats as often as it is told. The SDK's own stops earlier: its quota protects a service
+// from programs that make many calls, and is used up by some 35 repetitions of a single one. An
+// S3 that is away for minutes would fail tasks whose work is done.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+func retryer(mode aws.RetryMode) aws.RetryerV2 {
+	unlimited := func(options *retry.StandardOptions) { options.RateLimiter = ratelimit.None }
+	if mode == aws.RetryModeAdaptive {
+		return retry.NewAdaptiveMode(func(options *retry.AdaptiveModeOptions) {
+			options.StandardOptions = append(options.StandardOptions, unlimited)
+		})
+	}
+	return retry.NewStandard(unlimited)
 }
 
 // do makes one call, in the bucket's own region should it be in another than we thought. The call
