@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Deadline
-from nextflow_worker.ledger import Ledger
+from nextflow_worker.growth.ledger import Ledger
+from nextflow_worker.growth.slots import PRODUCT
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
-from nextflow_worker.slots import PRODUCT
-from nextflow_worker.watch import LOOK_SECONDS, TURN_SECONDS, Clients, Watch
+from nextflow_worker.watch.daemon import LOOK_SECONDS, TURN_SECONDS, Clients, Watch
 from tests.emulated_ec2 import EmulatedEc2
 from tests.worker_machine import Machine
 

@@ -12,12 +12,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from nextflow_worker import attachments, ledger
-from nextflow_worker.calls import BURST
 from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth import GROW_SECONDS
-from nextflow_worker.latency import FILE, Latency
-from nextflow_worker.write_rate import WriteRate
+from nextflow_worker.growth import attachments, ledger
+from nextflow_worker.growth.calls import BURST
+from nextflow_worker.growth.growth import GROW_SECONDS
+from nextflow_worker.growth.latency import FILE, Latency
+from nextflow_worker.growth.write_rate import WriteRate
 from tests.emulated_ec2 import DAY, refusal
 from tests.scratch_world import Death, World
 
@@ -245,7 +245,7 @@ def test_no_shell_has_a_part_in_it() -> None:
     """Upstream died at once where /bin/sh is not bash (fault j)."""
     unit = (WORKER / "units" / "nextflow-worker-watch.service").read_text()
     assert "ExecStart=/usr/bin/python3 -m nextflow_worker watch\n" in unit
-    modules = (WORKER / "nextflow_worker").glob("*.py")
+    modules = (WORKER / "nextflow_worker").rglob("*.py")
     assert not any("shell=True" in module.read_text() for module in modules)
 
 

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from nextflow_worker import tasks
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.host import Host
-from nextflow_worker.membership import RETRY_SECONDS
-from nextflow_worker.tasks import Tasks
+from nextflow_worker.watch import tasks
+from nextflow_worker.watch.membership import RETRY_SECONDS
+from nextflow_worker.watch.tasks import Tasks
 from tests.emulated_ec2 import refusal
 from tests.scratch_world import FREEZE, World
 

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
 from moto import mock_aws
 
-from nextflow_worker.metrics import BATCH, KEPT, METRICS, SEND_SECONDS, Metrics
+from nextflow_worker.watch.metrics import BATCH, KEPT, METRICS, SEND_SECONDS, Metrics
 from tests.scratch_world import World
 
 if TYPE_CHECKING:

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from nextflow_worker import agent, packages, volumes
 from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth import volumes
+from nextflow_worker.provision import agent, packages
 from nextflow_worker.scratch import MOUNT_OPTIONS
 from nextflow_worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 WORKER = ROOT / "assets" / "worker"
-MODULES = sorted((WORKER / "nextflow_worker").glob("*.py"))
+MODULES = sorted((WORKER / "nextflow_worker").rglob("*.py"))
 UNITS = sorted((WORKER / "units").glob("*.service"))
 DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
 
@@ -52,7 +53,7 @@ def _imports(tree: ast.Module) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(WORKER).as_posix())
 def test_modules_are_python_3_9_and_need_only_the_standard_library_at_start(module: Path) -> None:
     source = module.read_text("utf-8")
     tree = ast.parse(source, feature_version=(3, 9))
@@ -73,7 +74,7 @@ def _python_3_9() -> str | None:
 
 _IMPORT_ALL = """
 import importlib, pkgutil, nextflow_worker
-for module in pkgutil.iter_modules(nextflow_worker.__path__, "nextflow_worker."):
+for module in pkgutil.walk_packages(nextflow_worker.__path__, "nextflow_worker."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """

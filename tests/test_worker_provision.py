@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nextflow_worker import agent, aws_cli, settings, task_client
+from nextflow_worker import settings
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
-from nextflow_worker.provision import REASON, Provisioning, provision
+from nextflow_worker.provision import agent, aws_cli, task_client
+from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
 from nextflow_worker.settings import Settings
 from tests.worker_machine import Machine
 

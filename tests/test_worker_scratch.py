@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nextflow_worker import attachments, devices
-from nextflow_worker.calls import Calls
 from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.gauge import Gauge
-from nextflow_worker.grower import Grower
-from nextflow_worker.growth import Tools
+from nextflow_worker.growth import attachments
+from nextflow_worker.growth.calls import Calls
+from nextflow_worker.growth.gauge import Gauge
+from nextflow_worker.growth.grower import Grower
+from nextflow_worker.growth.growth import Tools
+from nextflow_worker.growth.latency import Latency
+from nextflow_worker.growth.ledger import Ledger
+from nextflow_worker.growth.slots import Slots
+from nextflow_worker.growth.volumes import Volumes
 from nextflow_worker.host import GIB, Host
 from nextflow_worker.journal import Journal
-from nextflow_worker.latency import Latency
-from nextflow_worker.ledger import Ledger
+from nextflow_worker.provision import devices
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
-from nextflow_worker.slots import Slots
-from nextflow_worker.volumes import Volumes
 from tests.worker_machine import Machine
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nextflow_worker.strays import STRAY_SECONDS
+from nextflow_worker.growth.strays import STRAY_SECONDS
 from tests.emulated_ec2 import refusal
 from tests.scratch_world import World
 

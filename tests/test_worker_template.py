@@ -200,8 +200,8 @@ EC2_CALLS = {
 
 def test_a_worker_may_ask_of_ec2_what_its_daemon_calls_and_nothing_else(batch: Template) -> None:
     allowed = {sid: set(_actions(statement(batch, sid))) for sid in EC2_CALLS}
-    code = (paths.WORKER / "nextflow_worker" / "volumes.py").read_text()
-    code += (paths.WORKER / "nextflow_worker" / "slots.py").read_text()
+    code = (paths.WORKER / "nextflow_worker" / "growth" / "volumes.py").read_text()
+    code += (paths.WORKER / "nextflow_worker" / "growth" / "slots.py").read_text()
     called = {
         "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
         for operation in re.findall(r"""_?calls\.call\(\s*"(\w+)\"""", code)

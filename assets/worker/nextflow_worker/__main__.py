@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.host import Host
-from nextflow_worker.provision import provision
-from nextflow_worker.watch import watch
+from nextflow_worker.provision.provisioning import provision
+from nextflow_worker.watch.daemon import watch
 
 PROGRAMS = {"provision": provision, "watch": watch}
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker import gp3
-from nextflow_worker.calls import Refused
 from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth import gp3
+from nextflow_worker.growth.calls import Refused
 
 if TYPE_CHECKING:
-    from nextflow_worker.calls import Calls
+    from nextflow_worker.growth.calls import Calls
     from nextflow_worker.host import Host
     from nextflow_worker.settings import Settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker import gp3
 from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth import gp3
 
 if TYPE_CHECKING:
     from nextflow_worker.settings import Settings

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Callable
 from nextflow_worker.deadline import Refusal
 
 if TYPE_CHECKING:
-    from nextflow_worker.gauge import Reading
+    from nextflow_worker.growth.gauge import Reading
     from nextflow_worker.host import Host
     from nextflow_worker.journal import Journal
-    from nextflow_worker.tasks import Tasks
+    from nextflow_worker.watch.tasks import Tasks
 
 #: Never less than this is left, in GiB: the agent, Docker and logs go on writing.
 LEAST_GIB = 2.0

@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from nextflow_worker import (
+from nextflow_worker import settings
+from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.host import GIB
+from nextflow_worker.provision import (
     agent,
     containers,
     devices,
     dirty_pages,
     metadata,
     packages,
-    settings,
     task_client,
 )
-from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.host import GIB
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nextflow_worker.host import Host
 
 REASON = "/run/nextflow-batch/reason"
-UNITS = Path(__file__).resolve().parent.parent / "units"
+UNITS = Path(__file__).resolve().parents[2] / "units"
 
 #: Below this, the first image pull may already fail: Nextflow's larger images take several GiB.
 LEAST_FREE = 10 * GIB

@@ -8,22 +8,22 @@ import sys
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker import strays
-from nextflow_worker.calls import Calls
-from nextflow_worker.gauge import Gauge
-from nextflow_worker.grower import Grower
-from nextflow_worker.growth import Tools
-from nextflow_worker.guard import Guard
+from nextflow_worker.growth import strays
+from nextflow_worker.growth.calls import Calls
+from nextflow_worker.growth.gauge import Gauge
+from nextflow_worker.growth.grower import Grower
+from nextflow_worker.growth.growth import Tools
+from nextflow_worker.growth.latency import Latency
+from nextflow_worker.growth.ledger import Ledger
+from nextflow_worker.growth.slots import Slots
+from nextflow_worker.growth.volumes import Volumes, connect
 from nextflow_worker.journal import Journal
-from nextflow_worker.latency import Latency
-from nextflow_worker.ledger import Ledger
-from nextflow_worker.membership import AGENT, Membership
-from nextflow_worker.metrics import Metrics
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.settings import Settings
-from nextflow_worker.slots import Slots
-from nextflow_worker.tasks import Tasks
-from nextflow_worker.volumes import Volumes, connect
+from nextflow_worker.watch.guard import Guard
+from nextflow_worker.watch.membership import AGENT, Membership
+from nextflow_worker.watch.metrics import Metrics
+from nextflow_worker.watch.tasks import Tasks
 
 if TYPE_CHECKING:
     from typing import Any

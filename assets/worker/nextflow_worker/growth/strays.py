@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from nextflow_worker.deadline import Refusal
 
 if TYPE_CHECKING:
+    from nextflow_worker.growth.volumes import Volumes
     from nextflow_worker.host import Host
     from nextflow_worker.journal import Journal
-    from nextflow_worker.volumes import Volumes
 
 #: A growth gives up after minutes, so what is still unattached after an hour is nobody's.
 STRAY_SECONDS = 3600

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nextflow_worker.growth.write_rate import WriteRate
 from nextflow_worker.host import GIB
-from nextflow_worker.write_rate import WriteRate
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host

@@ -6,17 +6,17 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
-from nextflow_worker import attachments
-from nextflow_worker.calls import Later, Refused
 from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.growth import attachments
+from nextflow_worker.growth.calls import Later, Refused
 
 if TYPE_CHECKING:
-    from nextflow_worker.calls import Calls
+    from nextflow_worker.growth.calls import Calls
+    from nextflow_worker.growth.latency import Latency
+    from nextflow_worker.growth.ledger import Entry, Ledger
+    from nextflow_worker.growth.volumes import Volumes
     from nextflow_worker.host import Host
-    from nextflow_worker.latency import Latency
-    from nextflow_worker.ledger import Entry, Ledger
     from nextflow_worker.scratch import Scratch
-    from nextflow_worker.volumes import Volumes
 
 #: Creating and attaching take seconds as a rule and minutes at times; then it is given up.
 GROW_SECONDS = 300

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextflow_worker import attachments
-from nextflow_worker.calls import Later, Refused
+from nextflow_worker.growth import attachments
+from nextflow_worker.growth.calls import Later, Refused
 
 if TYPE_CHECKING:
-    from nextflow_worker.calls import Calls
+    from nextflow_worker.growth.calls import Calls
     from nextflow_worker.host import Host
     from nextflow_worker.journal import Journal
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SLICE = "ecstasks.slice"
 ADDRESSES = ("169.254.169.254", "fd00:ec2::254")
-_UNIT = Path(__file__).resolve().parent.parent / "units" / SLICE
+_UNIT = Path(__file__).resolve().parents[2] / "units" / SLICE
 
 #: One datagram to each address. The kernel tells the sender at once when a cgroup may not send it,
 #: while a TCP connection would only time out. Nobody listens to the datagram.

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nextflow_worker import attachments
-from nextflow_worker.calls import Later
 from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth import Growth, Tools
+from nextflow_worker.growth import attachments
+from nextflow_worker.growth.calls import Later
+from nextflow_worker.growth.growth import Growth, Tools
 from nextflow_worker.host import GIB
 
 if TYPE_CHECKING:
+    from nextflow_worker.growth.ledger import Entry
     from nextflow_worker.host import Host
-    from nextflow_worker.ledger import Entry
 
 #: Each volume takes four modifications in 24 hours, one at a time.
 #: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyVolume.html

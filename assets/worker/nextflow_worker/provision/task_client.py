@@ -7,14 +7,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextflow_worker import aws_cli
 from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.provision import aws_cli
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
 
 #: The client for each kind of machine, if the deployment chose it: `MACHINE/aws`.
-CLIENTS = Path(__file__).resolve().parent.parent / "task_s3"
+CLIENTS = Path(__file__).resolve().parents[2] / "task_s3"
 
 
 def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:

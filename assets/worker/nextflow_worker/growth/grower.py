@@ -6,20 +6,20 @@ import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nextflow_worker import attachments, ceilings, gp3, plan
-from nextflow_worker.calls import Later
-from nextflow_worker.ceilings import Stock
 from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.enlargement import Enlargement, Modifications
-from nextflow_worker.growth import Addition, Growth, Tools
-from nextflow_worker.latency import STEPS
+from nextflow_worker.growth import attachments, ceilings, gp3, plan
+from nextflow_worker.growth.calls import Later
+from nextflow_worker.growth.ceilings import Stock
+from nextflow_worker.growth.enlargement import Enlargement, Modifications
+from nextflow_worker.growth.growth import Addition, Growth, Tools
+from nextflow_worker.growth.latency import STEPS
 
 if TYPE_CHECKING:
-    from nextflow_worker.gauge import Gauge
+    from nextflow_worker.growth.gauge import Gauge
+    from nextflow_worker.growth.ledger import Entry
+    from nextflow_worker.growth.slots import Slots
     from nextflow_worker.journal import Journal
-    from nextflow_worker.ledger import Entry
     from nextflow_worker.settings import Settings
-    from nextflow_worker.slots import Slots
 
 #: After a volume failed no other is added for so long, in seconds: at first, at most.
 COOL_DOWN = (30.0, 600.0)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: (`aws.batch.cliPath`), so nothing else may be in it.
 #: https://docs.seqera.io/nextflow/aws#aws-cli
 HOME = "/opt/aws-cli"
-LOCK = Path(__file__).resolve().parent.parent / "aws-cli.lock"
+LOCK = Path(__file__).resolve().parents[2] / "aws-cli.lock"
 
 #: The bundle brings libraries, such as libz, that minimal images lack. They must be found by the
 #: CLI alone, hence the `exec`: nothing that the task runs inherits the path.

@@ -1,0 +1,1 @@
+"""The daemon: it looks at scratch, lets it grow, and holds tasks back meanwhile."""
