@@ -37,11 +37,11 @@ local-aws: $(READY) ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow
 	@python -m local_aws
 
 test: $(READY) ## Runs the tests that need no special machine
-	@python -m assets.task_s3.build >/dev/null
+	@python -m assets.go_program >/dev/null
 	python -m pytest -n 2
 
 test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, versions 1 and 2
-	@python -m assets.task_s3.build >/dev/null
+	@python -m assets.go_program >/dev/null
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
@@ -54,7 +54,8 @@ lint: $(READY) ## Format and lint
 	ruff format --check .
 	ruff check .
 	hadolint docker/nextflow/Dockerfile
-	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets/task_s3 benchmarks) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets benchmarks) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
+	go vet -C assets/aws_client ./...
 	go vet -C assets/task_s3 ./...
 
 types: $(READY) ## Static types

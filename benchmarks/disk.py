@@ -65,28 +65,28 @@ class _Thresholds:
         machine, name = self._machine, f"/dev/xvdb{'abcdefghijklmnop'[len(self.grown)]}"
         mine = [{"Name": "attachment.instance-id", "Values": ["i-0123"]}]
         for _ in range(4):  # Number and size of what there is, and a free name.
-            self._call("describe_volumes", Filters=mine)
+            self._call("DescribeVolumes", Filters=mine)
         tags = [{"ResourceType": "volume", "Tags": [{"Key": "by", "Value": "thresholds"}]}]
         volume = self._call(
-            "create_volume",
+            "CreateVolume",
             AvailabilityZone="us-west-2b",
             Size=self.VOLUME_GIB,
             ClientToken=name,
             TagSpecifications=tags,
         )["VolumeId"]
         while True:
-            (found,) = self._call("describe_volumes", VolumeIds=[volume])["Volumes"]
+            (found,) = self._call("DescribeVolumes", VolumeIds=[volume])["Volumes"]
             if found["State"] == "available":
                 break
             machine.pause(self.WAITER)
         machine.pause(1)
-        self._call("attach_volume", VolumeId=volume, InstanceId="i-0123", Device=name)
+        self._call("AttachVolume", VolumeId=volume, InstanceId="i-0123", Device=name)
         while not self._ec2.volumes[volume].device:
             machine.pause(1)
-        self._call("describe_volumes", VolumeIds=[volume])
+        self._call("DescribeVolumes", VolumeIds=[volume])
         ebs = {"VolumeId": volume, "DeleteOnTermination": True}
         mappings = [{"DeviceName": name, "Ebs": ebs}]
-        self._call("modify_instance_attribute", InstanceId="i-0123", BlockDeviceMappings=mappings)
+        self._call("ModifyInstanceAttribute", InstanceId="i-0123", BlockDeviceMappings=mappings)
         machine.pause(1.4)
         machine.in_volume += self.VOLUME_GIB
 

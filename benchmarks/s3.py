@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3, go
 from benchmarks.report import Figure, write
 from benchmarks.s3_store import Store, store
 
@@ -161,8 +161,8 @@ def _bare(folder: Path) -> str:
     target = folder / "bare"
     source = Path(__file__).with_name("s3_bare") / "main.go"
     subprocess.run(
-        [build.go(), "build", "-o", str(target), str(source)],
-        cwd=build.SOURCES,
+        [go(), "build", "-o", str(target), str(source)],
+        cwd=TASK_S3.sources,
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"},
         check=True,
     )
@@ -242,7 +242,7 @@ def main() -> None:
         objects.mkdir()
         work.mkdir()
         _prepare(objects, work)
-        ours, bare = str(build.client() / build.machine() / "aws"), _bare(folder)
+        ours, bare = str(TASK_S3.here()), _bare(folder)
         with store(objects) as served, Launcher(work, served) as launcher:
             # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
             endpoint = ["--endpoint-url", served.url]

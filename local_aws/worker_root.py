@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3, BuildError
 
 # Where a worker keeps the client that `aws.batch.cliPath` points at.
 CLIENT_DIRECTORY: Final = Path("opt/aws-cli/bin")
@@ -42,8 +42,8 @@ def prepare(directory: Path, system: str = "linux") -> Path:
 def _client(system: str) -> Path:
     """The same client that real workers have."""
     try:
-        return build.client(system) / build.machine() / "aws"
-    except build.BuildError as error:
+        return TASK_S3.here(system)
+    except BuildError as error:
         raise WorkerRootError(f"There is no S3 client for tasks: {error}") from None
 
 

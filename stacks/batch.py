@@ -9,7 +9,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from assets.task_s3 import build
+from assets.go_program import AWS_CLIENT, TASK_S3, BuildError, GoProgram
 from nextflow_batch import Capacity, Compute, HeadJob, QueueOrder, Scratch, Worker
 from stacks import paths
 from stacks.settings_file import SettingsError
@@ -48,7 +48,8 @@ class BatchStack(Stack):
             self,
             "Worker",
             programs=paths.WORKER,
-            task_s3=_task_s3() if settings.task_s3_client == "own" else None,
+            aws_client=_built(AWS_CLIENT),
+            task_s3=_built(TASK_S3) if settings.task_s3_client == "own" else None,
             environment=settings.environment,
             storage=data.storage,
             scratch=Scratch(**settings.scratch.model_dump()),
@@ -138,11 +139,11 @@ class BatchStack(Stack):
         )
 
 
-def _task_s3() -> Path:
+def _built(program: GoProgram) -> Path:
     try:
-        return build.client()
-    except build.BuildError as error:
-        raise SettingsError(f"task_s3_client: own is not possible: {error}") from error
+        return program.built()
+    except BuildError as error:
+        raise SettingsError(str(error)) from error
 
 
 _PLATFORMS = {

@@ -12,10 +12,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore import xform_name
 from botocore.validate import ParamValidator
 
 from nextflow_worker.host import GIB
+from nextflow_worker.service import Service, ServiceError
 
 if TYPE_CHECKING:
     from tests.scratch_world import WritingMachine
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 DAY = 24 * 3600
 
 
-def refusal(code: str, message: str = "you may not") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}}, "Operation")
+def refusal(code: str, message: str = "you may not") -> ServiceError:
+    return ServiceError(message, code, 400)
 
 
 @cache
@@ -66,8 +67,8 @@ class Volume:
     deleted: bool = False
 
 
-class EmulatedEc2:
-    """An EC2 client.
+class EmulatedEc2(Service):
+    """An EC2 with one instance.
 
     Attributes:
         volumes: All volumes that were ever made, by id.
@@ -111,32 +112,26 @@ class EmulatedEc2:
         )
         self._show_size(self.volumes[volume_id])
 
-    def __getattr__(self, operation: str) -> Any:
-        if operation.startswith("_"):
-            raise AttributeError(operation)
-
-        def call(**arguments: Any) -> Any:
-            name = "".join(word.capitalize() for word in operation.split("_"))
-            shape = _model().operation_model(name).input_shape
-            problems = ParamValidator().validate(arguments, shape)
-            assert not problems.has_errors(), problems.generate_report()
-            self.calls[operation] += 1
-            self.order.append(operation)
-            self._machine.pause(self.trip_seconds)
-            self._machine.moment()
-            if self._machine.clock < self.throttled_until:
-                self.rejected += 1
-                raise refusal("RequestLimitExceeded", "Request limit exceeded.")
-            if operation in self.refuse:
-                raise self.refuse[operation]
-            answer = getattr(self, "_" + operation)(arguments)
-            if operation in self.lose:
-                self.lose.discard(operation)
-                raise ReadTimeoutError(endpoint_url="https://ec2")
-            self._machine.moment()
-            return answer
-
-        return call
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Answer as EC2 would, or refuse."""
+        shape = _model().operation_model(operation).input_shape
+        problems = ParamValidator().validate(arguments, shape)
+        assert not problems.has_errors(), problems.generate_report()
+        self.calls[operation] += 1
+        self.order.append(operation)
+        self._machine.pause(self.trip_seconds)
+        self._machine.moment()
+        if self._machine.clock < self.throttled_until:
+            self.rejected += 1
+            raise refusal("RequestLimitExceeded", "Request limit exceeded.")
+        if operation in self.refuse:
+            raise self.refuse[operation]
+        answer: dict[str, Any] = getattr(self, "_" + xform_name(operation))(arguments)
+        if operation in self.lose:
+            self.lose.discard(operation)
+            raise ServiceError("no answer in time")
+        self._machine.moment()
+        return answer
 
     @property
     def added(self) -> list[Volume]:
@@ -209,7 +204,7 @@ class EmulatedEc2:
         return {
             "VolumeId": volume.id,
             "Size": volume.size,
-            "CreateTime": datetime.fromtimestamp(volume.created_at, UTC),
+            "CreateTime": datetime.fromtimestamp(volume.created_at, UTC).isoformat(),
             "State": "in-use" if volume.name else state,
             "Attachments": [attachment] if volume.name else [],
         }

@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +24,10 @@ _REVISION = 2  # of what is done below
 SUITE = "bookworm"  # systemd 252 and Linux 6.1, as Amazon Linux 2023 has
 PACKAGES = (
     *("systemd-sysv", "udev", "dbus", "kmod", "procps", "iproute2", "curl", "ca-certificates"),
-    *("lvm2", "xfsprogs", "python3-boto3", "cloud-init", "docker.io", "iptables"),
+    *("lvm2", "xfsprogs", "cloud-init", "docker.io", "iptables"),
 )
 #: What provisioning installs, under Debian's names.
-DOWNLOADED = ("lvm2", "xfsprogs", "python3-boto3")
-#: What Amazon Linux 2023 has as python3-boto3; Debian's does not know AWS_ENDPOINT_URL yet.
-#: https://github.com/amazonlinux/amazon-linux-2023/issues/704
-EC2_CLIENT = "boto3==1.33.13"
+DOWNLOADED = ("lvm2", "xfsprogs")
 _GET = ("apt-get", "install", "--yes", "--no-install-recommends")
 #: Written to the console and counted by it; the console outlives a power-off.
 AGENT_STARTED = "ECS AGENT STARTED"
@@ -206,7 +202,7 @@ def ensure() -> Image:
     system = _folder("system", SUITE, PACKAGES)
     if not system.exists():
         _made(system, _install)
-    disk = _folder("disk", _REVISION, system.name, _FILES, _UNITS, _NOT_WANTED, EC2_CLIENT)
+    disk = _folder("disk", _REVISION, system.name, _FILES, _UNITS, _NOT_WANTED)
     if not disk.exists():
         _made(disk, lambda part: _finish(system, part))
     return Image(system / "kernel", disk / "disk", int((system / "downloads").read_text()))
@@ -265,9 +261,6 @@ def _finish(system: Path, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
         target.chmod(mode)
-    packages = root / "usr/local/lib/python3.11/dist-packages"
-    pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    _run(*pip, "--target", str(packages), EC2_CLIENT)
     # Debian's comes after multi-user.target, which would come after the agent, which comes after
     # it; elsewhere cloud-init's unit has no such line.
     # https://github.com/canonical/cloud-init/blob/main/systemd/cloud-final.service

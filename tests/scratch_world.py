@@ -9,8 +9,9 @@ from nextflow_worker.deadline import Deadline
 from nextflow_worker.growth.ledger import Ledger
 from nextflow_worker.growth.slots import PRODUCT
 from nextflow_worker.scratch import Scratch
+from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
-from nextflow_worker.watch.daemon import LOOK_SECONDS, TURN_SECONDS, Clients, Watch
+from nextflow_worker.watch.daemon import LOOK_SECONDS, TURN_SECONDS, Services, Watch
 from tests.emulated_ec2 import EmulatedEc2
 from tests.worker_machine import Machine
 
@@ -62,10 +63,10 @@ class WritingMachine(Machine):
         """Whether tasks are frozen."""
         return self.path(FREEZE).read_text() == "1"
 
-    def run(self, *command: str, deadline: Deadline) -> str:
+    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
         self.moment()
         self.pause(COMMAND_SECONDS.get(command[0], 0.0))
-        answer = super().run(*command, deadline=deadline)
+        answer = super().run(*command, deadline=deadline, given=given)
         self.moment()
         return answer
 
@@ -104,8 +105,8 @@ class WritingMachine(Machine):
         self.size_integral += self.in_volume * seconds
 
 
-class EmulatedEcs:
-    """An ECS client that knows one instance.
+class EmulatedEcs(Service):
+    """An ECS that knows one instance.
 
     Attributes:
         states: The states that the instance was put into.
@@ -116,13 +117,14 @@ class EmulatedEcs:
         self.states: list[str] = []
         self.refuse: Exception | None = None
 
-    def update_container_instances_state(self, **arguments: Any) -> Any:
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        assert operation == "UpdateContainerInstancesState"
         status = arguments.pop("status")
         assert arguments == {"cluster": "workers", "containerInstances": ["arn:aws:ecs:instance"]}
         if self.refuse:
             raise self.refuse
         self.states.append(status)
-        return {"failures": []}
+        return {"Failures": []}
 
 
 class World:
@@ -188,8 +190,8 @@ class World:
         """Start the daemon, anew if it runs, with changed settings if there are any."""
         self.machine.watch = None
         self.settings = self._settings(**changes) if changes else self.settings
-        clients = Clients(self.ec2, self.ecs, self.logs, self._agent.as_uri())
-        self.watch = Watch(self.machine, self.settings, clients)
+        services = Services(self.ec2, self.ecs, self.logs, self._agent.as_uri())
+        self.watch = Watch(self.machine, self.settings, services)
         self.machine.watch = self.watch
 
     def run(self, seconds: float, every: float = TURN_SECONDS) -> None:

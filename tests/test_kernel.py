@@ -78,7 +78,7 @@ def life(image: Image, worker: Worker, tmp_path_factory: pytest.TempPathFactory)
 
 def test_the_agent_starts_once_everything_is_done(life: Life) -> None:
     steps = re.findall(r"nextflow-batch: (.+): done in", life.guest.console)
-    assert steps[0] == "packages"
+    assert steps[0] == "EC2"
     assert steps[-1] == "ECS agent"
     assert life.guest.console.index("ECS agent: done") < life.guest.console.index(STARTED)
     assert life.cloud.reasons() == []

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "constructs/nextflow_batch": set[str](),
     "docker/nextflow/nextflow_head": set[str](),
     "assets/worker/nextflow_worker": set[str](),
-    "assets/task_s3": set[str](),
+    "assets/go_program.py": set[str](),
     "local_aws": {"assets"},
 }
 OWN_NAME = {

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3
 from local_aws.server import LocalAws
 from tests.local_world import impatient, local_world
 
@@ -83,7 +83,7 @@ def test_the_tasks_client_copies_a_large_file_in_parts_and_lists_it(
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html."""
     (tmp_path / "up").write_bytes(large)
 
-    program = build.client(platform.system().lower()) / build.machine() / "aws"
+    program = TASK_S3.here(platform.system().lower())
 
     def client(*arguments: str) -> str:
         return subprocess.check_output(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3, BuildError, GoProgram
 from local_aws import worker_root
 
 CLIENT = worker_root.CLIENT_DIRECTORY / "aws"
@@ -12,7 +12,7 @@ CLIENT = worker_root.CLIENT_DIRECTORY / "aws"
 
 def test_tasks_get_the_client_of_real_workers(tmp_path: Path) -> None:
     root = worker_root.prepare(tmp_path / "root")
-    wanted = build.client() / build.machine() / "aws"
+    wanted = TASK_S3.here()
     assert (root / CLIENT).read_bytes() == wanted.read_bytes()
     assert (root / CLIENT).stat().st_mode & 0o777 == 0o755
 
@@ -34,10 +34,10 @@ def test_another_client_is_replaced(tmp_path: Path) -> None:
 def test_without_a_client_the_reason_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: str) -> Path:
-        raise build.BuildError("go is missing")
+    def fail(*_: object) -> Path:
+        raise BuildError("go is missing")
 
-    monkeypatch.setattr(build, "client", fail)
+    monkeypatch.setattr(GoProgram, "built", fail)
     with pytest.raises(
         worker_root.WorkerRootError, match=r"^There is no S3 client for tasks: go is missing$"
     ):

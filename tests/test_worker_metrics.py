@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.session
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.validate import ParamValidator
-from moto import mock_aws
 
+from nextflow_worker.service import Service, ServiceError
 from nextflow_worker.watch.metrics import BATCH, KEPT, METRICS, SEND_SECONDS, Metrics
 from tests.scratch_world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "worker.md"
 GROUP = "/nextflow-batch/lab"
@@ -33,8 +30,8 @@ def _model(service: str) -> Any:
 UNITS = set(_model("cloudwatch").shape_for("StandardUnit").enum)
 
 
-class _Logs:
-    """A client of CloudWatch Logs that keeps what its model allows."""
+class _Logs(Service):
+    """A CloudWatch Logs that keeps what its model allows."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -43,14 +40,19 @@ class _Logs:
         self.failure: Exception | None = None
         self.tries = 0
 
-    def create_log_stream(self, **arguments: Any) -> None:
-        self._check("CreateLogStream", arguments)
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        shape = _model("logs").operation_model(operation).input_shape
+        problems = ParamValidator().validate(arguments, shape)
+        assert not problems.has_errors(), problems.generate_report()
+        {"CreateLogStream": self._create, "PutLogEvents": self._put}[operation](arguments)
+        return {}
+
+    def _create(self, arguments: dict[str, Any]) -> None:
         if arguments["logStreamName"] in self.streams:
-            raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException"}}, "Create")
+            raise ServiceError("no", "ResourceAlreadyExistsException", 400)
         self.streams.append(arguments["logStreamName"])
 
-    def put_log_events(self, **arguments: Any) -> None:
-        self._check("PutLogEvents", arguments)
+    def _put(self, arguments: dict[str, Any]) -> None:
         self.tries += 1
         if self.failure:
             raise self.failure
@@ -59,11 +61,6 @@ class _Logs:
         assert times[-1] - times[0] < 24 * 3600 * 1000
         self.sizes.append(len(times))
         self.events += [json.loads(event["message"]) for event in arguments["logEvents"]]
-
-    def _check(self, operation: str, arguments: dict[str, Any]) -> None:
-        shape = _model("logs").operation_model(operation).input_shape
-        problems = ParamValidator().validate(arguments, shape)
-        assert not problems.has_errors(), problems.generate_report()
 
 
 @pytest.fixture
@@ -139,11 +136,11 @@ def test_freezes_and_faults_are_told_too(world: World, metrics: Metrics) -> None
 def test_what_cloudwatch_does_not_take_now_is_sent_later_once_and_in_order(
     world: World, metrics: Metrics
 ) -> None:
-    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    world.logs.failure = ServiceError("no answer")
     for number in range(3):
         metrics.take("frozen", {"number": number})
         assert not metrics.send()
-    world.logs.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "Put")
+    world.logs.failure = ServiceError("no", "ThrottlingException", 400)
     assert not metrics.send()
     world.logs.failure = None
     metrics.take("frozen", {"number": 3})
@@ -172,7 +169,7 @@ def test_events_of_two_days_are_sent_apart(world: World, metrics: Metrics) -> No
 
 
 def test_what_can_never_be_taken_is_given_up(world: World, metrics: Metrics) -> None:
-    world.logs.failure = ClientError({"Error": {"Code": "InvalidParameterException"}}, "Put")
+    world.logs.failure = ServiceError("no", "InvalidParameterException", 400)
     metrics.take("frozen", {})
     assert metrics.send()
     assert world.logs.tries == 1
@@ -186,7 +183,7 @@ def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metri
         if len(waits) == 10:
             raise KeyboardInterrupt
 
-    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    world.logs.failure = ServiceError("no answer")
     metrics.take("frozen", {})
     with pytest.raises(KeyboardInterrupt):
         metrics.send_for_ever(pause)
@@ -196,7 +193,7 @@ def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metri
 
 
 def test_telling_calls_nobody(world: World) -> None:
-    world.logs.failure = EndpointConnectionError(endpoint_url="https://logs")
+    world.logs.failure = ServiceError("no answer")
     world.grow()
     assert world.logs.tries == 0
     assert world.machine.in_volume > 100
@@ -209,28 +206,6 @@ def test_without_a_log_group_only_the_journal_is_told(
     world.grow()
     assert world.watch.metrics is None
     assert '"event": "scratch grown"' in capsys.readouterr().out
-
-
-@pytest.fixture
-def moto_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        yield boto3.client("logs", "us-west-2")
-
-
-def test_the_stream_that_boot_made_is_written_on(world: World, moto_logs: Any) -> None:
-    moto_logs.create_log_group(logGroupName=GROUP)
-    moto_logs.create_log_stream(logGroupName=GROUP, logStreamName="worker/i-0123")
-    metrics = Metrics(world.machine, world.settings, moto_logs)
-    # CloudWatch takes nothing older than two weeks.
-    world.machine.wall = time.time  # type: ignore[method-assign]
-    metrics.take("frozen", {"free_gib": 1.5})
-    assert metrics.send()
-    (event,) = moto_logs.get_log_events(logGroupName=GROUP, logStreamName="worker/i-0123")["events"]
-    assert json.loads(event["message"])["free_gib"] == 1.5
 
 
 def test_the_metrics_are_documented_as_they_are() -> None:

@@ -7,16 +7,12 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth import volumes
 from nextflow_worker.provision import agent, packages
 from nextflow_worker.scratch import MOUNT_OPTIONS
-from nextflow_worker.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 WORKER = ROOT / "assets" / "worker"
@@ -26,7 +22,17 @@ DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
 
 #: All that the modules import of the standard library; each is in Python 3.9.
 STANDARD = {
-    *("__future__", "collections", "dataclasses", "hashlib", "json", "math", "os", "pathlib"),
+    *(
+        "__future__",
+        "calendar",
+        "collections",
+        "dataclasses",
+        "hashlib",
+        "json",
+        "math",
+        "os",
+        "pathlib",
+    ),
     *(
         "platform",
         "random",
@@ -54,12 +60,10 @@ def _imports(tree: ast.Module) -> set[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(WORKER).as_posix())
-def test_modules_are_python_3_9_and_need_only_the_standard_library_at_start(module: Path) -> None:
+def test_modules_are_python_3_9_and_need_only_the_standard_library(module: Path) -> None:
     source = module.read_text("utf-8")
     tree = ast.parse(source, feature_version=(3, 9))
-    assert _imports(tree) - STANDARD <= {"nextflow_worker", "boto3", "botocore"}
-    at_start = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    assert _imports(ast.Module(at_start, [])).isdisjoint({"boto3", "botocore"})
+    assert _imports(tree) - STANDARD <= {"nextflow_worker"}
     # What ast's feature_version lets pass: 3.10's keyword arguments and 3.11's names.
     assert not re.search(r"slots=True|kw_only=|strict=True|datetime import UTC", source)
 
@@ -96,23 +100,6 @@ def test_all_modules_load_and_the_programs_start_on_python_3_9() -> None:
         text=True,
     )
     assert "NFB_REGION is ''" in done.stderr, done.stderr
-
-
-def test_without_boto3_the_watch_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings("us-west-2", "e", "i-1", "us-west-2a", "/dev/xvdba", 3000, 125, 100, 2)
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    with pytest.raises(Refusal, match="the EC2 client is missing: "):
-        volumes.connect(settings)
-
-
-def test_the_ec2_client_leaves_retries_to_the_daemon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    settings = Settings("us-west-2", "e", "i-1", "us-west-2a", "/dev/xvdba", 3000, 125, 100, 2)
-    config = volumes.connect(settings).meta.config
-    assert config.retries["total_max_attempts"] == 1
-    assert (config.connect_timeout, config.read_timeout) == (5, 15)
 
 
 def _verify(*units: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nextflow_worker import settings
+from nextflow_worker import service, settings
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB
@@ -82,7 +82,7 @@ def test_packages_come_from_amazons_repository_alone(machine: Machine) -> None:
     provision(machine)
     (install,) = machine.ran("dnf")
     assert "--repo=amazonlinux" in install
-    assert install.endswith("lvm2 xfsprogs python3-boto3")
+    assert install.endswith("lvm2 xfsprogs")
 
 
 def test_after_a_reboot_what_exists_is_mounted_and_nothing_made(machine: Machine) -> None:
@@ -118,6 +118,7 @@ def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) 
 @pytest.mark.parametrize(
     ("command", "step"),
     [
+        (str(service.CLIENTS), "EC2"),
         ("dnf", "packages"),
         ("vgcreate", "scratch"),
         ("vgchange", "scratch"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore import xform_name
 
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.growth import attachments
@@ -28,6 +29,7 @@ from nextflow_worker.host import GIB, Host
 from nextflow_worker.journal import Journal
 from nextflow_worker.provision import devices
 from nextflow_worker.scratch import Scratch
+from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
 from tests.worker_machine import Machine
 
@@ -351,8 +353,8 @@ class _Instance(Host):
         (block / "size").write_text(f"{size // 512}\n")
 
 
-class _LoopEc2:
-    """An EC2 client whose volumes are files."""
+class _LoopEc2(Service):
+    """An EC2 whose volumes are files."""
 
     def __init__(self, host: _Instance, folder: Path, stack: ExitStack) -> None:
         self.sizes: dict[str, int] = {}
@@ -360,29 +362,33 @@ class _LoopEc2:
         self._folder = folder
         self._stack = stack
 
-    def describe_instance_types(self, **_: Any) -> Any:
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = getattr(self, "_" + xform_name(operation))(**arguments)
+        return answer
+
+    def _describe_instance_types(self, **_: Any) -> Any:
         info = {"MaximumEbsAttachments": 28, "AttachmentLimitType": "dedicated"}
         return {"InstanceTypes": [{"EbsInfo": info}]}
 
-    def create_volume(self, **arguments: Any) -> Any:
+    def _create_volume(self, **arguments: Any) -> Any:
         volume_id = f"vol-{len(self.sizes) + 1:017x}"
         self.sizes[volume_id] = arguments["Size"]
         return {"VolumeId": volume_id}
 
-    def describe_volumes(self, **arguments: Any) -> Any:
+    def _describe_volumes(self, **arguments: Any) -> Any:
         (volume_id,) = arguments["VolumeIds"]
         return {"Volumes": [{"VolumeId": volume_id, "State": "available", "Attachments": []}]}
 
-    def attach_volume(self, **arguments: Any) -> Any:
+    def _attach_volume(self, **arguments: Any) -> Any:
         volume_id = arguments["VolumeId"]
         image = self._folder / volume_id
         self.host.add(volume_id, image, self.sizes[volume_id] * GIB, self._stack)
         return {}
 
-    def modify_instance_attribute(self, **_: Any) -> Any:
+    def _modify_instance_attribute(self, **_: Any) -> Any:
         return {}
 
-    def modify_volume(self, **arguments: Any) -> Any:
+    def _modify_volume(self, **arguments: Any) -> Any:
         volume_id, size = arguments["VolumeId"], arguments["Size"]
         self.sizes[volume_id] = size
         self.host.resize(volume_id, self._folder / volume_id, size * GIB)

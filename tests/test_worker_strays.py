@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def world_with_a_stray(root: Path) -> World:
     """An instance beside which another one died while its volume was being made."""
     world = World(root)
-    world.ec2.refuse["attach_volume"] = world.ec2.refuse["delete_volume"] = refusal("Unavailable")
+    world.ec2.refuse["AttachVolume"] = world.ec2.refuse["DeleteVolume"] = refusal("Unavailable")
     world.grow()
     world.ec2.refuse.clear()
     world.machine.watch = None
@@ -58,8 +58,8 @@ def test_a_refusal_is_said_and_stops_nothing(
     world = world_with_a_stray(tmp_path)
     world.machine.pause(STRAY_SECONDS)
     for operation, event in [
-        ("delete_volume", "scratch stray not deleted"),
-        ("describe_volumes", "scratch strays not looked for"),
+        ("DeleteVolume", "scratch stray not deleted"),
+        ("DescribeVolumes", "scratch strays not looked for"),
     ]:
         world.ec2.refuse[operation] = refusal("UnauthorizedOperation")
         world.watch.sweep()

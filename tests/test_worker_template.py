@@ -203,8 +203,7 @@ def test_a_worker_may_ask_of_ec2_what_its_daemon_calls_and_nothing_else(batch: T
     code = (paths.WORKER / "nextflow_worker" / "growth" / "volumes.py").read_text()
     code += (paths.WORKER / "nextflow_worker" / "growth" / "slots.py").read_text()
     called = {
-        "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
-        for operation in re.findall(r"""_?calls\.call\(\s*"(\w+)\"""", code)
+        f"ec2:{operation}" for operation in re.findall(r"""_?calls\.call\(\s*"(\w+)\"""", code)
     }
 
     assert allowed == EC2_CALLS

@@ -44,6 +44,7 @@ class NextflowBatch(Construct):
         storage: Storage | None = None,
         head_image: Path | None = None,
         worker_programs: Path | None = None,
+        aws_client: Path | None = None,
         task_s3_client: Literal["own", "aws-cli"] = "own",
     ) -> None:
         """Compose the environment.
@@ -57,6 +58,7 @@ class NextflowBatch(Construct):
             storage: Bucket and logs; new ones when not given.
             head_image: Build context of the head's image; the wheel's own when not given.
             worker_programs: What workers run; the wheel's own when not given.
+            aws_client: What these call AWS with, `MACHINE/aws-client`; likewise.
             task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
                 worker fetches from AWS.
 
@@ -76,6 +78,7 @@ class NextflowBatch(Construct):
             self,
             "Worker",
             programs=worker_programs or bundled("worker"),
+            aws_client=aws_client or bundled("aws_client"),
             task_s3=bundled("task_s3") if task_s3_client == "own" else None,
             environment=environment,
             storage=self.storage,

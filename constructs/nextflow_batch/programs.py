@@ -9,7 +9,8 @@ def bundled(name: str) -> Path:
     """Find a folder of programs in the installed library.
 
     Args:
-        name: `head` (the image's build context), `worker`, or `task_s3` (the tasks' S3 client).
+        name: `head` (the image's build context), `worker`, `aws_client` (what workers call AWS
+            with), or `task_s3` (the tasks' S3 client).
 
     Raises:
         ValueError: The library is not installed from a wheel, so it carries no programs.

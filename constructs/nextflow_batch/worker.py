@@ -77,6 +77,7 @@ class Worker(Construct):
         construct_id: str,
         *,
         programs: Path,
+        aws_client: Path,
         task_s3: Path | None,
         environment: str,
         storage: Storage,
@@ -90,6 +91,8 @@ class Worker(Construct):
             scope: The parent.
             construct_id: Its name below the parent.
             programs: Folder of what a worker runs; holds `boothook.sh` and `boot.sh`.
+            aws_client: Folder of what these call AWS with, `MACHINE/aws-client` for each kind of
+                worker.
             task_s3: Folder of the tasks' S3 client, `MACHINE/aws` for each kind of worker; the AWS
                 CLI, which each worker fetches from AWS, when it is none.
             environment: Name that the volumes are tagged with.
@@ -102,7 +105,8 @@ class Worker(Construct):
         self._environment = environment
         self._volume_tags = dict(volume_tags or {})
         self._log_group = storage.log_group
-        asset = WorkerPrograms(self, "Programs", directory=programs, task_s3=task_s3)
+        built = {"aws_client": aws_client} | ({"task_s3": task_s3} if task_s3 else {})
+        asset = WorkerPrograms(self, "Programs", directory=programs, built=built)
         self.role = self._make_role(asset, storage.worker_access, volume_key)
         self.launch_template = self._make_launch_template(asset, scratch, volume_key)
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_s3_assets as assets
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from constructs import Construct
 
 _LEFT_OUT = ("__pycache__", "*.pyc", ".ruff_cache", "ruff.toml")
-#: Where workers look for their tasks' S3 client; without it they fetch the AWS CLI.
-_TASK_S3 = "task_s3"
 
 
 class WorkerPrograms(assets.Asset):
@@ -30,7 +30,7 @@ class WorkerPrograms(assets.Asset):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, directory: Path, task_s3: Path | None
+        self, scope: Construct, construct_id: str, *, directory: Path, built: Mapping[str, Path]
     ) -> None:
         """Make the asset.
 
@@ -38,14 +38,14 @@ class WorkerPrograms(assets.Asset):
             scope: The parent.
             construct_id: Its name below the parent.
             directory: The folder; holds `boothook.sh` and `boot.sh`.
-            task_s3: Folder of the tasks' S3 client as `MACHINE/aws`; joins the programs.
+            built: Folders of what is built elsewhere, by the names that they get in it.
         """
         # The asset is a copy, made here; what it is a copy of is not needed afterwards.
         with tempfile.TemporaryDirectory() as temporary:
             whole = Path(temporary) / "worker"
             shutil.copytree(directory, whole, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-            if task_s3:
-                shutil.copytree(task_s3, whole / _TASK_S3)
+            for name, folder in built.items():
+                shutil.copytree(folder, whole / name)
             super().__init__(scope, construct_id, path=str(whole))
             self.digest = _digest(whole)
         self.boothook = (directory / "boothook.sh").read_text("ascii")

@@ -43,12 +43,13 @@ class Host:
         """Return where the file with this absolute path is."""
         return self.root / absolute.lstrip("/")
 
-    def run(self, *command: str, deadline: Deadline) -> str:
+    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
         """Run a command and wait for its end.
 
         Args:
             command: Program and arguments; no shell sees them.
             deadline: When it is killed.
+            given: What it reads from its standard input.
 
         Returns:
             What it wrote to its standard output, without white space around it.
@@ -64,7 +65,7 @@ class Host:
                 check=False,
                 encoding="utf-8",
                 errors="replace",
-                stdin=subprocess.DEVNULL,
+                input=given,
                 timeout=deadline.remaining(),
             )
         except OSError as error:

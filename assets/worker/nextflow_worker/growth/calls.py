@@ -6,9 +6,11 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Refusal
+from nextflow_worker.service import ServiceError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
+    from nextflow_worker.service import Service
 
 #: An account's rate of calls is shared by all its workers, so each keeps to a bucket of its own.
 #: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html
@@ -61,37 +63,29 @@ class Calls:
         throttled: How many of them EC2 refused to answer now.
     """
 
-    def __init__(self, host: Host, client: Any) -> None:
-        """Take a clock and an EC2 client that does not retry by itself."""
+    def __init__(self, host: Host, ec2: Service) -> None:
+        """Take a clock and EC2."""
         self.made = 0
         self.throttled = 0
         self._host = host
-        self._client = client
+        self._ec2 = ec2
         self._tokens = float(BURST)
         self._filled = host.now()
         self._not_before = 0.0
         self._wait = BACK_OFF[0]
 
-    def call(self, operation: str, **arguments: Any) -> Any:
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Ask EC2.
 
         Raises:
             Later: The budget is used up, EC2 is too busy, or no answer came.
             Refused: EC2 refuses.
         """
-        from botocore.exceptions import (  # noqa: PLC0415 - provisioning installs it
-            BotoCoreError,
-            ClientError,
-        )
-
         self._spend(operation)
         try:
-            answer = getattr(self._client, operation)(**arguments)
-        except ClientError as error:
-            raise self._refusal(operation, error.response) from error
-        except BotoCoreError as error:
-            message = f"{operation}: {error}"
-            raise Later(message) from error
+            answer = self._ec2.call(operation, **arguments)
+        except ServiceError as error:
+            raise self._refusal(operation, error) from error
         self._wait = BACK_OFF[0]
         return answer
 
@@ -102,23 +96,22 @@ class Calls:
         if now < self._not_before:
             message = f"{operation}: EC2 throttles this account's calls"
             raise Later(message, self._not_before - now)
-        needed = 1 + RESERVE if operation.startswith("describe_") else 1
+        needed = 1 + RESERVE if operation.startswith("Describe") else 1
         if self._tokens < needed:
             message = f"{operation}: this instance's budget of EC2 calls is used up"
             raise Later(message, (needed - self._tokens) / REFILL_PER_SECOND)
         self._tokens -= 1
         self.made += 1
 
-    def _refusal(self, operation: str, response: Any) -> Refusal:
-        code = str(response["Error"]["Code"])
-        message = f"{operation}: {response['Error']['Message']} ({code})"
-        if code in _THROTTLED:
+    def _refusal(self, operation: str, error: ServiceError) -> Refusal:
+        message = f"{operation}: {error}"
+        if error.code in _THROTTLED:
             self.throttled += 1
             # Half of it varies, so that the workers of one account do not come back together.
             wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
             self._not_before = self._host.now() + wait
             self._wait = min(self._wait * 2, BACK_OFF[1])
             return Later(message, wait)
-        if response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400) >= 500:  # noqa: PLR2004
+        if not error.code or error.status >= 500:  # noqa: PLR2004
             return Later(message)
-        return Refused(message, code)
+        return Refused(message, error.code)

@@ -62,9 +62,9 @@ class Slots:
             self._journal.say("slots unknown", reason=f"the instance type is not in {PRODUCT}")
             return
         try:
-            answer = self._calls.call("describe_instance_types", InstanceTypes=[name])
+            answer = self._calls.call("DescribeInstanceTypes", InstanceTypes=[name])
             info = answer["InstanceTypes"][0]["EbsInfo"]
-            # Members that an older client does not know are dropped by it.
+            # It is told for the types of today's generations only.
             self._limit = int(info.get("MaximumEbsAttachments", USUAL_LIMIT))
             self._shared = info.get("AttachmentLimitType", "shared") == "shared"
         except Later:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import calendar
+import time
 from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Refusal
@@ -25,7 +27,7 @@ def sweep(host: Host, volumes: Volumes, journal: Journal) -> None:
         strays = [
             volume
             for volume in volumes.unattached()
-            if host.wall() - volume["CreateTime"].timestamp() > STRAY_SECONDS
+            if host.wall() - _seconds(volume["CreateTime"]) > STRAY_SECONDS
         ]
     except Refusal as refusal:
         journal.say("strays not looked for", reason=str(refusal))
@@ -41,3 +43,8 @@ def _delete(stray: dict[str, Any], volumes: Volumes, journal: Journal) -> None:
         journal.say("stray not deleted", volume=stray["VolumeId"], reason=str(refusal))
     else:
         journal.say("stray deleted", volume=stray["VolumeId"], size_gib=stray["Size"])
+
+
+def _seconds(time_of_day: str) -> float:
+    """Return the seconds since 1970; fractions of one do not matter here."""
+    return calendar.timegm(time.strptime(time_of_day[:19], "%Y-%m-%dT%H:%M:%S"))

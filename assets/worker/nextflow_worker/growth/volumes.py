@@ -29,26 +29,6 @@ DEVICE_NAMES = [f"/dev/xvd{one}{two}" for one in "cd" for two in "abcdefghijklmn
 TOGETHER_SECONDS = 0.4
 
 
-def connect(settings: Settings, service: str = "ec2") -> Any:
-    """Return a client with the instance's own credentials.
-
-    It does not retry: the daemon does, within a budget and without waiting for one growth while
-    another could go on.
-
-    Raises:
-        Refusal: boto3 is not installed.
-    """
-    try:
-        import boto3  # noqa: PLC0415 - provisioning installs it after this module is loaded
-        from botocore.config import Config  # noqa: PLC0415
-    except ImportError as error:
-        message = f"the EC2 client is missing: {error}"
-        raise Refusal(message) from error
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=15)
-    client: Any = boto3.client  # Typed by the names of all services otherwise.
-    return client(service, region_name=settings.region, config=config)
-
-
 class Volumes:
     """The volumes that this instance adds to its scratch disk."""
 
@@ -94,7 +74,7 @@ class Volumes:
         key = {"KmsKeyId": self._settings.scratch_kms_key} if self._settings.scratch_kms_key else {}
         has = gp3.performance(self._settings, size_gib)
         made = self._calls.call(
-            "create_volume",
+            "CreateVolume",
             AvailabilityZone=self._settings.availability_zone,
             VolumeType="gp3",
             Size=size_gib,
@@ -150,7 +130,7 @@ class Volumes:
         Raises:
             Refusal: It is attached to another one.
         """
-        for attachment in volume["Attachments"]:
+        for attachment in volume.get("Attachments", []):
             if attachment["InstanceId"] == self._settings.instance_id:
                 return str(attachment["Device"])
         message = f"{volume['VolumeId']} is attached to another instance"
@@ -168,7 +148,7 @@ class Volumes:
         self._names = {
             attachment["Device"]
             for volume in self._describe(Filters=[mine])
-            for attachment in volume["Attachments"]
+            for attachment in volume.get("Attachments", [])
         }
         return self._attach(volume_id)
 
@@ -178,7 +158,7 @@ class Volumes:
             message = f"all {len(DEVICE_NAMES)} device names are used"
             raise Refusal(message)
         self._calls.call(
-            "attach_volume",
+            "AttachVolume",
             VolumeId=volume_id,
             InstanceId=self._settings.instance_id,
             Device=name,
@@ -194,30 +174,31 @@ class Volumes:
         """
         ebs = {"VolumeId": volume_id, "DeleteOnTermination": True}
         self._calls.call(
-            "modify_instance_attribute",
+            "ModifyInstanceAttribute",
             InstanceId=self._settings.instance_id,
             BlockDeviceMappings=[{"DeviceName": device_name, "Ebs": ebs}],
         )
 
     def detach(self, volume_id: str) -> None:
         """Detach a volume from this instance."""
-        self._calls.call("detach_volume", VolumeId=volume_id, InstanceId=self._settings.instance_id)
+        self._calls.call("DetachVolume", VolumeId=volume_id, InstanceId=self._settings.instance_id)
 
     def delete(self, volume_id: str) -> None:
         """Delete a volume that is not attached."""
-        self._calls.call("delete_volume", VolumeId=volume_id)
+        self._calls.call("DeleteVolume", VolumeId=volume_id)
 
     def enlarge(self, volume_id: str, size_gib: int) -> None:
         """Order a volume to become larger."""
-        self._calls.call("modify_volume", VolumeId=volume_id, Size=size_gib)
+        self._calls.call("ModifyVolume", VolumeId=volume_id, Size=size_gib)
 
     def modification(self, volume_id: str) -> dict[str, Any]:
         """Return what EC2 says of a volume's latest modification."""
-        answer = self._calls.call("describe_volumes_modifications", VolumeIds=[volume_id])
-        return next(iter(answer["VolumesModifications"]), {})
+        answer = self._calls.call("DescribeVolumesModifications", VolumeIds=[volume_id])
+        return next(iter(answer.get("VolumesModifications", [])), {})
 
     def _describe(self, **arguments: Any) -> list[dict[str, Any]]:
-        volumes: list[dict[str, Any]] = self._calls.call("describe_volumes", **arguments)["Volumes"]
+        answer = self._calls.call("DescribeVolumes", **arguments)
+        volumes: list[dict[str, Any]] = answer.get("Volumes", [])
         return volumes
 
 

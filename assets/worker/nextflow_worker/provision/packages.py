@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 #: The repository's name in /etc/yum.repos.d; it lives in S3 in the same region, so that an S3
 #: gateway endpoint is enough: https://docs.aws.amazon.com/linux/al2023/ug/managing-repos-os-updates.html
 REPOSITORY = "amazonlinux"
-NEEDED = ("lvm2", "xfsprogs", "python3-boto3")
+NEEDED = ("lvm2", "xfsprogs")
 
 
 def install(host: Host, deadline: Deadline) -> None:

@@ -14,6 +14,7 @@ from nextflow_worker.provision import (
     containers,
     devices,
     dirty_pages,
+    ec2_access,
     metadata,
     packages,
     task_client,
@@ -62,6 +63,7 @@ class Provisioning:
     def steps(self) -> list[Step]:
         """Return what is done, in order."""
         return [
+            Step("EC2", 60, lambda end: ec2_access.prove(self.host, self._settings, end)),
             Step("packages", 300, lambda end: packages.install(self.host, end)),
             Step("dirty pages", 10, lambda _: dirty_pages.limit(self.host)),
             Step("scratch", 180, self._scratch),

@@ -16,9 +16,10 @@ from nextflow_worker.growth.growth import Tools
 from nextflow_worker.growth.latency import Latency
 from nextflow_worker.growth.ledger import Ledger
 from nextflow_worker.growth.slots import Slots
-from nextflow_worker.growth.volumes import Volumes, connect
+from nextflow_worker.growth.volumes import Volumes
 from nextflow_worker.journal import Journal
 from nextflow_worker.scratch import Scratch
+from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
 from nextflow_worker.watch.guard import Guard
 from nextflow_worker.watch.membership import AGENT, Membership
@@ -26,8 +27,6 @@ from nextflow_worker.watch.metrics import Metrics
 from nextflow_worker.watch.tasks import Tasks
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from nextflow_worker.host import Host
 
 #: How often to look, in seconds: a look costs a few system calls.
@@ -38,19 +37,19 @@ TURN_SECONDS = 0.1
 ROOMY = 0.5
 
 
-class Clients(NamedTuple):
+class Services(NamedTuple):
     """Who answers.
 
     Attributes:
-        ec2: A client of EC2.
-        ecs: A client of ECS.
-        logs: A client of CloudWatch Logs.
+        ec2: EC2.
+        ecs: ECS.
+        logs: CloudWatch Logs.
         agent: URL under which the ECS agent says who it is.
     """
 
-    ec2: Any
-    ecs: Any
-    logs: Any
+    ec2: Service
+    ecs: Service
+    logs: Service
     agent: str = AGENT
 
 
@@ -64,7 +63,7 @@ class Watch:
         metrics: What tells CloudWatch; none without a log group.
     """
 
-    def __init__(self, host: Host, settings: Settings, clients: Clients) -> None:
+    def __init__(self, host: Host, settings: Settings, services: Services) -> None:
         """Put the parts together and take up what an earlier daemon began.
 
         Raises:
@@ -72,10 +71,10 @@ class Watch:
         """
         self._host = host
         # Without a log group there is only systemd's journal.
-        self.metrics = Metrics(host, settings, clients.logs) if settings.log_group else None
+        self.metrics = Metrics(host, settings, services.logs) if settings.log_group else None
         self._journal = journal = Journal(*[self.metrics.take] if self.metrics else [])
         scratch = Scratch(host)
-        calls = Calls(host, clients.ec2)
+        calls = Calls(host, services.ec2)
         self._volumes = Volumes(host, settings, calls)
         tools = Tools(host, calls, Ledger(host), self._volumes, scratch, Latency(host))
         self._gauge = Gauge(host, scratch)
@@ -87,7 +86,7 @@ class Watch:
             seconds=settings.freeze_seconds,
             hopeful=lambda: not self.grower.blocked,
         )
-        self.membership = Membership(host, clients.ecs, journal, clients.agent)
+        self.membership = Membership(host, services.ecs, journal, services.agent)
 
     def look(self) -> None:
         """Look once.
@@ -146,5 +145,5 @@ def watch(host: Host) -> None:
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()
     settings = Settings.read(os.environ)
-    clients = Clients(*(connect(settings, service) for service in ("ec2", "ecs", "logs")))
-    Watch(host, settings, clients).run()
+    services = Services(*(Service(host, settings.region, name) for name in ("ec2", "ecs", "logs")))
+    Watch(host, settings, services).run()

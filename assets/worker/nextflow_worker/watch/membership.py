@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nextflow_worker.deadline import Refusal
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
     from nextflow_worker.journal import Journal
+    from nextflow_worker.service import Service
 
 #: Where the ECS agent tells who it is.
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-agent-introspection.html
@@ -30,8 +31,8 @@ class Membership:
         drained: Whether it was taken out, by us.
     """
 
-    def __init__(self, host: Host, ecs: Any, journal: Journal, agent: str = AGENT) -> None:
-        """Take the instance, an ECS client and where the agent answers."""
+    def __init__(self, host: Host, ecs: Service, journal: Journal, agent: str = AGENT) -> None:
+        """Take the instance, ECS and where the agent answers."""
         self.drained = host.path(DRAINED).exists()
         self._host = host
         self._ecs = ecs
@@ -65,20 +66,18 @@ class Membership:
         return True
 
     def _update(self, state: str) -> None:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see connect
-
         try:
             with urllib.request.urlopen(self._agent, timeout=2) as answer:  # noqa: S310 - our own
                 who = json.load(answer)
-            answer = self._ecs.update_container_instances_state(
-                cluster=who["Cluster"],
-                containerInstances=[who["ContainerInstanceArn"]],
-                status=state,
-            )
+            cluster, instance = str(who["Cluster"]), str(who["ContainerInstanceArn"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             message = f"the ECS agent does not say who it is: {error}"
             raise Refusal(message) from error
-        except (BotoCoreError, ClientError) as error:
-            raise Refusal(str(error)) from error
-        for failure in answer.get("failures", []):
-            raise Refusal(str(failure.get("reason", failure)))
+        answer = self._ecs.call(
+            "UpdateContainerInstancesState",
+            cluster=cluster,
+            containerInstances=[instance],
+            status=state,
+        )
+        for failure in answer.get("Failures", []):
+            raise Refusal(str(failure.get("Reason", failure)))

