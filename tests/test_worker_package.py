@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,33 +21,8 @@ MODULES = sorted((WORKER / "nextflow_worker").rglob("*.py"))
 UNITS = sorted((WORKER / "units").glob("*.service"))
 DOCS = (ROOT / "docs" / "worker.md").read_text("utf-8")
 
-#: All that the modules import of the standard library; each is in Python 3.9.
-STANDARD = {
-    *(
-        "__future__",
-        "calendar",
-        "collections",
-        "dataclasses",
-        "hashlib",
-        "json",
-        "math",
-        "os",
-        "pathlib",
-    ),
-    *(
-        "platform",
-        "random",
-        "re",
-        "secrets",
-        "shutil",
-        "signal",
-        "stat",
-        "statistics",
-        "subprocess",
-        "sys",
-    ),
-    *("threading", "time", "typing", "urllib", "zipfile"),
-}
+#: The standard library; tomllib is the one module that came after Python 3.9.
+STANDARD = sys.stdlib_module_names - {"tomllib"}
 
 
 def _imports(tree: ast.Module) -> set[str]:

@@ -177,7 +177,7 @@ class _NoDeviceMapper(Host):
         self._backing = backing
         self._loop = ""
 
-    def run(self, *command: str, deadline: Deadline) -> str:
+    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
         no_driver = ["--driverloaded", "n"]
         if command[0] == "vgchange":
             return ""
@@ -187,7 +187,9 @@ class _NoDeviceMapper(Host):
             answer = super().run(command[0], *no_driver, *command[1:], deadline=deadline)
             self._resize(command[0], deadline)
             return answer
-        return super().run(*(self._translated(word) for word in command), deadline=deadline)
+        return super().run(
+            *(self._translated(word) for word in command), deadline=deadline, given=given
+        )
 
     def holds(self, device: str, absolute: str) -> bool:
         return super().holds(self._translated(device), absolute)
@@ -315,9 +317,9 @@ class _Instance(Host):
         pretended = absolute.startswith(("/sys/", "/var/lib/nextflow-batch"))
         return self._root / absolute.lstrip("/") if pretended else Path(absolute)
 
-    def run(self, *command: str, deadline: Deadline) -> str:
+    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
         words = [self.disks.get(word, word) for word in command]
-        answer = self._inner.run(*words, deadline=deadline)
+        answer = self._inner.run(*words, deadline=deadline, given=given)
         for disk, loop in self.disks.items():
             answer = re.sub(rf"{loop}\b", disk, answer)
         return answer

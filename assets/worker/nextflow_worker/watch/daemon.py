@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from nextflow_worker.growth import strays
@@ -145,5 +146,5 @@ def watch(host: Host) -> None:
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()
     settings = Settings.read(os.environ)
-    services = Services(*(Service(host, settings.region, name) for name in ("ec2", "ecs", "logs")))
-    Watch(host, settings, services).run()
+    aws = partial(Service, host, settings.region)
+    Watch(host, settings, Services(aws("ec2"), aws("ecs"), aws("logs"))).run()
