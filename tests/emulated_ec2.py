@@ -78,6 +78,7 @@ class EmulatedEc2(Service):
         throttled_until: Until when each call is refused with RequestLimitExceeded.
         limit: How many EBS volumes the instance takes, and whether others share the limit.
         devices_appear: Whether attached volumes show up.
+        fails_to_create: What becomes of new volumes: `error`, `gone`, or none of both.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class EmulatedEc2(Service):
         self.rejected = 0
         self.limit = (28, "shared")
         self.devices_appear = True
-        self.fails_to_create = False
+        self.fails_to_create = ""
         self.slow_to_bind = 0
         self.trip_seconds = trip_seconds
         self._machine = machine
@@ -161,6 +162,8 @@ class EmulatedEc2(Service):
 
     def _find(self, volume_id: str) -> Volume:
         volume = self.volumes.get(volume_id)
+        if volume and volume.request and self.fails_to_create == "gone":
+            volume.deleted = True
         if volume is None or volume.deleted:
             raise refusal("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
         return volume
@@ -198,7 +201,7 @@ class EmulatedEc2(Service):
 
     def _shown(self, volume: Volume) -> dict[str, Any]:
         state = "available" if volume.available_at <= self._machine.clock else "creating"
-        if self.fails_to_create and volume.request:
+        if self.fails_to_create == "error" and volume.request:
             state = "error"
         attachment = {"InstanceId": "i-0123", "Device": volume.name, "State": "attached"}
         return {

@@ -15,6 +15,7 @@ from nextflow_worker.growth import attachments, ledger
 from nextflow_worker.growth.calls import BURST
 from nextflow_worker.growth.growth import GROW_SECONDS
 from nextflow_worker.growth.latency import FILE, Latency
+from nextflow_worker.growth.remedy import REMEDIES
 from nextflow_worker.growth.write_rate import WriteRate
 from tests.emulated_ec2 import DAY, refusal
 from tests.scratch_world import Death, World
@@ -175,7 +176,6 @@ def test_throttling_is_met_with_few_calls(world: World) -> None:
 
 def test_calls_keep_to_a_budget_whatever_goes_wrong(world: World) -> None:
     world.ec2.slow_to_bind = 10**6
-    world.ec2.fails_to_create = False
     world.machine.used_gib = 99
     world.run(600)
     assert world.ec2.calls.total() < BURST + 600 * 0.5 + 1
@@ -261,15 +261,54 @@ def test_an_answer_that_is_lost_makes_no_second_volume(world: World, operation: 
     assert world.ledger_is_empty
 
 
-def test_a_volume_that_cannot_be_made_is_deleted(
+def _refused(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    return next(event for event in _events(capsys) if event["event"] == "scratch not grown")
+
+
+@pytest.mark.parametrize(
+    "code", [code for code in REMEDIES if code not in {"KMS key", "RequestLimitExceeded"}]
+)
+def test_each_refusal_leaves_nothing_and_says_in_one_line_what_to_do(
+    world: World, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    for operation in ("CreateVolume", "ModifyVolume"):
+        world.ec2.refuse[operation] = refusal(code)
+    world.machine.used_gib = 99
+    world.run(60)
+    assert world.ec2.added == []
+    assert world.ledger_is_empty
+    said = _refused(capsys)
+    assert said["reason"] == f"CreateVolume: you may not ({code})"
+    assert said["remedy"] == REMEDIES[code]
+
+
+def test_a_full_quota_of_the_region_drains_the_worker_and_says_which(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """EC2 tells only by the volume's state that a key cannot be used."""
-    world.ec2.fails_to_create = True
+    for operation in ("CreateVolume", "ModifyVolume"):
+        world.ec2.refuse[operation] = refusal("VolumeLimitExceeded")
     world.machine.used_gib = 99
-    world.run(20)
-    assert world.ec2.added == []
-    assert "may the role use its KMS key?" in capsys.readouterr().out
+    world.run(600)
+    assert world.ecs.states == ["DRAINING"]
+    full = next(event for event in _events(capsys) if event["event"] == "scratch full")
+    assert "quota of gp3 storage" in full["remedy"]
+
+
+@pytest.mark.parametrize("fate", ["error", "gone"])
+def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
+    world: World, capsys: pytest.CaptureFixture[str], fate: str
+) -> None:
+    """EC2 tells only by the volume's state that a key cannot be used."""
+    world.ec2.fails_to_create = fate
+    world.machine.used_gib = 99
+    world.run(90)
+    world.machine.used_gib = 0
+    world.ec2.fails_to_create = ""
+    world.run_until_quiet()
+    assert world.ec2.left_behind == []
+    said = _refused(capsys)
+    assert said["reason"].endswith("; may the role use its KMS key?"), said
+    assert said["remedy"] == REMEDIES["KMS key"]
 
 
 def test_money_is_a_ceiling(world: World) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from nextflow_worker.growth.remedy import REMEDIES
 from nextflow_worker.provision import agent, packages
 from nextflow_worker.scratch import MOUNT_OPTIONS
 
@@ -135,6 +136,11 @@ def test_each_variable_of_the_launch_template_is_documented() -> None:
     used |= {f"NFB_{name}" for name in ("ASSET_SHA256", "ENVIRONMENT", "SCRATCH_DEVICE")}
     documented = set(re.findall(r"`(NFB_[A-Z0-9_]+)`", DOCS))
     assert used - {"NFB_ROOT"} == documented
+
+
+def test_remedies_are_documented_as_they_are() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|$", DOCS, re.MULTILINE)
+    assert set(REMEDIES.items()) <= set(rows)
 
 
 def test_packages_and_mount_options_are_documented() -> None:

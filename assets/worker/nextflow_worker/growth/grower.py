@@ -13,6 +13,7 @@ from nextflow_worker.growth.ceilings import Stock
 from nextflow_worker.growth.enlargement import Enlargement, Modifications
 from nextflow_worker.growth.growth import Addition, Growth, Tools
 from nextflow_worker.growth.latency import STEPS
+from nextflow_worker.growth.remedy import remedy
 
 if TYPE_CHECKING:
     from nextflow_worker.growth.gauge import Gauge
@@ -76,7 +77,8 @@ class Grower:
         try:
             self._plan()
         except Refusal as refusal:
-            self._say_once("plan", "growth delayed", reason=str(refusal))
+            said = str(refusal)
+            self._say_once("plan", "growth delayed", reason=said, **remedy(said))
 
     def _step(self, growth: Growth) -> None:
         failing = growth.failure
@@ -89,7 +91,8 @@ class Grower:
                 self._failed(growth)
             else:
                 name = growth.entry.name
-                self._say_once(name, "growth delayed", growth=name, reason=str(refusal))
+                said = str(refusal)
+                self._say_once(name, "growth delayed", growth=name, reason=said, **remedy(said))
         if growth.over:
             self._disks, self._speed = {}, 0.0
             self._said.pop(growth.entry.name, None)
@@ -123,6 +126,7 @@ class Grower:
             volume=entry.volume_id,
             reason=growth.failure,
             next_try_s=round(wait),
+            **remedy(growth.failure),
         )
 
     def _plan(self) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 #: Creating and attaching take seconds as a rule and minutes at times; then it is given up.
 GROW_SECONDS = 300
+#: How long EC2 may take to know a volume that it has just made.
+#: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
+UNKNOWN_SECONDS = 60
 #: How long EC2 may take to know an attachment that it has just made.
 BIND_SECONDS = 30
 #: How often the kernel is asked for a device; that costs nothing.
@@ -187,7 +190,7 @@ class Addition(Growth):
         elif state == "in-use":
             entry.device_name = volumes.device_name(volume)
             self._go("attached")
-        elif state in {"creating", "unknown"}:
+        elif state == "creating" or (state == "unknown" and self._took() < UNKNOWN_SECONDS):
             self._in_time(f"{entry.volume_id} is {state}, not available")
             self._looked = self._took()
             latency = self._tools.latency
@@ -196,7 +199,7 @@ class Addition(Growth):
             wait = max(0.5, share * self._looked, latency.usual("create") - self._looked)
             self.due = self._tools.host.now() + wait
         else:
-            # A key that cannot be used shows only here.
+            # A key that cannot be used shows only here, and EC2 may soon forget the volume.
             # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html
             message = f"{entry.volume_id} went into state {state}; may the role use its KMS key?"
             raise Refusal(message)

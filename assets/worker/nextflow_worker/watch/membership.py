@@ -7,6 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from nextflow_worker.deadline import Refusal
+from nextflow_worker.growth.remedy import remedy
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -45,7 +46,9 @@ class Membership:
         if not self.drained and self._change("DRAINING", reason):
             self._host.write(DRAINED, reason)
             self.drained = True
-            self._journal.say("full", reason=reason, consequence="no further task comes here")
+            self._journal.say(
+                "full", reason=reason, consequence="no further task comes here", **remedy(reason)
+            )
 
     def rejoin(self) -> None:
         """Let tasks come again."""
