@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from difflib import get_close_matches
 from ipaddress import IPv4Network
 from typing import Annotated, Literal, Self
 
@@ -15,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from nextflow_batch.instance_types import sizes
+from nextflow_batch.instance_types import families, offered, sizes
 from nextflow_batch.volume_limits import scratch_volumes
 
 #: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
@@ -70,9 +71,16 @@ def _instance_type(name: str) -> str:
     if not _INSTANCE_TYPE.fullmatch(name):
         raise ValueError("must be an instance family (m6i), a type (m6i.xlarge) or `optimal`")
     family, _, size = name.partition(".")
-    # A family that is not known may be newer than the library's table; it only gets no limits.
     known = sizes(family)
-    if size and known and size not in known:
+    if not offered(name) and not known:
+        # Batch would refuse it in the middle of a deployment.
+        like = get_close_matches(family, families(), n=1)
+        hint = f", did you mean {like[0]}?" if like else ""
+        raise ValueError(
+            f"no such family is known{hint or ';'} one that is newer than the table of"
+            " instance types gets into it by `make instance-types`"
+        )
+    if size and size not in known:
         raise ValueError(f"{family} has no such size: must be one of {', '.join(known)}")
     return name
 

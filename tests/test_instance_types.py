@@ -148,8 +148,15 @@ def test_a_task_may_ask_for_what_each_of_its_queues_can_start(
 
 
 def test_a_family_newer_than_the_table_gives_tasks_no_limits_and_a_warning() -> None:
+    """The settings refuse one; who uses the library has no table to renew."""
+    settings = changed("default")
+    environments = settings.compute_environments
+    newer = environments["spot"].model_copy(update={"instance_types": ("m99x", "m6i")})
     app = App(context=CONTEXT)
-    declare(app, changed("default", compute_environments__spot__instance_types=["m99x", "m6i"]))
+    declare(
+        app,
+        settings.model_copy(update={"compute_environments": {**environments, "spot": newer}}),
+    )
     stack = app.node.find_child("nextflow-default-batch")
     assert isinstance(stack, Stack)
 

@@ -43,6 +43,11 @@ def _table() -> dict[str, dict[str, Resources]]:
     }
 
 
+def families() -> list[str]:
+    """The families that the table has, by name."""
+    return sorted(_table())
+
+
 def sizes(family: str) -> dict[str, Resources]:
     """The sizes of a family, the smallest first.
 
@@ -70,12 +75,12 @@ def offered(name: str) -> list[Resources]:
     family, _, size = name.partition(".")
     if size:
         return [resources for key, resources in sizes(family).items() if key == size]
-    families = [sizes(key) for key in _BUNDLES.get(name, (name,))]
-    if not all(families):
+    entries = [sizes(key) for key in _BUNDLES.get(name, (name,))]
+    if not all(entries):
         return []
     return [
         resources
-        for known in families
+        for known in entries
         for key, resources in known.items()
         if not key.startswith("metal")
     ]
