@@ -92,7 +92,7 @@ class _Thresholds:
 
     def _call(self, operation: str, **arguments: object) -> dict:
         self._machine.pause(self.CLI)
-        return getattr(self._ec2, operation)(**arguments)
+        return self._ec2.call(operation, **arguments)
 
 
 @dataclass(frozen=True)
