@@ -16,7 +16,7 @@ import statistics
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Figure, write
 from tests.scratch_world import COMMAND_SECONDS, World
@@ -90,7 +90,7 @@ class _Thresholds:
         machine.pause(1.4)
         machine.in_volume += self.VOLUME_GIB
 
-    def _call(self, operation: str, **arguments: object) -> dict:
+    def _call(self, operation: str, **arguments: object) -> dict[str, Any]:
         self._machine.pause(self.CLI)
         return self._ec2.call(operation, **arguments)
 

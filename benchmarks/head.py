@@ -66,7 +66,7 @@ class Calls:
                 self.counted[gateway.service_of(environ)] += 1
             return answer(this, environ, start)
 
-        gateway.Gateway.__call__ = counting  # type: ignore[method-assign]
+        gateway.Gateway.__call__ = counting  # type: ignore[method-assign, assignment]
         try:
             yield
         finally:
