@@ -75,10 +75,10 @@ def _instance_type(name: str) -> str:
     if not offered(name) and not known:
         # Batch would refuse it in the middle of a deployment.
         like = get_close_matches(family, families(), n=1)
-        hint = f", did you mean {like[0]}?" if like else ""
+        hint = f" (did you mean {like[0]}?)" if like else ""
         raise ValueError(
-            f"no such family is known{hint or ';'} one that is newer than the table of"
-            " instance types gets into it by `make instance-types`"
+            f"no such family is known{hint}; one that is newer than the table of instance types"
+            " gets into it by `make instance-types`"
         )
     if size and size not in known:
         raise ValueError(f"{family} has no such size: must be one of {', '.join(known)}")

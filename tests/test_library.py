@@ -53,8 +53,9 @@ def test_another_app_deploys_the_whole_in_three_lines(tmp_path: Path) -> None:
     )
 
     assert run.returncode == 0, run.stderr
-    clients = sorted((tmp_path / "out").glob("asset.*/task_s3/*/aws"))
-    assert [client.parent.name for client in clients] == ["aarch64", "x86_64"]
+    for program in ("aws_client/*/aws-client", "task_s3/*/aws"):
+        clients = sorted((tmp_path / "out").glob(f"asset.*/{program}"))
+        assert [client.parent.name for client in clients] == ["aarch64", "x86_64"]
     template = json.loads((tmp_path / "out" / "Genomics.template.json").read_text())
     kinds = [resource["Type"] for resource in template["Resources"].values()]
     assert kinds.count("AWS::Batch::JobQueue") == 2

@@ -329,7 +329,7 @@ BAD: list[tuple[str, object, str]] = [
         "compute_environments.spot.instance_types",
         ["m6ii.large"],
         'compute_environments.spot.instance_types.0: "m6ii.large" is not allowed: no such family is'
-        " known, did you mean m6i? one that is newer than the table of instance types gets into it"
+        " known (did you mean m6i?); one that is newer than the table of instance types gets into it"
         " by `make instance-types`",
     ),
     (

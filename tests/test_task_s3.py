@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.server
 import json
-import os
 import platform
 import shutil
 import signal
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from assets.go_program import MACHINES, TASK_S3, this_machine
+from assets.go_program import TASK_S3
 from tests import s3_server
 from tests.s3_forms import ALL, CP, LARGE, UP
 from tests.s3_server import Call, S3Server
@@ -408,23 +407,3 @@ def test_an_image_without_certificates_trusts_mozillas_and_no_other(
     failed = aws("s3", "ls", "s3://bucket/")
     assert failed.returncode == 255
     assert b"certificate signed by unknown authority" in failed.stderr
-
-
-@pytest.mark.parametrize("machine", MACHINES)
-def test_the_client_of_each_machine_runs_where_nothing_else_is(
-    machine: str, tmp_path: Path
-) -> None:
-    emulator = shutil.which(f"qemu-{machine}-static") if machine != this_machine() else ""
-    if emulator is None:
-        pytest.skip(f"no {machine} here: apt-get install qemu-user-static")
-    if os.geteuid() != 0:
-        pytest.skip("only root may change the root folder")
-    shutil.copy(TASK_S3.built() / machine / "aws", tmp_path / "aws")
-    command = ["/aws", "--version"]
-    if emulator:
-        shutil.copy(emulator, tmp_path / "emulator")
-        command = ["/emulator", *command]
-    done = subprocess.run(
-        ["chroot", str(tmp_path), *command], capture_output=True, text=True, check=False
-    )
-    assert done.stdout.startswith("nextflow-batch-task-s3/"), done.stderr

@@ -12,11 +12,12 @@ import pytest
 
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.growth import attachments, ledger
-from nextflow_worker.growth.calls import BURST
-from nextflow_worker.growth.growth import GROW_SECONDS
+from nextflow_worker.growth.calls import BURST, RESERVE, Calls, Later
+from nextflow_worker.growth.growth import GROW_SECONDS, UNKNOWN_SECONDS
 from nextflow_worker.growth.latency import FILE, Latency
-from nextflow_worker.growth.remedy import REMEDIES
+from nextflow_worker.growth.volumes import order
 from nextflow_worker.growth.write_rate import WriteRate
+from nextflow_worker.remedy import REMEDIES
 from tests.emulated_ec2 import DAY, refusal
 from tests.scratch_world import Death, World
 
@@ -282,6 +283,26 @@ def test_each_refusal_leaves_nothing_and_says_in_one_line_what_to_do(
     assert said["remedy"] == REMEDIES[code]
 
 
+def test_throttling_that_lasts_says_in_one_line_what_to_do(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.ec2.throttled_until = float("inf")
+    world.machine.used_gib = 99
+    world.run(30)
+    delayed = next(event for event in _events(capsys) if event["event"] == "scratch growth delayed")
+    assert delayed["remedy"] == REMEDIES["RequestLimitExceeded"]
+
+
+def test_looking_leaves_calls_for_changing(tmp_path: Path) -> None:
+    world = World(tmp_path, trip_seconds=0)
+    calls = Calls(world.machine, world.ec2)
+    for _ in range(BURST - RESERVE):
+        calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
+    with pytest.raises(Later, match="budget"):
+        calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
+    calls.call("CreateVolume", **order(world.settings, "g", 8), ClientToken="g")
+
+
 def test_a_full_quota_of_the_region_drains_the_worker_and_says_which(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -301,12 +322,15 @@ def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
     """EC2 tells only by the volume's state that a key cannot be used."""
     world.ec2.fails_to_create = fate
     world.machine.used_gib = 99
-    world.run(90)
+    world.run(UNKNOWN_SECONDS - 15)
+    told = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
+    assert bool(told) == (fate == "error"), "what EC2 does not know yet may come"
+    world.run(30)
     world.machine.used_gib = 0
     world.ec2.fails_to_create = ""
     world.run_until_quiet()
     assert world.ec2.left_behind == []
-    said = _refused(capsys)
+    said = (told or [_refused(capsys)])[0]
     assert said["reason"].endswith("; may the role use its KMS key?"), said
     assert said["remedy"] == REMEDIES["KMS key"]
 

@@ -12,11 +12,12 @@ import pytest
 from nextflow_worker import service, settings
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.growth.volumes import ENVIRONMENT_TAG
 from nextflow_worker.host import GIB
 from nextflow_worker.provision import agent, aws_cli, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
 from nextflow_worker.settings import Settings
-from tests.worker_machine import Machine
+from tests.worker_machine import Machine, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,45 @@ def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
     starts = [line for line in machine.ran("systemctl") if "start" in line]
     assert starts
     assert all("--no-block" in line for line in starts)
+
+
+def test_first_of_all_an_order_of_space_is_rehearsed(machine: Machine) -> None:
+    provision(machine)
+    assert Provisioning(machine, Settings.read(ENVIRON)).steps()[0].name == "EC2"
+    ((asked, order),) = machine.asked
+    assert asked == ("us-west-2", "ec2", "CreateVolume")
+    assert order["DryRun"] is True
+    assert "ClientToken" not in order
+    (tags,) = [entry["Tags"] for entry in order["TagSpecifications"]]
+    assert {"Key": ENVIRONMENT_TAG, "Value": "test"} in tags
+
+
+@pytest.mark.parametrize(
+    "answer", [refused("RequestLimitExceeded", 503), refused("InternalError", 500)]
+)
+def test_an_ec2_that_is_busy_was_reached(machine: Machine, answer: str) -> None:
+    """Who refuses for that is replaced by one that asks again."""
+    machine.answers = [answer]
+    provision(machine)
+    assert len(machine.asked) == 1
+
+
+def test_who_may_not_order_space_does_not_join(machine: Machine) -> None:
+    machine.answers = [refused("UnauthorizedOperation", 403)]
+    assert _reason(machine).startswith("EC2: it is so (UnauthorizedOperation) (gave up: ")
+    assert machine.ran("dnf") == []
+
+
+def test_an_ec2_that_does_not_answer_at_once_is_asked_again(machine: Machine) -> None:
+    silent = json.dumps({"Unanswered": "dial tcp: i/o timeout"})
+    machine.answers = [silent, "no document", refused("DryRunOperation", 412)]
+    provision(machine)
+    assert len(machine.asked) == 3
+
+
+def test_an_ec2_that_never_answers_is_no_place_to_join(machine: Machine) -> None:
+    machine.answers = [json.dumps({"Unanswered": "dial tcp: i/o timeout"})]
+    assert _reason(machine).startswith("EC2: dial tcp: i/o timeout (gave up: ")
 
 
 def test_packages_come_from_amazons_repository_alone(machine: Machine) -> None:
@@ -154,8 +194,8 @@ def test_an_agent_that_cannot_be_started_takes_the_flag_back(machine: Machine) -
 def test_a_step_that_is_tried_again_ends_at_its_deadline(machine: Machine) -> None:
     machine.broken = {"dnf": "cannot download"}
     reason = _reason(machine)
-    assert "gave up: took more than 300 s" in reason
-    assert 300 <= machine.clock < 320
+    assert "gave up: took more than 240 s" in reason
+    assert 240 <= machine.clock < 320
     assert 10 < len(machine.ran("dnf")) < 80
 
 

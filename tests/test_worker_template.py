@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nextflow_worker import service
+from nextflow_worker.provision import task_client
 from nextflow_worker.settings import Settings
 from stacks import paths
 from tests.resources import only, properties, statement, text
@@ -19,6 +22,7 @@ from tests.synthesized import changed, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from aws_cdk.assertions import Template
 
@@ -115,11 +119,7 @@ def test_cloud_init_itself_takes_the_user_data_apart(launch: dict[str, Any]) -> 
 def test_a_worker_knows_what_its_programs_must_be(
     templates: Callable[[str], Templates], launch: dict[str, Any]
 ) -> None:
-    (sent,) = [
-        folder
-        for folder in templates("default").directory.glob("asset.*")
-        if (folder / "boot.sh").is_file()
-    ]
+    sent = _programs(templates("default"))
     names = sorted(file.relative_to(sent).as_posix() for file in sent.rglob("*") if file.is_file())
     listing = subprocess.run(
         ["sha256sum", "--", *names], cwd=sent, capture_output=True, check=True
@@ -135,19 +135,37 @@ def test_a_worker_knows_what_its_programs_must_be(
 def test_the_tasks_client_travels_with_the_programs_unless_it_is_the_aws_clis(
     choice: str, sent: list[str]
 ) -> None:
-    directory = of(changed("default", task_s3_client=choice)).directory
-    (programs,) = [folder for folder in directory.glob("asset.*") if (folder / "boot.sh").is_file()]
-    clients = programs / "task_s3"
+    clients = _programs(of(changed("default", task_s3_client=choice))) / task_client.CLIENTS.name
 
     assert sorted(file.relative_to(clients).as_posix() for file in clients.rglob("aws")) == sent
 
 
-def test_what_lint_leaves_behind_does_not_travel(templates: Callable[[str], Templates]) -> None:
+def test_the_aws_client_travels_to_where_the_programs_look_for_it(
+    templates: Callable[[str], Templates],
+) -> None:
+    clients = _programs(templates("default")) / service.CLIENTS.name
+
+    found = sorted(file for file in clients.rglob("*") if file.is_file())
+    names = [file.relative_to(clients).as_posix() for file in found]
+    assert names == ["aarch64/aws-client", "x86_64/aws-client"]
+    assert all(os.access(file, os.X_OK) for file in found)
+
+
+def test_other_programs_are_another_asset(templates: Callable[[str], Templates]) -> None:
+    other = _programs(of(changed("default", task_s3_client="aws-cli")))
+
+    assert _programs(templates("default")).name != other.name
+
+
+def _programs(templates: Templates) -> Path:
     (programs,) = [
-        folder
-        for folder in templates("default").directory.glob("asset.*")
-        if (folder / "boot.sh").is_file()
+        folder for folder in templates.directory.glob("asset.*") if (folder / "boot.sh").is_file()
     ]
+    return programs
+
+
+def test_what_lint_leaves_behind_does_not_travel(templates: Callable[[str], Templates]) -> None:
+    programs = _programs(templates("default"))
     assert [file for file in programs.iterdir() if file.name.startswith((".", "__", "ruff"))] == []
 
 
@@ -200,11 +218,10 @@ EC2_CALLS = {
 
 def test_a_worker_may_ask_of_ec2_what_its_daemon_calls_and_nothing_else(batch: Template) -> None:
     allowed = {sid: set(_actions(statement(batch, sid))) for sid in EC2_CALLS}
-    code = (paths.WORKER / "nextflow_worker" / "growth" / "volumes.py").read_text()
-    code += (paths.WORKER / "nextflow_worker" / "growth" / "slots.py").read_text()
-    called = {
-        f"ec2:{operation}" for operation in re.findall(r"""_?calls\.call\(\s*"(\w+)\"""", code)
-    }
+    modules = (paths.WORKER / "nextflow_worker").rglob("*.py")
+    code = "".join(module.read_text("utf-8") for module in modules)
+    ec2 = r"""(?:calls|ec2)\.call\(\s*"(\w+)\""""
+    called = {f"ec2:{operation}" for operation in re.findall(ec2, code)}
 
     assert allowed == EC2_CALLS
     assert set().union(*allowed.values()) - {"ec2:CreateTags"} == called

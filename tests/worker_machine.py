@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Deadline, Refusal
 from nextflow_worker.host import GIB, Host, Space
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EBS = "Amazon Elastic Block Store"
+
+
+def refused(code: str, status: int) -> str:
+    """What the AWS client prints when a service refuses."""
+    return json.dumps({"Refused": {"Code": code, "Message": "it is so", "Status": status}})
 
 
 class Machine(Host):
@@ -38,6 +44,8 @@ class Machine(Host):
         cgroups: What Docker says of its cgroups.
         metadata: Addresses that the host's own programs reach.
         leaks: Addresses that tasks reach too, in spite of the slice's unit.
+        asked: What AWS was asked for: region, service and operation, and the arguments.
+        answers: What it says, one after the other, and the last one ever after.
     """
 
     def __init__(self, root: Path) -> None:
@@ -60,6 +68,8 @@ class Machine(Host):
         self.cgroups = "systemd 2"
         self.metadata = ["169.254.169.254"]
         self.leaks: list[str] = []
+        self.asked: list[tuple[tuple[str, ...], dict[str, Any]]] = []
+        self.answers = [refused("DryRunOperation", 412)]
         self.path("/proc/sys/vm").mkdir(parents=True)
         self.path("/proc/meminfo").write_text("MemTotal: 16384000 kB\n")
         self.clock = 0.0
@@ -88,6 +98,9 @@ class Machine(Host):
                 message = f"{' '.join(command[:2])} ended with status 1: {said}"
                 raise Refusal(message)
         name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
+        if name == "aws_client":
+            self.asked.append((command[1:], json.loads(given)))
+            return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         do = getattr(self, "_" + name, None)
         answer = do(*command[1:]) if do else ""
         return str(answer or "")
@@ -225,9 +238,6 @@ class Machine(Host):
     def _chroot(self, root: str, program: str, *_: str) -> str:
         assert (self.path("/opt/aws-cli") / program.lstrip("/")).is_file()
         return "nextflow-batch-task-s3/1"
-
-    def _aws_client(self, *_: str) -> str:
-        return '{"Answer": {}}'
 
     def _aws(self, *_: str) -> str:
         return f"aws-cli/{self.archive_version} Python/3.13.4 Linux/6.1"

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,11 @@ func operations(connection aws.Config, service string) map[string]caller {
 		}
 	}
 	return nil
+}
+
+// unknown is the caller of any other operation.
+func unknown(context.Context, io.Reader) (any, error) {
+	return nil, misuse{errors.New("no such operation is known here")}
 }
 
 // calls makes a caller of a client's method.

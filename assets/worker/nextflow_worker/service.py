@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 CLIENTS = Path(__file__).resolve().parents[1] / "aws_client"
 ANSWER_SECONDS = 30
 
+_THROTTLED = {
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+}
+
 
 class ServiceError(Refusal):
     """A call came to nothing.
@@ -29,6 +38,16 @@ class ServiceError(Refusal):
         super().__init__(f"{message} ({code})" if code else message)
         self.code = code
         self.status = status
+
+    @property
+    def throttled(self) -> bool:
+        """Whether too much was asked in too short a time, by whomever."""
+        return self.code in _THROTTLED
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same may be answered later."""
+        return not self.code or self.throttled or self.status >= 500  # noqa: PLR2004
 
 
 class Service:
@@ -60,15 +79,18 @@ class Service:
         given = json.dumps(arguments)
         try:
             said = self._host.run(*self._command, operation, given=given, deadline=deadline)
-        except Refusal as refusal:
-            raise ServiceError(str(refusal)) from refusal
-        found = json.loads(said, object_hook=_with_values)
+            found = json.loads(said, object_hook=_with_values)
+        except (Refusal, ValueError) as error:
+            raise ServiceError(str(error)) from error
         if "Refused" in found:
             refused = found["Refused"]
             raise ServiceError(refused["Message"], refused["Code"], refused["Status"])
+        if "Unanswered" in found:
+            raise ServiceError(found["Unanswered"])
         answer: dict[str, Any] = found["Answer"]
         return answer
 
 
 def _with_values(members: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+    # A missing member of an enumeration is an empty text to the SDK.
+    return {name: value for name, value in members.items() if value not in (None, "")}

@@ -21,15 +21,6 @@ RESERVE = 5
 #: After a throttled call everything waits, in seconds: at first, at most.
 BACK_OFF = (2.0, 60.0)
 
-_THROTTLED = {
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "SlowDown",
-    "Throttling",
-    "ThrottlingException",
-}
-
 
 class Refused(Refusal):
     """EC2 says no, for good.
@@ -105,13 +96,13 @@ class Calls:
 
     def _refusal(self, operation: str, error: ServiceError) -> Refusal:
         message = f"{operation}: {error}"
-        if error.code in _THROTTLED:
+        if error.throttled:
             self.throttled += 1
             # Half of it varies, so that the workers of one account do not come back together.
             wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
             self._not_before = self._host.now() + wait
             self._wait = min(self._wait * 2, BACK_OFF[1])
             return Later(message, wait)
-        if not error.code or error.status >= 500:  # noqa: PLR2004
+        if error.passing:
             return Later(message)
         return Refused(message, error.code)

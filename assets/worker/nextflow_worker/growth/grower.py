@@ -13,7 +13,7 @@ from nextflow_worker.growth.ceilings import Stock
 from nextflow_worker.growth.enlargement import Enlargement, Modifications
 from nextflow_worker.growth.growth import Addition, Growth, Tools
 from nextflow_worker.growth.latency import STEPS
-from nextflow_worker.growth.remedy import remedy
+from nextflow_worker.remedy import remedy
 
 if TYPE_CHECKING:
     from nextflow_worker.growth.gauge import Gauge

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 #: Creating and attaching take seconds as a rule and minutes at times; then it is given up.
 GROW_SECONDS = 300
-#: How long EC2 may take to know a volume that it has just made.
+#: How long EC2 may take to know a volume that it has just made: seconds as a rule. AWS says to wait
+#: up to five minutes; one that was only late is deleted as a stray.
 #: https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html
 UNKNOWN_SECONDS = 60
 #: How long EC2 may take to know an attachment that it has just made.
@@ -240,14 +241,14 @@ class Addition(Growth):
     def _discard(self) -> None:
         volumes, volume_id = self._tools.volumes, self.entry.volume_id
         volume = volumes.describe(volume_id)
-        state = volume.get("State", "deleted")
+        state = volume.get("State", "unknown")
         if state == "in-use":
             attachment = volume["Attachments"][0] if volume.get("Attachments") else {}
             if attachment.get("State") != "detaching":
                 volumes.device_name(volume)  # Only from this instance.
                 volumes.detach(volume_id)
             self._retry()
-        elif state in {"available", "error"}:
+        elif state in {"available", "error", "unknown"}:
             volumes.delete(volume_id)
             self._finish()
         elif state in {"deleted", "deleting"}:

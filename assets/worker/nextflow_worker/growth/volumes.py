@@ -29,6 +29,33 @@ DEVICE_NAMES = [f"/dev/xvd{one}{two}" for one in "cd" for two in "abcdefghijklmn
 TOGETHER_SECONDS = 0.4
 
 
+def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
+    """Return what CreateVolume is told of a gp3 volume for a growth."""
+    tags = {
+        **settings.volume_tags,
+        "Name": f"nextflow-batch {settings.environment} scratch",
+        ENVIRONMENT_TAG: settings.environment,
+        INSTANCE_TAG: settings.instance_id,
+        GROWTH_TAG: growth,
+    }
+    has = gp3.performance(settings, size_gib)
+    volume = {
+        "AvailabilityZone": settings.availability_zone,
+        "VolumeType": "gp3",
+        "Size": size_gib,
+        "Iops": has.iops,
+        "Throughput": has.mibs,
+        "Encrypted": True,
+        "TagSpecifications": [
+            {
+                "ResourceType": "volume",
+                "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+            }
+        ],
+    }
+    return volume | ({"KmsKeyId": settings.scratch_kms_key} if settings.scratch_kms_key else {})
+
+
 class Volumes:
     """The volumes that this instance adds to its scratch disk."""
 
@@ -64,33 +91,8 @@ class Volumes:
         Returns:
             The volume's id.
         """
-        tags = {
-            **self._settings.volume_tags,
-            "Name": f"nextflow-batch {self._settings.environment} scratch",
-            ENVIRONMENT_TAG: self._settings.environment,
-            INSTANCE_TAG: self._settings.instance_id,
-            GROWTH_TAG: growth,
-        }
-        key = {"KmsKeyId": self._settings.scratch_kms_key} if self._settings.scratch_kms_key else {}
-        has = gp3.performance(self._settings, size_gib)
-        made = self._calls.call(
-            "CreateVolume",
-            AvailabilityZone=self._settings.availability_zone,
-            VolumeType="gp3",
-            Size=size_gib,
-            Iops=has.iops,
-            Throughput=has.mibs,
-            Encrypted=True,
-            **key,
-            ClientToken=growth,
-            TagSpecifications=[
-                {
-                    "ResourceType": "volume",
-                    "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-                }
-            ],
-        )
-        return str(made["VolumeId"])
+        what = order(self._settings, growth, size_gib)
+        return str(self._calls.call("CreateVolume", **what, ClientToken=growth)["VolumeId"])
 
     def describe(self, volume_id: str) -> dict[str, Any]:
         """Return what EC2 knows of a volume, nothing if it knows none.
@@ -184,8 +186,12 @@ class Volumes:
         self._calls.call("DetachVolume", VolumeId=volume_id, InstanceId=self._settings.instance_id)
 
     def delete(self, volume_id: str) -> None:
-        """Delete a volume that is not attached."""
-        self._calls.call("DeleteVolume", VolumeId=volume_id)
+        """Delete a volume that is not attached; one that EC2 does not know is."""
+        try:
+            self._calls.call("DeleteVolume", VolumeId=volume_id)
+        except Refused as refusal:
+            if refusal.code != "InvalidVolume.NotFound":
+                raise
 
     def enlarge(self, volume_id: str, size_gib: int) -> None:
         """Order a volume to become larger."""

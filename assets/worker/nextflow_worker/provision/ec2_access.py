@@ -1,11 +1,12 @@
-"""Proof, before any task comes, that this instance can ask EC2 for space."""
+"""Proof, before any task comes, that this instance can order space."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Deadline, persist
-from nextflow_worker.service import Service
+from nextflow_worker.growth import volumes
+from nextflow_worker.service import Service, ServiceError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -13,11 +14,21 @@ if TYPE_CHECKING:
 
 
 def prove(host: Host, settings: Settings, deadline: Deadline) -> None:
-    """Ask for this instance's volumes: client, credentials, network and permission in one.
+    """Rehearse the order of a volume: client, credentials, network and permission in one.
 
     Raises:
-        Refusal: There is no answer in time; without one scratch could never grow.
+        Refusal: It would be refused, or there is no answer in time; scratch could never grow.
     """
     ec2 = Service(host, settings.region, "ec2")
-    mine = {"Name": "attachment.instance-id", "Values": [settings.instance_id]}
-    persist(host, deadline, lambda: ec2.call("DescribeVolumes", Filters=[mine]))
+    order = volumes.order(settings, "rehearsal", 1)
+    persist(host, deadline, lambda: _rehearse(ec2, order))
+
+
+def _rehearse(ec2: Service, order: dict[str, Any]) -> None:
+    try:
+        ec2.call("CreateVolume", **order, DryRun=True)
+    except ServiceError as error:
+        # A busy EC2 was reached; a fleet that refuses for that would ask it ever more.
+        # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVolume.html (DryRun)
+        if error.code != "DryRunOperation" and not (error.code and error.passing):
+            raise

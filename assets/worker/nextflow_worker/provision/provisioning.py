@@ -64,7 +64,7 @@ class Provisioning:
         """Return what is done, in order."""
         return [
             Step("EC2", 60, lambda end: ec2_access.prove(self.host, self._settings, end)),
-            Step("packages", 300, lambda end: packages.install(self.host, end)),
+            Step("packages", 240, lambda end: packages.install(self.host, end)),
             Step("dirty pages", 10, lambda _: dirty_pages.limit(self.host)),
             Step("scratch", 180, self._scratch),
             Step("Docker on scratch", 180, self._containers),

@@ -7,7 +7,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth.remedy import remedy
+from nextflow_worker.remedy import remedy
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
