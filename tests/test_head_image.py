@@ -145,7 +145,7 @@ def container(endpoint: str) -> Iterator[tuple[str, list[str]]]:
         name,
         [
             *("docker", "run", "--name", name, "--network", "host", "--memory", "1024m"),
-            # Batch may be told so; what the image declares as volumes stays writable.
+            # As the job definition says; what the image declares as volumes stays writable.
             "--read-only",
             *environment,
         ],
@@ -220,6 +220,20 @@ def test_the_image_has_a_user_by_number_and_says_what_is_written_to(image: str) 
     assert config["User"] == "1000"
     assert set(config["Volumes"]) == {"/home/nextflow", "/tmp"}  # noqa: S108
     assert config["Entrypoint"] == ["nextflow-head"]
+
+
+def test_a_read_only_root_takes_nothing_from_the_user_but_debians_temporary_folders(
+    image: str,
+) -> None:
+    """A folder that a layer gives to the user would be one that a run relies on and loses."""
+    # Volumes are file systems of their own, of which -xdev names the place and no more.
+    find = ["find", "/", "-xdev", "-writable", "-not", "-type", "l"]
+    run = ["docker", "run", "--rm", "--network", "none", "--entrypoint", find[0], image]
+    # It cannot look into the folders of root, which is a failure to it.
+    done = subprocess.run([*run, *find[1:]], capture_output=True, text=True, check=False)
+
+    volumes, lost = {"/home/nextflow", "/tmp"}, {"/run/lock", "/var/tmp"}  # noqa: S108
+    assert volumes <= set(done.stdout.split()) <= volumes | lost, done.stderr
 
 
 def test_the_image_brings_a_java_that_nextflow_supports(image: str) -> None:
