@@ -195,6 +195,7 @@ def test_the_job_definition_is_the_workshops(deployed: Deployed) -> None:
     assert environment["AWS_REGION"] == "us-west-2"
     assert "-HeadRole" in container["jobRoleArn"]
     assert container["image"].startswith("123456789012.dkr.ecr.us-west-2.amazonaws.com/cdk-")
+    assert container["readonlyRootFilesystem"] is True
 
 
 def test_the_bucket_is_private_and_encrypted(deployed: Deployed) -> None:

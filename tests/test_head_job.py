@@ -179,6 +179,10 @@ def test_without_secrets_the_definition_names_none(batch: Template) -> None:
     assert "Secrets" not in _container(batch)
 
 
+def test_the_head_can_write_to_its_images_volumes_only(batch: Template) -> None:
+    assert _container(batch)["ReadonlyRootFilesystem"] is True
+
+
 def test_tags_reach_what_the_head_runs_on(batch: Template) -> None:
     assert only(batch, "AWS::Batch::JobDefinition")["PropagateTags"] is True
 

@@ -106,6 +106,8 @@ class HeadJob(Construct):
             },
             secrets=_secrets(NF_SCM=git_secret, TOWER_ACCESS_TOKEN=seqera_secret) or None,
             logging=ecs.LogDriver.aws_logs(stream_prefix="head", log_group=storage.log_group),
+            # What a run writes lies in the image's volumes, docs/adr/0009-the-head-image.md
+            readonly_root_filesystem=True,
         )
         justify(container, {"*": "ecr:GetAuthorizationToken cannot be limited to a repository"})
         self.job_definition = batch.EcsJobDefinition(
