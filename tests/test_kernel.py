@@ -170,8 +170,7 @@ def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> N
     volumes = set(life.cloud.volumes())
     size = int(life.guest.run("stat -f -c %b /scratch"))
     uuid = life.guest.run("findmnt --noheadings --output UUID /scratch")
-    life.guest.run("systemctl reboot")
-    life.guest.wait_for_shell(BOOT_SECONDS)
+    life.guest.reboot(BOOT_SECONDS)
     life.guest.until(STARTED, BOOT_SECONDS, times=2)
     assert life.guest.run("findmnt --noheadings --output UUID /scratch") == uuid
     assert int(life.guest.run("stat -f -c %b /scratch")) >= size
