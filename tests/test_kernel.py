@@ -12,22 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests import kernel_image, kernel_worker
 from tests.kernel_guest import METADATA, TASK_CREDENTIALS
-from tests.kernel_worker import SIZE, switched_on
+from tests.kernel_image import AGENT_STARTED as STARTED
+from tests.kernel_worker import BOOT_SECONDS, switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.kernel_image import Image
     from tests.kernel_worker import Life, Worker
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]
-
-#: What a boot may take on a slow machine; it is no measure.
-BOOT_SECONDS = 300
-STARTED = kernel_image.AGENT_STARTED
 
 # Half a GiB a second: 4 MiB of content that can be told, the rest allocated and not written, as
 # emulated disks are slow.
@@ -51,26 +46,15 @@ for number in range(count):
     time.sleep(0.8)
 print("longest write %.1f s" % longest)
 """
-FILES = 90
+FILES = 60  # Half as much again as there is room for at first.
 UNIT = "systemd-run --quiet --collect --unit=writer --slice=ecstasks-writer.slice"
 
 
 @pytest.fixture(scope="module")
-def image() -> Image:
-    try:
-        return kernel_image.ensure()
-    except kernel_image.NoKernel as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="module")
-def worker() -> Worker:
-    return kernel_worker.deployed(scratch__size_gib=SIZE)
-
-
-@pytest.fixture(scope="module")
-def life(image: Image, worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    with switched_on(image, worker, tmp_path_factory.mktemp("guest")) as life:
+def life(
+    guest_image: Image, guest_worker: Worker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Life]:
+    with switched_on(guest_image, guest_worker, tmp_path_factory.mktemp("guest")) as life:
         life.guest.wait_for_shell(BOOT_SECONDS)
         life.guest.until(STARTED, BOOT_SECONDS)
         yield life
@@ -153,17 +137,22 @@ def test_a_writer_never_finds_the_disk_full_while_it_grows_and_grows(life: Life)
         assert time.monotonic() < deadline, life.guest.run("df -h /scratch; ls /scratch/task")
         time.sleep(2)
     said = life.guest.run("journalctl --unit writer --output cat")
-    assert "longest write" in said, said
+    daemon = life.guest.run("journalctl -u nextflow-worker-watch --output cat")
+    assert "longest write" in said, said + daemon
     added = set(life.cloud.volumes()) - {life.volume}
-    assert len(added) >= 2, life.guest.run("journalctl -u nextflow-worker-watch --output cat")
+    assert len(added) >= 2, daemon
     life.guest.run(f"python3 /opt/writer.py {FILES} check")
 
 
 def test_every_volume_ends_with_the_instance_and_none_is_left_over(life: Life) -> None:
+    # What was ordered for the writer may still be under way.
+    deadline = time.monotonic() + 120
+    while life.guest.run("find /var/lib/nextflow-batch/growths -type f"):
+        assert time.monotonic() < deadline
+        time.sleep(1)
     volumes = life.cloud.volumes()
     assert all(volume["Attachments"] for volume in volumes.values())
     assert life.cloud.ending_with_the_instance() >= set(volumes) - {life.volume}
-    assert life.guest.run("find /var/lib/nextflow-batch/growths -type f") == ""
 
 
 def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> None:
@@ -178,43 +167,3 @@ def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> N
     assert set(life.cloud.volumes()) >= volumes
     assert life.guest.run("systemctl is-active nextflow-worker-watch").strip() == "active"
     _metadata_is_blocked(life)
-
-
-def test_a_refused_worker_says_why_and_goes_off_without_its_agent(
-    image: Image, worker: Worker, tmp_path: Path
-) -> None:
-    with switched_on(image, worker, tmp_path, size_gib=8) as life:
-        life.guest.until_off(BOOT_SECONDS)
-        assert STARTED not in life.guest.console
-        line = "nextflow-batch: this instance does not join: free space: 7."
-        assert line in life.guest.console
-        (reason,) = life.cloud.reasons()
-        assert reason.startswith(line)
-        assert set(life.cloud.volumes()) == {life.volume}
-
-
-def test_the_instances_own_disks_are_used_first_and_then_the_volume(
-    image: Image, worker: Worker, tmp_path: Path
-) -> None:
-    with switched_on(image, worker, tmp_path, stores=2) as life:
-        life.guest.wait_for_shell(BOOT_SECONDS)
-        life.guest.until(STARTED, BOOT_SECONDS)
-        assert _segments(life) == ["striped 2"]
-        life.guest.run("fallocate --length 27G /scratch/much")
-        deadline = time.monotonic() + 120
-        while len(_segments(life)) < 2:
-            assert time.monotonic() < deadline, life.guest.run(
-                "journalctl -u nextflow-worker-watch"
-            )
-            time.sleep(1)
-        assert _segments(life)[:2] == ["striped 2", "linear 1"]
-        first = life.guest.run("journalctl -u nextflow-worker-watch --output cat | grep grown")
-        assert '"by": "spare"' in first.splitlines()[0]
-
-
-def _segments(life: Life) -> list[str]:
-    columns = "segtype,stripes"
-    rows = life.guest.run(
-        f"lvs --noheadings --segments --options {columns} nextflow/scratch"
-    ).splitlines()
-    return [" ".join(row.split()) for row in rows]
