@@ -94,26 +94,62 @@ def test_docker_and_containerd_write_to_scratch(life: Life) -> None:
     assert "allocsize=65536k" in mounted
 
 
-def _task(life: Life, address: str, *options: str) -> str:
-    """What a container in the host's network hears from an address."""
-    life.guest.run(
-        "docker image inspect probe >/dev/null 2>&1 || { cd $(mktemp -d -p /var/tmp) && mkdir usr &&"
-        " ln -s usr/bin usr/lib usr/lib64 . && tar c . | docker import - probe; }"
+# QEMU's link takes IPv4 to us and no IPv6, so the metadata service's other address is on a second
+# link, whose far end is a network namespace of the guest's.
+METADATA_IPV6 = "[fd00:ec2::254]"
+IPV6_LINK = """
+set -e
+ip netns add far
+ip link add near type veth peer name end netns far
+ip -n far address add fd00:ec2::254/64 dev end nodad
+ip -n far link set end up
+ip address add fd00:ec2::1/64 dev near nodad
+ip link set near up
+mkdir -p /run/far/latest/meta-data
+echo "metadata over IPv6" >/run/far/latest/meta-data/index.html
+systemd-run --quiet --unit=far --property=NetworkNamespacePath=/run/netns/far \
+  python3 -m http.server --bind fd00:ec2::254 --directory /run/far 80
+curl --silent --retry 60 --retry-delay 1 --retry-connrefused 'http://[fd00:ec2::254]/latest/meta-data/'
+"""
+IMAGE = """
+docker image inspect probe >/dev/null 2>&1 && exit
+cd "$(mktemp -d -p /var/tmp)"
+mkdir usr
+ln -s usr/bin usr/lib usr/lib64 .
+tar c . | docker import - probe
+"""
+
+
+def _task(life: Life, *options: str) -> dict[str, str]:
+    """What a container in the host's network hears from each address."""
+    folder = life.guest.run("mktemp -d -p /var/tmp").strip()
+    addresses = (METADATA, METADATA_IPV6, TASK_CREDENTIALS)
+    curl = "curl --globoff --silent --show-error --max-time 5 --write-out '%{http_code}'"
+    asking = "".join(
+        f'{curl} "http://{address}/latest/meta-data/" >"/said/{address}" 2>&1 &\n'
+        for address in addresses
     )
-    curl = f"curl --silent --show-error --max-time 5 http://{address}/latest/meta-data/"
-    return life.guest.attempt(
-        f"docker run --rm --network host -v /usr:/usr:ro {' '.join(options)} probe {curl}"
-        " -w '%{http_code}'",
+    life.guest.run(f"cat >{folder}/ask <<'SH'\n{asking}wait\nSH")
+    life.guest.run(
+        f"docker run --rm --network host -v /usr:/usr:ro -v {folder}:/said {' '.join(options)}"
+        " probe sh /said/ask",
         120,
-    )[1]
+    )
+    return {address: life.guest.run(f"cat '{folder}/{address}'") for address in addresses}
 
 
 def _metadata_is_blocked(life: Life) -> None:
-    slice_ = "--cgroup-parent=ecstasks-0123456789abcdef.slice"
-    assert "timed out" in _task(life, METADATA, slice_)
-    assert _task(life, TASK_CREDENTIALS, slice_) == "task credentials200"
-    # Not in a task's slice, as the agent's own container: the service asks it for a token.
-    assert _task(life, METADATA) == "401"
+    """Both of its addresses are, in a task's slice and nowhere else."""
+    life.guest.run(IPV6_LINK, 120)
+    life.guest.run(IMAGE)
+    # As the agent's own container: the service asks it for a token.
+    outside = _task(life)
+    assert outside[METADATA] == "401"
+    assert outside[METADATA_IPV6] == "metadata over IPv6\n200"
+    inside = _task(life, "--cgroup-parent=ecstasks-0123456789abcdef.slice")
+    assert "timed out" in inside[METADATA]
+    assert "timed out" in inside[METADATA_IPV6]
+    assert inside[TASK_CREDENTIALS] == "task credentials200"
 
 
 def test_a_task_gets_its_own_credentials_and_not_the_instances(life: Life) -> None:
