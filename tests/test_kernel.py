@@ -1,7 +1,8 @@
-"""The deployed user data and daemon on a real kernel: boot, growth, reboot, refusal.
+"""The deployed user data and daemon on a real kernel: boot, growth, reboot.
 
-Needs QEMU and, once, root for making the guest's disk; `make test-kernel` runs them, in about five
-minutes on two free cores. Tests of one guest stand in the order of its life.
+Needs QEMU and, once, root for making the guest's disk. `make test-kernel` runs them beside
+`test_kernel_starts.py`, in about five minutes on two free cores with the making of the disk. The
+tests stand in the order of the guest's life.
 """
 
 from __future__ import annotations
