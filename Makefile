@@ -48,7 +48,7 @@ test-head: $(READY) ## Runs the head through losses and faults with a real Nextf
 	python -m pytest -m scenario tests/test_head_scenarios.py
 
 test-kernel: $(READY) ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
-	python -m pytest -m kernel tests/test_kernel.py
+	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
 
 lint: $(READY) ## Format and lint
 	ruff format --check .

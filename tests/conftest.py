@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
     from local_aws.server import LocalAws
+    from tests.kernel_image import Image
+    from tests.kernel_worker import Worker
     from tests.synthesized import Templates
 
 
@@ -110,3 +112,22 @@ def templates() -> Callable[[str], Templates]:
     from tests.synthesized import synthesize  # noqa: PLC0415 - after the guard above
 
     return synthesize
+
+
+@pytest.fixture(scope="session")
+def guest_image() -> Image:
+    """What a guest with a real kernel boots."""
+    from tests import kernel_image  # noqa: PLC0415 - as above
+
+    try:
+        return kernel_image.ensure()
+    except kernel_image.NoKernel as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def guest_worker() -> Worker:
+    """What is deployed onto it."""
+    from tests import kernel_worker  # noqa: PLC0415 - as above
+
+    return kernel_worker.deployed(scratch__size_gib=kernel_worker.SIZE)

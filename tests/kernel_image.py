@@ -7,6 +7,7 @@ shell on the second serial port.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -20,6 +21,7 @@ from stacks import paths
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_FOLDER = paths.ROOT / "build" / "kernel"
 _REVISION = 2  # of what is done below
 SUITE = "bookworm"  # systemd 252 and Linux 6.1, as Amazon Linux 2023 has
 PACKAGES = (
@@ -165,6 +167,11 @@ _NOT_WANTED = (
     *("serial-getty@ttyS0.service", "systemd-binfmt.service", "systemd-timesyncd.service"),
     *("modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@fuse.service"),
 )
+# Those of a general-purpose Debian again; systemd runs all of them at each `daemon-reload`.
+_GENERATORS_NOT_WANTED = (
+    *("cryptsetup", "debug", "getty", "gpt-auto", "hibernate-resume", "integritysetup", "rc-local"),
+    *("run", "system-update", "sysv", "veritysetup"),
+)
 
 
 class NoKernel(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
@@ -199,10 +206,20 @@ def ensure() -> Image:
             raise NoKernel(f"no {program}: apt-get install --no-install-recommends {package}")
     if os.geteuid() != 0:
         raise NoKernel("making the guest's disk needs root, for debootstrap")
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with (_FOLDER / "lock").open("w") as lock:  # The tests run in two processes.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _ensured()
+
+
+def _ensured() -> Image:
     system = _folder("system", SUITE, PACKAGES)
     if not system.exists():
         _made(system, _install)
-    disk = _folder("disk", _REVISION, system.name, _FILES, _UNITS, _NOT_WANTED)
+    disk = _folder(
+        *("disk", _REVISION, system.name),
+        *(_FILES, _UNITS, _NOT_WANTED, _GENERATORS_NOT_WANTED),
+    )
     if not disk.exists():
         _made(disk, lambda part: _finish(system, part))
     return Image(system / "kernel", disk / "disk", int((system / "downloads").read_text()))
@@ -210,7 +227,7 @@ def ensure() -> Image:
 
 def _folder(kind: str, *content: object) -> Path:
     digest = hashlib.sha256(repr(content).encode()).hexdigest()[:16]
-    return paths.ROOT / "build" / "kernel" / f"{kind}-{digest}"
+    return _FOLDER / f"{kind}-{digest}"
 
 
 def _made(folder: Path, make: Callable[[Path], None]) -> None:
@@ -218,7 +235,7 @@ def _made(folder: Path, make: Callable[[Path], None]) -> None:
     for old in folder.parent.glob(folder.name.partition("-")[0] + "-*"):
         shutil.rmtree(old)
     part = folder.with_name(folder.name + ".part")
-    part.mkdir(parents=True)
+    part.mkdir()
     make(part)
     part.rename(folder)
 
@@ -270,6 +287,10 @@ def _finish(system: Path, folder: Path) -> None:
     (root / "usr/sbin/dhclient").unlink(missing_ok=True)
     _chroot(root, "systemctl", "enable", *_UNITS)
     _chroot(root, "systemctl", "mask", *_NOT_WANTED)
+    generators = root / "etc/systemd/system-generators"
+    generators.mkdir(exist_ok=True)
+    for name in _GENERATORS_NOT_WANTED:
+        (generators / f"systemd-{name}-generator").symlink_to("/dev/null")
     disk = folder / "disk"
     with disk.open("wb") as file:
         # A partition table of one partition, whose name (PARTUUID) is in the kernel's command line:

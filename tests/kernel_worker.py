@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ENVIRONMENT = "default"
 TAGS = {"nextflow-batch:environment": ENVIRONMENT}
 DEVICE = "/dev/xvdba"
+#: What a boot may take on a slow machine; it is no measure.
+BOOT_SECONDS = 300
 #: GiB, the least that the settings allow.
 SIZE = 20
 # Without an S3 client among the programs, the AWS CLI would come from the internet.
