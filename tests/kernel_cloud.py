@@ -163,7 +163,8 @@ class Cloud:
 
     def _metadata(self, request: Request) -> Response:
         if request.path == "/latest/api/token":
-            return Response("token", 200 if request.method == "PUT" else 405)
+            lives = {"X-aws-ec2-metadata-token-ttl-seconds": "21600"}
+            return Response("token", 200 if request.method == "PUT" else 405, lives)
         if request.headers.get("X-aws-ec2-metadata-token") != "token":
             return Response("", 401)
         path = re.sub(r"^/(latest|\d{4}-\d\d-\d\d)/", "", request.path)
