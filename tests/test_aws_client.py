@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
+import sys
 import threading
 import time
+import urllib.request
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto.moto_api._internal.models import moto_api_backend
-from moto.server import ThreadedMotoServer
 
 from assets.go_program import AWS_CLIENT
 from nextflow_worker.deadline import Deadline
@@ -49,16 +51,28 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    yield "http://{}:{}".format(*server.get_host_and_port())
-    server.stop()
+    """Moto in a process of its own: in this one others may have an AWS that must not be emptied."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            for _ in range(600):
+                with suppress(OSError), urllib.request.urlopen(url + "/moto-api/"):  # noqa: S310
+                    break
+                assert server.poll() is None, "moto does not start"
+                time.sleep(0.1)
+            yield url
+        finally:
+            server.kill()
 
 
 @pytest.fixture
 def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """An AWS with nothing in it, and its address."""
-    moto_api_backend.reset()
+    with urllib.request.urlopen(f"{moto}/moto-api/reset", data=b""):  # noqa: S310
+        pass
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto)
     return moto
 
