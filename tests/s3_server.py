@@ -64,10 +64,14 @@ class S3Server:
 
     def reset(self) -> None:
         """Leave one empty bucket and no faults."""
-        self._moto.reset()
+        self.empty()
         self._moto.create_bucket(BUCKET, "us-west-2")
         self.faults.clear()
         self.calls.clear()
+
+    def empty(self) -> None:
+        """Leave no bucket."""
+        self._moto.reset()
 
     def put(
         self,
@@ -173,6 +177,7 @@ def s3_server(**ssl: Any) -> Iterator[S3Server]:
     server.shutdown()
     thread.join()
     server.server_close()
+    served.empty()  # What is in moto stays for all tests of this process.
 
 
 def unavailable(operation: str, times: int) -> Fault:
