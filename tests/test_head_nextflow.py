@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,17 @@ def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
     assert ".nextflow.log" in kept(s3, tmp_path)
 
 
+@pytest.fixture
+def nothing_left(tmp_path: Path) -> Iterator[None]:
+    """A container ends with all of its processes; here a task that was killed may leave some."""
+    yield
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(tmp_path):
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+@pytest.mark.usefixtures("nothing_left")
 def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
     environment: dict[str, str], s3: Any, tmp_path: Path
 ) -> None:
