@@ -232,9 +232,9 @@ def test_a_nextflow_that_gave_up_on_aws_is_started_again(
     world.until(lambda: len(world.tasks(job)) >= 4, "tasks are submitted")
 
     for service in services:
-        world.aws.faults.unavailable(service, 15)
+        world.aws.faults.unavailable(service, 30)
     if not services:
-        world.aws.faults.refused(15)
+        world.aws.faults.refused(30)
 
     assert world.end(job) == SUCCESS
     assert any("Nextflow starts again" in line for line in world.log(world.describe(job)[0]))
