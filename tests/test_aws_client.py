@@ -287,6 +287,13 @@ def test_an_error_arrives_with_its_code_and_is_not_tried_again(
     assert ec2.asked == 1
 
 
+def test_an_error_without_a_message_is_an_error_all_the_same(ec2: Any) -> None:
+    ec2.status, ec2.body = 400, b'{"__type": "InvalidParameterException"}'
+    where = {"logGroupName": "g", "logStreamName": "s"}
+    with pytest.raises(ServiceError, match=r"^no reason \(InvalidParameterException\)$"):
+        service("logs").call("CreateLogStream", **where)
+
+
 def test_no_answer_is_none_and_not_a_refusal(ec2: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ec2.status, ec2.body = 200, b"<DescribeVolumesResponse><volumeSet><item>"
     for _ in range(2):

@@ -13,7 +13,7 @@ import pytest
 from nextflow_worker.deadline import Refusal
 from nextflow_worker.growth import attachments, ledger
 from nextflow_worker.growth.calls import BURST, RESERVE, Calls, Later
-from nextflow_worker.growth.growth import GROW_SECONDS, UNKNOWN_SECONDS
+from nextflow_worker.growth.growth import GROW_SECONDS
 from nextflow_worker.growth.latency import FILE, Latency
 from nextflow_worker.growth.volumes import order
 from nextflow_worker.growth.write_rate import WriteRate
@@ -322,15 +322,15 @@ def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
     """EC2 tells only by the volume's state that a key cannot be used."""
     world.ec2.fails_to_create = fate
     world.machine.used_gib = 99
-    world.run(UNKNOWN_SECONDS - 15)
+    world.run(45)
     told = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
     assert bool(told) == (fate == "error"), "what EC2 does not know yet may come"
     world.run(30)
+    said = (told or [_refused(capsys)])[0]
     world.machine.used_gib = 0
     world.ec2.fails_to_create = ""
     world.run_until_quiet()
     assert world.ec2.left_behind == []
-    said = (told or [_refused(capsys)])[0]
     assert said["reason"].endswith("; may the role use its KMS key?"), said
     assert said["remedy"] == REMEDIES["KMS key"]
 

@@ -84,7 +84,8 @@ class Service:
             raise ServiceError(str(error)) from error
         if "Refused" in found:
             refused = found["Refused"]
-            raise ServiceError(refused["Message"], refused["Code"], refused["Status"])
+            message, code = refused.get("Message", "no reason"), refused.get("Code", "Unknown")
+            raise ServiceError(message, code, refused["Status"])
         if "Unanswered" in found:
             raise ServiceError(found["Unanswered"])
         answer: dict[str, Any] = found["Answer"]
