@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nextflow_worker.deadline import Deadline
-from nextflow_worker.growth.ledger import Ledger
-from nextflow_worker.growth.slots import PRODUCT
+from nextflow_worker.growth.attachment_limit import PRODUCT
+from nextflow_worker.growth.growth_log import GrowthLog
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
@@ -207,7 +207,7 @@ class World:
         """Let time pass until no growth is under way."""
         end = self.machine.clock + seconds
         self.watch.turn()
-        while self.watch.grower.busy and self.machine.clock < end:
+        while self.watch.controller.busy and self.machine.clock < end:
             self.machine.pause(TURN_SECONDS)
             self.watch.turn()
 
@@ -230,4 +230,4 @@ class World:
 
     @property
     def ledger_is_empty(self) -> bool:
-        return Ledger(self.machine).entries() == []
+        return GrowthLog(self.machine).entries() == []

@@ -18,17 +18,17 @@ import boto3
 import pytest
 
 from assets.go_program import AWS_CLIENT
+from nextflow_worker import nvme
 from nextflow_worker.deadline import Deadline
-from nextflow_worker.growth import attachments
-from nextflow_worker.growth.calls import Calls, Later, Refused
-from nextflow_worker.growth.slots import Slots
-from nextflow_worker.growth.strays import STRAY_SECONDS
-from nextflow_worker.growth.volumes import Volumes
+from nextflow_worker.events import Events
+from nextflow_worker.growth.attachment_limit import AttachmentLimit
+from nextflow_worker.growth.ebs_volumes import EbsVolumes
+from nextflow_worker.growth.ec2_calls import CallDeferredError, CallRefusedError, Ec2Calls
+from nextflow_worker.growth.orphans import ORPHAN_SECONDS
 from nextflow_worker.host import Host
-from nextflow_worker.journal import Journal
 from nextflow_worker.provision import ec2_access
 from nextflow_worker.service import Service, ServiceError
-from nextflow_worker.watch.membership import Membership
+from nextflow_worker.watch.container_instance import ContainerInstance
 from nextflow_worker.watch.metrics import Metrics
 from stacks import paths
 from tests.scratch_world import World
@@ -124,7 +124,7 @@ def test_a_growth_goes_through_it(tmp_path: Path, aws: str) -> None:
 def test_every_other_call_for_a_volume_goes_through_it(tmp_path: Path, aws: str) -> None:
     world = World(tmp_path)
     world.start(instance_id=_instance(aws))
-    volumes = Volumes(world.machine, world.settings, Calls(world.machine, service("ec2")))
+    volumes = EbsVolumes(world.machine, world.settings, Ec2Calls(world.machine, service("ec2")))
     made = volumes.create("growth-1", 10)
 
     assert volumes.find("growth-1") == made
@@ -135,38 +135,38 @@ def test_every_other_call_for_a_volume_goes_through_it(tmp_path: Path, aws: str)
     name = volumes.attach(made)
     assert volumes.device_name(volumes.describe(made)) == name
     assert volumes.unattached() == []
-    volumes.enlarge(made, 20)
+    volumes.modify(made, 20)
     assert volumes.modification(made)["TargetSize"] == 20
     volumes.detach(made)
     volumes.delete(made)
     assert volumes.find("growth-1") == ""
 
 
-def test_a_stray_is_known_by_its_age(tmp_path: Path, aws: str) -> None:
+def test_an_orphan_is_known_by_its_age(tmp_path: Path, aws: str) -> None:
     world = World(tmp_path)
     world.start(instance_id=_instance(aws))
-    world.watch._volumes = volumes = Volumes(
-        world.machine, world.settings, Calls(world.machine, service("ec2"))
+    world.watch._volumes = volumes = EbsVolumes(
+        world.machine, world.settings, Ec2Calls(world.machine, service("ec2"))
     )
-    stray = volumes.create("growth-of-a-dead-worker", 10)
+    orphan = volumes.create("growth-of-a-dead-worker", 10)
     now = time.time()
 
-    world.machine.wall = lambda: now + STRAY_SECONDS - 60  # type: ignore[method-assign]
+    world.machine.wall = lambda: now + ORPHAN_SECONDS - 60  # type: ignore[method-assign]
     world.watch.sweep()
-    assert volumes.describe(stray)
-    world.machine.wall = lambda: now + STRAY_SECONDS + 60  # type: ignore[method-assign]
+    assert volumes.describe(orphan)
+    world.machine.wall = lambda: now + ORPHAN_SECONDS + 60  # type: ignore[method-assign]
     world.watch.sweep()
-    assert volumes.describe(stray) == {}
+    assert volumes.describe(orphan) == {}
 
 
 def test_an_instance_type_tells_its_limit(tmp_path: Path, aws: str) -> None:
     machine = World(tmp_path).machine
     answer = service("ec2").call("DescribeInstanceTypes", InstanceTypes=["m6i.4xlarge"])
-    told = answer["InstanceTypes"][0]["EbsInfo"]
-    assert (told["MaximumEbsAttachments"], told["AttachmentLimitType"]) == (27, "shared")
-    slots = Slots(machine, Calls(machine, service("ec2")), Journal())
-    has = attachments.look(machine)
-    assert slots.free() == 27 - len(has.volumes) - has.stores - has.interfaces
+    info = answer["InstanceTypes"][0]["EbsInfo"]
+    assert (info["MaximumEbsAttachments"], info["AttachmentLimitType"]) == (27, "shared")
+    limit = AttachmentLimit(machine, Ec2Calls(machine, service("ec2")), Events())
+    one_interface = 1
+    assert limit.free() == 27 - len(nvme.disks(machine)) - one_interface
 
 
 def test_what_has_no_value_is_not_there(ec2: Any) -> None:
@@ -227,7 +227,7 @@ def test_why_an_instance_is_not_drained_is_told(
     ec2.body = b'{"failures": [{"arn": "i", "reason": "MISSING"}]}'
     who = tmp_path / "agent.json"
     who.write_text('{"Cluster": "workers", "ContainerInstanceArn": "arn:aws:ecs:instance"}')
-    membership = Membership(Host(tmp_path), service("ecs"), Journal(), who.as_uri())
+    membership = ContainerInstance(Host(tmp_path), service("ecs"), Events(), who.as_uri())
     membership.drain("scratch is full")
     said = json.loads(capsys.readouterr().out)
     assert (said["event"], said["reason"]) == ("scratch not drained", "MISSING")
@@ -271,11 +271,11 @@ def _error(code: str, message: str) -> bytes:
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [
-        (503, "RequestLimitExceeded", Later),
-        (500, "InternalError", Later),
-        (403, "UnauthorizedOperation", Refused),
-        (400, "VolumeLimitExceeded", Refused),
-        (400, "InvalidParameterValue", Refused),
+        (503, "RequestLimitExceeded", CallDeferredError),
+        (500, "InternalError", CallDeferredError),
+        (403, "UnauthorizedOperation", CallRefusedError),
+        (400, "VolumeLimitExceeded", CallRefusedError),
+        (400, "InvalidParameterValue", CallRefusedError),
     ],
 )
 def test_an_error_arrives_with_its_code_and_is_not_tried_again(
@@ -283,7 +283,7 @@ def test_an_error_arrives_with_its_code_and_is_not_tried_again(
 ) -> None:
     ec2.status, ec2.body = status, _error(code, "so it is")
     with pytest.raises(kind, match=rf"^DescribeVolumes: so it is \({code}\)$"):
-        Calls(Host(), service("ec2")).call("DescribeVolumes")
+        Ec2Calls(Host(), service("ec2")).call("DescribeVolumes")
     assert ec2.asked == 1
 
 

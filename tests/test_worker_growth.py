@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from nextflow_worker.deadline import Refusal
-from nextflow_worker.growth import attachments, ledger
-from nextflow_worker.growth.calls import BURST, RESERVE, Calls, Later
-from nextflow_worker.growth.growth import GROW_SECONDS
+from nextflow_worker import nvme
+from nextflow_worker.error import WorkerError
+from nextflow_worker.events import Events
+from nextflow_worker.growth import growth_log
+from nextflow_worker.growth.attachment_limit import AttachmentLimit
+from nextflow_worker.growth.ebs_volumes import order
+from nextflow_worker.growth.ec2_calls import BURST, RESERVE, CallDeferredError, Ec2Calls
 from nextflow_worker.growth.latency import FILE, Latency
-from nextflow_worker.growth.volumes import order
+from nextflow_worker.growth.volume_growth import GROW_SECONDS
 from nextflow_worker.growth.write_rate import WriteRate
 from nextflow_worker.remedy import REMEDIES
 from tests.emulated_ec2 import DAY, refusal
@@ -191,7 +194,7 @@ def test_at_the_ceiling_nobody_is_called(world: World, capsys: pytest.CaptureFix
     world.machine.used_gib = 119
     world.run(3600, every=1)
     assert world.ec2.calls == before
-    assert world.watch.grower.blocked == "scratch has 120 GiB, its ceiling is 120"
+    assert world.watch.controller.blocked == "scratch has 120 GiB, its ceiling is 120"
     assert len(_events(capsys)) < 5
 
 
@@ -214,9 +217,9 @@ def test_no_shell_has_a_part_in_it() -> None:
 def test_nothing_but_scratch_is_watched(world: World) -> None:
     """Upstream watched the root volume when nothing was mounted (fault k)."""
     world.machine.mounts.discard("/scratch")
-    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+    with pytest.raises(WorkerError, match="no scratch disk is mounted at /scratch"):
         world.watch.look()
-    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+    with pytest.raises(WorkerError, match="no scratch disk is mounted at /scratch"):
         world.start()
 
 
@@ -295,10 +298,10 @@ def test_throttling_that_lasts_says_in_one_line_what_to_do(
 
 def test_looking_leaves_calls_for_changing(tmp_path: Path) -> None:
     world = World(tmp_path, trip_seconds=0)
-    calls = Calls(world.machine, world.ec2)
+    calls = Ec2Calls(world.machine, world.ec2)
     for _ in range(BURST - RESERVE):
         calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
-    with pytest.raises(Later, match="budget"):
+    with pytest.raises(CallDeferredError, match="budget"):
         calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
     calls.call("CreateVolume", **order(world.settings, "g", 8), ClientToken="g")
 
@@ -343,7 +346,7 @@ def test_money_is_a_ceiling(world: World) -> None:
     assert world.machine.in_volume > 190
     spent = world.machine.in_volume * 0.08 + 5 * len(world.machine.group)
     assert spent <= 13 + 20 + 8
-    assert "its ceiling is 41.00" in world.watch.grower.blocked
+    assert "its ceiling is 41.00" in world.watch.controller.blocked
 
 
 def test_without_a_slot_a_volume_is_enlarged(world: World) -> None:
@@ -387,7 +390,7 @@ def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) 
     assert len(world.ec2.volumes["vol-0123456789abcdef0"].modified_at) == 4
     world.start()
     world.grow()
-    assert world.watch.grower.blocked == (
+    assert world.watch.controller.blocked == (
         "scratch has 1 volumes, its ceiling, and none of them can be enlarged now"
     )
     assert world.ec2.calls["ModifyVolume"] == 4
@@ -440,7 +443,7 @@ def test_a_ledger_from_before_is_finished_whatever_the_need(world: World) -> Non
     world.start()
     world.run_until_quiet()
     assert len(world.machine.group) == 2
-    assert list(world.machine.path(ledger.FOLDER).iterdir()) == []
+    assert list(world.machine.path(growth_log.FOLDER).iterdir()) == []
 
 
 def test_the_highest_rate_is_held_for_a_while() -> None:
@@ -461,11 +464,15 @@ def test_what_is_deleted_is_no_rate() -> None:
     assert rate.peak == 0
 
 
-def test_attachments_are_counted_by_what_they_are(world: World) -> None:
+def test_disks_are_told_apart_and_a_shared_limit_counts_interfaces_too(world: World) -> None:
     world.machine.add_disk("nvme3", "AWS0123")
     for name in ("eth0", "eth1"):
         world.machine.path(f"/sys/class/net/{name}/device").mkdir(parents=True)
     world.machine.path("/sys/class/net/docker0").mkdir()
-    found = attachments.look(world.machine)
-    assert found.volumes["/dev/nvme1n1"] == "vol-0123456789abcdef0"
-    assert (len(found.volumes), found.stores, found.interfaces) == (2, 1, 2)
+
+    assert nvme.volumes(world.machine)["/dev/nvme1n1"] == "vol-0123456789abcdef0"
+    assert len(nvme.volumes(world.machine)) == 2
+    assert len(nvme.disks(world.machine)) == 3
+    world.ec2.limit = (10, "shared")
+    limit = AttachmentLimit(world.machine, Ec2Calls(world.machine, world.ec2), Events())
+    assert limit.free() == 10 - 3 - 2

@@ -42,7 +42,7 @@ def test_modules_are_python_3_9_and_need_only_the_standard_library(module: Path)
     tree = ast.parse(source, feature_version=(3, 9))
     assert _imports(tree) - STANDARD <= {"nextflow_worker"}
     # What ast's feature_version lets pass: 3.10's keyword arguments and 3.11's names.
-    assert not re.search(r"slots=True|kw_only=|strict=True|datetime import UTC", source)
+    assert not re.search(r"attachment_limit=True|kw_only=|strict=True|datetime import UTC", source)
 
 
 def _python_3_9() -> str | None:

@@ -11,8 +11,9 @@ import pytest
 
 from nextflow_worker import service, settings
 from nextflow_worker.__main__ import main
-from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.growth.volumes import ENVIRONMENT_TAG
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
+from nextflow_worker.growth.ebs_volumes import ENVIRONMENT_TAG
 from nextflow_worker.host import GIB
 from nextflow_worker.provision import agent, aws_cli, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
@@ -45,7 +46,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 
 def _reason(machine: Machine) -> str:
-    with pytest.raises(Refusal) as refusal:
+    with pytest.raises(WorkerError) as refusal:
         provision(machine)
     (line,) = machine.path(REASON).read_text().splitlines()
     assert line == str(refusal.value)
@@ -186,7 +187,7 @@ def test_a_step_that_fails_is_named_with_its_reason(
 
 def test_an_agent_that_cannot_be_started_takes_the_flag_back(machine: Machine) -> None:
     machine.broken = {"systemctl start --no-block ecs": "no bus"}
-    with pytest.raises(Refusal, match=r"^ECS agent: .*no bus"):
+    with pytest.raises(WorkerError, match=r"^ECS agent: .*no bus"):
         provision(machine)
     assert not machine.path(agent.READY).exists()
 
@@ -200,7 +201,7 @@ def test_a_step_that_is_tried_again_ends_at_its_deadline(machine: Machine) -> No
 
 
 def test_a_mirror_that_fails_once_is_asked_again(machine: Machine) -> None:
-    answers = iter([Refusal("dnf install: timeout")])
+    answers = iter([WorkerError("dnf install: timeout")])
 
     def flaky(*_: str) -> None:
         for refusal in answers:
@@ -374,7 +375,9 @@ def test_a_task_client_other_than_the_locked_one_is_refused(
     lock["sha256"] = dict.fromkeys(("x86_64", "aarch64"), "0" * 64)
     file = tmp_path / "lock"
     file.write_text(json.dumps(lock))
-    with pytest.raises(Refusal, match=r"-2\.36\.11\.zip has SHA-256 [0-9a-f]{64}, locked is 0{64}"):
+    with pytest.raises(
+        WorkerError, match=r"-2\.36\.11\.zip has SHA-256 [0-9a-f]{64}, locked is 0{64}"
+    ):
         aws_cli.install(machine, Deadline(machine, 60), lock_file=file)
     assert not machine.path("/opt/aws-cli").exists()
 

@@ -15,19 +15,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore import xform_name
 
-from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.growth import attachments
-from nextflow_worker.growth.calls import Calls
-from nextflow_worker.growth.gauge import Gauge
-from nextflow_worker.growth.grower import Grower
-from nextflow_worker.growth.growth import Tools
+from nextflow_worker import nvme
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
+from nextflow_worker.events import Events
+from nextflow_worker.growth.attachment_limit import AttachmentLimit
+from nextflow_worker.growth.controller import GrowthController
+from nextflow_worker.growth.disk_usage import DiskUsage
+from nextflow_worker.growth.ebs_volumes import EbsVolumes
+from nextflow_worker.growth.ec2_calls import Ec2Calls
+from nextflow_worker.growth.growth_log import GrowthLog
 from nextflow_worker.growth.latency import Latency
-from nextflow_worker.growth.ledger import Ledger
-from nextflow_worker.growth.slots import Slots
-from nextflow_worker.growth.volumes import Volumes
+from nextflow_worker.growth.volume_growth import Tools
 from nextflow_worker.host import GIB, Host
-from nextflow_worker.journal import Journal
-from nextflow_worker.provision import devices
+from nextflow_worker.provision import scratch_device
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
@@ -45,7 +46,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def _blank(machine: Machine) -> str:
-    return devices.blank(machine, "/dev/xvdba", Deadline(machine, 60))
+    return scratch_device.blank(machine, "/dev/xvdba", Deadline(machine, 60))
 
 
 def test_the_only_blank_ebs_volume_is_the_scratch_volume(machine: Machine) -> None:
@@ -66,12 +67,12 @@ def test_of_two_blank_volumes_the_one_of_the_launch_template_is_taken(machine: M
 def test_two_blank_volumes_and_no_name_are_refused(machine: Machine) -> None:
     machine.add_disk("nvme1", "vol0123456789abcdef0")
     machine.add_disk("nvme2", "vol0123456789abcdef1")
-    with pytest.raises(Refusal, match=r"blank EBS volumes: /dev/nvme1n1, /dev/nvme2n1"):
+    with pytest.raises(WorkerError, match=r"blank EBS volumes: /dev/nvme1n1, /dev/nvme2n1"):
         _blank(machine)
 
 
 def test_a_missing_volume_is_waited_for_and_then_refused(machine: Machine) -> None:
-    with pytest.raises(Refusal, match=r"/dev/xvdba not found; blank EBS volumes: none"):
+    with pytest.raises(WorkerError, match=r"/dev/xvdba not found; blank EBS volumes: none"):
         _blank(machine)
     assert 60 <= machine.clock < 70
 
@@ -79,24 +80,24 @@ def test_a_missing_volume_is_waited_for_and_then_refused(machine: Machine) -> No
 def test_a_volume_with_data_is_never_taken(machine: Machine) -> None:
     machine.add_disk("nvme1", "vol0123456789abcdef0")
     machine.signatures["/dev/nvme1n1"] = "ext4"
-    with pytest.raises(Refusal, match="blank EBS volumes: none"):
+    with pytest.raises(WorkerError, match="blank EBS volumes: none"):
         _blank(machine)
     machine.path("/dev").mkdir()
     machine.path("/dev/nvme1n1").touch()
     machine.path("/dev/xvdba").symlink_to("nvme1n1")
-    with pytest.raises(Refusal, match=r"\(/dev/nvme1n1\) carries data already"):
+    with pytest.raises(WorkerError, match=r"\(/dev/nvme1n1\) carries data already"):
         _blank(machine)
 
 
 def test_another_filesystem_on_the_volume_is_refused(machine: Machine) -> None:
     machine.group, machine.volume = ["/dev/nvme1n1"], True
     machine.signatures["/dev/nextflow/scratch"] = "ext4"
-    with pytest.raises(Refusal, match="carries ext4, not xfs"):
+    with pytest.raises(WorkerError, match="carries ext4, not xfs"):
         Scratch(machine).assemble(lambda _: "/dev/nvme1n1", Deadline(machine, 60))
 
 
 def test_what_is_not_mounted_has_no_space(machine: Machine) -> None:
-    with pytest.raises(Refusal, match="no scratch disk is mounted at /scratch"):
+    with pytest.raises(WorkerError, match="no scratch disk is mounted at /scratch"):
         Scratch(machine).space()
 
 
@@ -105,7 +106,7 @@ def test_an_extension_that_was_interrupted_is_finished(machine: Machine) -> None
     scratch.assemble(lambda _: "/dev/nvme1n1", Deadline(machine, 60))
     for last in ("vgextend", "lvextend", "xfs_growfs"):
         machine.broken = {last: "killed"}
-        with pytest.raises(Refusal, match="killed"):
+        with pytest.raises(WorkerError, match="killed"):
             scratch.extend("/dev/nvme2n1", Deadline(machine, 60))
     machine.broken = {}
     scratch.extend("/dev/nvme2n1", Deadline(machine, 60))
@@ -131,7 +132,7 @@ def test_a_boot_that_ended_before_striping_is_finished_by_the_next(machine: Mach
     machine.broken = {"lvcreate": "power failure"}
     scratch = Scratch(machine)
     for _ in range(2):
-        with pytest.raises(Refusal, match="power failure"):
+        with pytest.raises(WorkerError, match="power failure"):
             scratch.assemble(lambda _: "/dev/nvme3n1", Deadline(machine, 60), stores=stores)
     machine.broken = {}
     scratch.assemble(lambda _: pytest.fail("asked for"), Deadline(machine, 60), stores=stores)
@@ -142,7 +143,7 @@ def test_instance_store_is_told_from_ebs_by_its_model(machine: Machine) -> None:
     machine.add_disk("nvme1", "vol0123456789abcdef0")
     machine.add_disk("nvme2", "AWS22222222222222222", "Amazon EC2 NVMe Instance Storage")
     machine.add_disk("nvme3", "AWS33333333333333333", "Amazon EC2 NVMe Instance Storage")
-    assert devices.stores(machine) == ["/dev/nvme2n1", "/dev/nvme3n1"]
+    assert scratch_device.stores(machine) == ["/dev/nvme2n1", "/dev/nvme3n1"]
     assert _blank(machine) == "/dev/nvme1n1"
 
 
@@ -347,7 +348,7 @@ class _Instance(Host):
         """Let a volume be larger."""
         with image.open("ab") as file:
             file.truncate(size)
-        volumes = attachments.look(self).volumes
+        volumes = nvme.volumes(self)
         (disk,) = (disk for disk, found in volumes.items() if found == volume_id)
         loop = self.disks[disk]
         self._inner.run("losetup", "--set-capacity", loop, deadline=Deadline(self, 60))
@@ -416,16 +417,18 @@ def test_the_daemon_adds_and_then_enlarges_real_disks_under_data(tmp_path: Path)
             *("us-west-2", "lab", "i-0123", "us-west-2b", "/dev/xvdba"),
             *(3000, 125, 100, 3),
         )
-        journal, calls = Journal(), Calls(host, ec2)
-        volumes = Volumes(host, settings, calls)
-        tools = Tools(host, calls, Ledger(host), volumes, scratch, Latency(host))
-        gauge = Gauge(host, scratch)
-        grower = Grower(tools, settings, gauge, Slots(host, calls, journal), journal)
+        events, calls = Events(), Ec2Calls(host, ec2)
+        volumes = EbsVolumes(host, settings, calls)
+        tools = Tools(host, calls, GrowthLog(host), volumes, scratch, Latency(host))
+        usage = DiskUsage(host, scratch)
+        controller = GrowthController(
+            tools, settings, usage, AttachmentLimit(host, calls, events), events
+        )
 
         def grown_to(gib: float) -> bool:
             for _ in range(2000):
-                grower.turn()
-                if gauge.look().total > gib and not grower.busy:
+                controller.turn()
+                if usage.look().total > gib and not controller.busy:
                     return True
                 host.pause(0.02)
             return False
@@ -435,12 +438,12 @@ def test_the_daemon_adds_and_then_enlarges_real_disks_under_data(tmp_path: Path)
         assert len(ec2.sizes) == 3
         disks = set(scratch.disks(Deadline(host, 60)))
         subprocess.run(
-            ["fallocate", "-l", f"{int(gauge.reading.free) - 2}G", "large"],
+            ["fallocate", "-l", f"{int(usage.reading.free) - 2}G", "large"],
             cwd=scratch.mount_point,
             check=True,
         )
         # Three volumes are the ceiling.
-        assert grown_to(gauge.look().total + 5)
+        assert grown_to(usage.look().total + 5)
         assert set(scratch.disks(Deadline(host, 60))) == disks
-        assert sum(ec2.sizes.values()) == pytest.approx(gauge.reading.total, abs=1)
+        assert sum(ec2.sizes.values()) == pytest.approx(usage.reading.total, abs=1)
         assert (Path(scratch.mount_point) / "result").read_bytes() == content

@@ -6,7 +6,8 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 from nextflow_worker.host import GIB, Host, Space
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Machine(Host):
         for beginning, said in self.broken.items():
             if line.startswith(beginning):
                 message = f"{' '.join(command[:2])} ended with status 1: {said}"
-                raise Refusal(message)
+                raise WorkerError(message)
         name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
         if name == "aws_client":
             self.asked.append((command[1:], json.loads(given)))
@@ -152,7 +153,7 @@ class Machine(Host):
 
     def _rpm(self, *_: str) -> None:
         if not self.installed:
-            raise Refusal("rpm --query ended with status 1: package lvm2 is not installed")
+            raise WorkerError("rpm --query ended with status 1: package lvm2 is not installed")
 
     def _dnf(self, *_: str) -> None:
         self.installed = True

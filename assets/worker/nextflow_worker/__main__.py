@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 from nextflow_worker.host import Host
 from nextflow_worker.provision.provisioning import provision
 from nextflow_worker.watch.daemon import watch
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         PROGRAMS[arguments[0]](Host(Path(os.environ.get("NFB_ROOT") or "/")))
-    except Refusal as refusal:
+    except WorkerError as refusal:
         print(f"nextflow-batch: {refusal}", file=sys.stderr)
         return 1
     return 0

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Callable, TypeVar
+
+from nextflow_worker.backoff import Backoff
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
 
 T = TypeVar("T")
-
-
-class Refusal(Exception):  # noqa: N818 - an answer, not an accident
-    """Something cannot be done; the message is one line that says what and why."""
 
 
 class Deadline:
@@ -37,22 +35,19 @@ class Deadline:
         """Return the seconds that are left.
 
         Raises:
-            Refusal: There are none.
+            WorkerError: There are none.
         """
         left = self._end - self._host.now()
         if left <= 0:
             message = f"took more than {self.seconds:.0f} s"
-            raise Refusal(message)
+            raise WorkerError(message)
         return left
 
 
-def persist(
+def retry(
     host: Host, deadline: Deadline, attempt: Callable[[], T], *, first: float = 1, most: float = 16
 ) -> T:
-    """Call `attempt` until it raises no refusal.
-
-    Waits double and vary (full jitter), so that instances that start together do not ask together:
-    https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """Call `attempt` until it raises no WorkerError.
 
     Args:
         host: Whose clock counts.
@@ -65,17 +60,16 @@ def persist(
         What `attempt` returned.
 
     Raises:
-        Refusal: The last one, when the deadline has passed.
+        WorkerError: The last one, when the deadline has passed.
     """
-    longest = first
+    backoff = Backoff(first, most)
     while True:
         try:
             return attempt()
-        except Refusal as refusal:  # noqa: PERF203 - it waits anyway
-            host.pause(random.uniform(0.3, 1) * longest)  # noqa: S311 - no secret
-            longest = min(longest * 2, most)
+        except WorkerError as refusal:  # noqa: PERF203 - it waits anyway
+            host.pause(backoff.next())
             try:
                 deadline.remaining()
-            except Refusal as late:
+            except WorkerError as late:
                 message = f"{refusal} (gave up: {late})"
-                raise Refusal(message) from refusal
+                raise WorkerError(message) from refusal

@@ -8,7 +8,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 
 GIB = 1024**3
 
@@ -55,7 +56,7 @@ class Host:
             What it wrote to its standard output, without white space around it.
 
         Raises:
-            Refusal: It cannot be started, took too long, or ended with another status than 0.
+            WorkerError: It cannot be started, took too long, or ended with another status than 0.
         """
         name = " ".join(command[:2])
         try:
@@ -70,14 +71,14 @@ class Host:
             )
         except OSError as error:
             message = f"{command[0]} cannot be run: {error.strerror}"
-            raise Refusal(message) from error
+            raise WorkerError(message) from error
         except subprocess.TimeoutExpired as error:
             message = f"{name} took more than {error.timeout:.0f} s"
-            raise Refusal(message) from error
+            raise WorkerError(message) from error
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
             message = f"{name} ended with status {done.returncode}: {said.strip()}"
-            raise Refusal(message)
+            raise WorkerError(message)
         return done.stdout.strip()
 
     def now(self) -> float:

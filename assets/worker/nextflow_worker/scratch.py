@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
-from nextflow_worker.deadline import Deadline, Refusal, persist
+from nextflow_worker.deadline import Deadline, retry
+from nextflow_worker.error import WorkerError
 from nextflow_worker.host import GIB, Space
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Scratch:
                 one size and much faster than EBS; the volume is then spare, see `take_spare`.
 
         Raises:
-            Refusal: A layer cannot be made, or something else is there already.
+            WorkerError: A layer cannot be made, or something else is there already.
         """
         if self._host.is_mount(self.mount_point):
             return
@@ -80,7 +81,7 @@ class Scratch:
                 deadline=deadline,
             )
         # After a reboot an added volume may show up later than the first.
-        persist(self._host, deadline, lambda: self._activate(deadline), most=4)
+        retry(self._host, deadline, lambda: self._activate(deadline), most=4)
         self._make_filesystem(deadline)
         self._host.path(self.mount_point).mkdir(parents=True, exist_ok=True)
         self._run(
@@ -97,7 +98,7 @@ class Scratch:
             deadline: When to give up.
 
         Raises:
-            Refusal: A layer cannot be extended.
+            WorkerError: A layer cannot be extended.
         """
         if disk not in self.disks(deadline):
             self._run("vgextend", self._group, disk, deadline=deadline)
@@ -111,7 +112,7 @@ class Scratch:
             deadline: When to give up.
 
         Raises:
-            Refusal: A layer cannot be extended.
+            WorkerError: A layer cannot be extended.
         """
         self._run("pvresize", disk, deadline=deadline)
         self._fill(deadline)
@@ -123,7 +124,7 @@ class Scratch:
             Whether there was any.
 
         Raises:
-            Refusal: A layer cannot be extended.
+            WorkerError: A layer cannot be extended.
         """
         if self._report("vgs", "vg_free_count", deadline) == ["0"]:
             return False
@@ -144,11 +145,11 @@ class Scratch:
         """Return how full it is.
 
         Raises:
-            Refusal: It is not what is mounted. What `statvfs` says then is about another disk.
+            WorkerError: It is not what is mounted. What `statvfs` says then is about another disk.
         """
         if not self._host.holds(self._volume, self.mount_point):
             message = f"no scratch disk is mounted at {self.mount_point}"
-            raise Refusal(message)
+            raise WorkerError(message)
         return self._host.space(self.mount_point)
 
     def _fill(self, deadline: Deadline) -> None:
@@ -170,7 +171,7 @@ class Scratch:
             self._run("mkfs.xfs", "-q", "-L", "scratch", self._volume, deadline=deadline)
         elif found != "xfs":
             message = f"{self._volume} carries {found}, not xfs"
-            raise Refusal(message)
+            raise WorkerError(message)
 
     def _report(self, command: str, column: str, deadline: Deadline) -> list[str]:
         lines = self._run(

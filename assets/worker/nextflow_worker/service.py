@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -26,7 +27,7 @@ _THROTTLED = {
 }
 
 
-class ServiceError(Refusal):
+class ServiceError(WorkerError):
     """A call came to nothing.
 
     Attributes:
@@ -80,7 +81,7 @@ class Service:
         try:
             said = self._host.run(*self._command, operation, given=given, deadline=deadline)
             found = json.loads(said, object_hook=_with_values)
-        except (Refusal, ValueError) as error:
+        except (WorkerError, ValueError) as error:
             raise ServiceError(str(error)) from error
         if "Refused" in found:
             refused = found["Refused"]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -92,14 +92,14 @@ class Settings:
         """Read them from environment variables.
 
         Raises:
-            Refusal: One is missing or wrong; the message names it, its value and what is allowed.
+            WorkerError: One is missing or wrong; the message has name, value, what is allowed.
         """
         words = {name: _word(environ, name, pattern) for name, pattern in _PATTERNS.items()}
         numbers = {name: _number(environ, name, *allowed) for name, allowed in _NUMBERS.items()}
         key = environ.get("NFB_SCRATCH_KMS_KEY", "")
         if key and not re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:(key|alias)/[\w/-]+", key):
             message = f"NFB_SCRATCH_KMS_KEY is {key!r}; allowed: the ARN of a KMS key, or nothing"
-            raise Refusal(message)
+            raise WorkerError(message)
         amounts = {name: _amount(environ, name, default) for name, default in _AMOUNTS.items()}
         values = {**words, **numbers, **amounts}
         fields = {name[len("NFB_") :].lower(): value for name, value in values.items()}
@@ -120,7 +120,7 @@ def save(host: Host, environ: Mapping[str, str]) -> None:
             lead an SDK to another endpoint.
 
     Raises:
-        Refusal: A value cannot be written as a line.
+        WorkerError: A value cannot be written as a line.
     """
     lines = []
     for name, given in sorted(environ.items()):
@@ -130,7 +130,7 @@ def save(host: Host, environ: Mapping[str, str]) -> None:
         value = given.replace("'", "\\u0027") if name == "NFB_VOLUME_TAGS" else given
         if "'" in value or "\n" in value:
             message = f"{name} is {given!r}; allowed: no quotation mark and no line break"
-            raise Refusal(message)
+            raise WorkerError(message)
         lines.append(f"{name}='{value}'\n")
     host.write(ENVIRONMENT_FILE, "".join(lines))
 
@@ -142,7 +142,7 @@ def _word(environ: Mapping[str, str], name: str, pattern: str) -> str:
     value = environ.get(name, "")
     if not re.fullmatch(pattern, value):
         message = f"{name} is {value!r}; allowed: {pattern}"
-        raise Refusal(message)
+        raise WorkerError(message)
     return value
 
 
@@ -150,7 +150,7 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, mos
     value = environ.get(name) or str(default)
     if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
         message = f"{name} is {value!r}; allowed: a whole number from {least} to {most}"
-        raise Refusal(message)
+        raise WorkerError(message)
     return int(value)
 
 
@@ -158,7 +158,7 @@ def _amount(environ: Mapping[str, str], name: str, default: str) -> float:
     value = environ.get(name) or default
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
         message = f"{name} is {value!r}; allowed: US dollars as in 0.08"
-        raise Refusal(message)
+        raise WorkerError(message)
     return float(value)
 
 
@@ -170,5 +170,5 @@ def _tags(environ: Mapping[str, str]) -> dict[str, str]:
         tags = None
     if not isinstance(tags, dict) or not all(isinstance(text, str) for text in tags.values()):
         message = f"NFB_VOLUME_TAGS is {value!r}; allowed: a JSON object of strings"
-        raise Refusal(message)
+        raise WorkerError(message)
     return tags

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -45,7 +46,7 @@ def configure(host: Host) -> None:
     The file is never overwritten: Batch appends the cluster's name to it, before or after.
 
     Raises:
-        Refusal: Somebody has set one that keeps tasks off the instance's role to something else.
+        WorkerError: One that keeps tasks off the instance's role has another value already.
     """
     path = host.path(CONFIG)
     there = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -58,7 +59,7 @@ def configure(host: Host) -> None:
     for name, needed in REQUIRED.items():
         if made.get(name, needed) != needed:
             message = f"{CONFIG}: {name} is {made[name]!r}; allowed: {needed}"
-            raise Refusal(message)
+            raise WorkerError(message)
     new = "".join(f"{name}={value}\n" for name, value in SETTINGS.items() if name not in made)
     if new:
         # Appended in one write, as Batch's part of user data may be writing too.
@@ -71,7 +72,7 @@ def start(host: Host, deadline: Deadline) -> None:
     """Lift the condition that holds the agent back, and have it started after user data ends.
 
     Raises:
-        Refusal: systemd does not take the order.
+        WorkerError: systemd does not take the order.
     """
     host.write(READY, "")
     # Waiting would deadlock: ecs.service comes after cloud-init, which waits for this program.

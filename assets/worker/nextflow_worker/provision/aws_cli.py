@@ -11,7 +11,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal, persist
+from nextflow_worker.deadline import Deadline, retry
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -40,7 +41,7 @@ def install(host: Host, deadline: Deadline, *, lock_file: Path = LOCK) -> None:
         lock_file: JSON of `version`, `url` and, by machine, `sha256`.
 
     Raises:
-        Refusal: It cannot be fetched, is not what was locked, or does not run.
+        WorkerError: It cannot be fetched, is not what was locked, or does not run.
     """
     lock = json.loads(lock_file.read_text(encoding="utf-8"))
     version, machine = lock["version"], platform.machine()
@@ -50,7 +51,7 @@ def install(host: Host, deadline: Deadline, *, lock_file: Path = LOCK) -> None:
         # Not in /tmp, which is memory on Amazon Linux 2023.
         archive = host.path("/opt/nextflow-batch/aws-cli.zip")
         archive.parent.mkdir(parents=True, exist_ok=True)
-        persist(host, deadline, lambda: _fetch(host, url, archive, deadline))
+        retry(host, deadline, lambda: _fetch(host, url, archive, deadline))
         _check(archive, url, lock["sha256"].get(machine))
         _unpack(archive, host.path(dist))
         archive.unlink()
@@ -59,7 +60,7 @@ def install(host: Host, deadline: Deadline, *, lock_file: Path = LOCK) -> None:
     said = host.run(str(host.path(f"{HOME}/bin/aws")), "--version", deadline=deadline)
     if not said.startswith(f"aws-cli/{version} "):
         message = f"{HOME}/bin/aws says {said!r}, not aws-cli/{version}"
-        raise Refusal(message)
+        raise WorkerError(message)
 
 
 def _fetch(host: Host, url: str, archive: Path, deadline: Deadline) -> None:
@@ -77,7 +78,7 @@ def _check(archive: Path, url: str, expected: str | None) -> None:
             digest.update(block)
     if expected is not None and digest.hexdigest() != expected:
         message = f"{url} has SHA-256 {digest.hexdigest()}, locked is {expected}"
-        raise Refusal(message)
+        raise WorkerError(message)
 
 
 def _unpack(archive: Path, dist: Path) -> None:
@@ -92,7 +93,7 @@ def _unpack(archive: Path, dist: Path) -> None:
         part.replace(dist)
     except (OSError, zipfile.BadZipFile) as error:
         message = f"the AWS CLI's archive cannot be unpacked: {error}"
-        raise Refusal(message) from error
+        raise WorkerError(message) from error
 
 
 def _extract(bundle: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal, persist
+from nextflow_worker.deadline import Deadline, retry
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -24,7 +25,7 @@ def move(host: Host, scratch: Scratch, deadline: Deadline) -> None:
     mount at each start.
 
     Raises:
-        Refusal: They cannot be stopped, mounted or started, or work elsewhere afterwards.
+        WorkerError: They cannot be stopped, mounted or started, or work elsewhere afterwards.
     """
     if not all(host.is_mount(data) for data in DATA):
         host.run(
@@ -36,7 +37,7 @@ def move(host: Host, scratch: Scratch, deadline: Deadline) -> None:
     # A start that waits can wait for cloud-init, which waits for this program.
     # https://github.com/aws/amazon-ecs-agent/issues/1707
     host.run("systemctl", "start", "--no-block", "docker.service", deadline=deadline)
-    root = persist(
+    root = retry(
         host,
         deadline,
         lambda: host.run("docker", "info", "--format", "{{.DockerRootDir}}", deadline=deadline),
@@ -45,7 +46,7 @@ def move(host: Host, scratch: Scratch, deadline: Deadline) -> None:
     for data in (root, *DATA):
         if not host.same_filesystem(data, scratch.mount_point):
             message = f"{data} is not on {scratch.mount_point}"
-            raise Refusal(message)
+            raise WorkerError(message)
 
 
 def _bind(host: Host, scratch: Scratch, data: str, deadline: Deadline) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Deadline, persist
-from nextflow_worker.growth import volumes
+from nextflow_worker.deadline import Deadline, retry
+from nextflow_worker.growth import ebs_volumes
 from nextflow_worker.service import Service, ServiceError
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ def prove(host: Host, settings: Settings, deadline: Deadline) -> None:
     """Rehearse the order of a volume: client, credentials, network and permission in one.
 
     Raises:
-        Refusal: It would be refused, or there is no answer in time; scratch could never grow.
+        WorkerError: It would be refused, or there is no answer in time; scratch could never grow.
     """
     ec2 = Service(host, settings.region, "ec2")
-    order = volumes.order(settings, "rehearsal", 1)
-    persist(host, deadline, lambda: _rehearse(ec2, order))
+    order = ebs_volumes.order(settings, "rehearsal", 1)
+    retry(host, deadline, lambda: _rehearse(ec2, order))
 
 
 def _rehearse(ec2: Service, order: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -38,7 +39,7 @@ def block(host: Host, deadline: Deadline) -> None:
     """Keep tasks from the metadata service, and prove it.
 
     Raises:
-        Refusal: Tasks would be able to ask it, or nobody can tell whether they would.
+        WorkerError: Tasks would be able to ask it, or nobody can tell whether they would.
     """
     groups = host.run(
         "docker", "info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}", deadline=deadline
@@ -47,21 +48,21 @@ def block(host: Host, deadline: Deadline) -> None:
         message = (
             f"Docker's cgroups are {groups!r}; allowed: 'systemd 2', which put tasks in {SLICE}"
         )
-        raise Refusal(message)
+        raise WorkerError(message)
     host.write(f"/etc/systemd/system/{SLICE}", _UNIT.read_text(encoding="utf-8"))
     host.run("systemctl", "daemon-reload", deadline=deadline)
     reached = _reached(host, deadline)
     if ADDRESSES[0] not in reached:
         message = "the host itself cannot send to the metadata service, so nothing was proved"
-        raise Refusal(message)
-    # A kernel or systemd that cannot filter by cgroup says so in the journal and goes on.
+        raise WorkerError(message)
+    # A kernel or systemd that cannot filter by cgroup says so in the events and goes on.
     reached = _reached(
         *(host, deadline, "systemd-run", "--quiet", "--wait", "--pipe", "--collect"),
         f"--slice={SLICE}",
     )
     if reached:
         message = f"{' and '.join(reached)} can be reached from {SLICE}, where tasks are"
-        raise Refusal(message)
+        raise WorkerError(message)
 
 
 def _reached(host: Host, deadline: Deadline, *within: str) -> list[str]:

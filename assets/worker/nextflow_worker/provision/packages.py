@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal, persist
+from nextflow_worker.deadline import Deadline, retry
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -19,12 +20,12 @@ def install(host: Host, deadline: Deadline) -> None:
     """Install what is missing; where nothing is, as after a reboot, no network is needed.
 
     Raises:
-        Refusal: They cannot be installed in time.
+        WorkerError: They cannot be installed in time.
     """
     try:
         host.run("rpm", "--query", *NEEDED, deadline=deadline)
-    except Refusal:
-        persist(host, deadline, lambda: _install(host, deadline))
+    except WorkerError:
+        retry(host, deadline, lambda: _install(host, deadline))
 
 
 def _install(host: Host, deadline: Deadline) -> None:

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from nextflow_worker import settings
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 from nextflow_worker.host import GIB
 from nextflow_worker.provision import (
     agent,
     containers,
-    devices,
     dirty_pages,
     ec2_access,
     metadata,
     packages,
+    scratch_device,
     task_client,
 )
 from nextflow_worker.scratch import Scratch
@@ -80,27 +81,27 @@ class Provisioning:
         """Do them all.
 
         Raises:
-            Refusal: One could not be done; the rest was not tried.
+            WorkerError: One could not be done; the rest was not tried.
         """
         for step in self.steps():
             begin = self.host.now()
             try:
                 step.do(Deadline(self.host, step.seconds))
-            except Refusal as refusal:
+            except WorkerError as refusal:
                 message = f"{step.name}: {refusal}"
-                raise Refusal(message) from refusal
+                raise WorkerError(message) from refusal
             except OSError as error:
                 message = f"{step.name}: {error}"
-                raise Refusal(message) from error
+                raise WorkerError(message) from error
             took = self.host.now() - begin
             print(f"nextflow-batch: {step.name}: done in {took:.1f} s", flush=True)
 
     def _scratch(self, end: Deadline) -> None:
         device = self._settings.scratch_device
         self.scratch.assemble(
-            lambda until: devices.blank(self.host, device, until),
+            lambda until: scratch_device.blank(self.host, device, until),
             end,
-            stores=devices.stores(self.host),
+            stores=scratch_device.stores(self.host),
         )
 
     def _containers(self, end: Deadline) -> None:
@@ -110,7 +111,7 @@ class Provisioning:
         free = self.scratch.space().free
         if free < LEAST_FREE:
             message = f"{free / GIB:.1f} GiB free, at least {LEAST_FREE / GIB:.0f} needed"
-            raise Refusal(message)
+            raise WorkerError(message)
 
     def _units(self, end: Deadline) -> None:
         settings.save(self.host, os.environ)
@@ -129,12 +130,12 @@ def provision(host: Host) -> None:
     """Provision this instance by the settings in the environment.
 
     Raises:
-        Refusal: It must not join; the reason is also kept in a file for `boot.sh`.
+        WorkerError: It must not join; the reason is also kept in a file for `boot.sh`.
     """
     host.path(agent.READY).unlink(missing_ok=True)
     try:
         Provisioning(host, Settings.read(os.environ)).run()
-    except Refusal as refusal:
+    except WorkerError as refusal:
         host.path(agent.READY).unlink(missing_ok=True)
         host.write(REASON, f"{refusal}\n")
         raise

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
 from nextflow_worker.provision import aws_cli
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:
         clients: The folder of the clients that came along.
 
     Raises:
-        Refusal: There is none for this machine, or it does not run.
+        WorkerError: There is none for this machine, or it does not run.
     """
     if not clients.is_dir():
         aws_cli.install(host, deadline)
@@ -34,7 +35,7 @@ def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:
     client = clients / platform.machine() / "aws"
     if not client.is_file():
         message = f"there is no S3 client for {platform.machine()} among the programs"
-        raise Refusal(message)
+        raise WorkerError(message)
     target = host.path(f"{aws_cli.HOME}/bin/aws")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name("aws.part")
@@ -46,4 +47,4 @@ def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:
     said = host.run("chroot", home, "/bin/aws", "--version", deadline=deadline)
     if not said.startswith("nextflow-batch-task-s3/"):
         message = f"{aws_cli.HOME}/bin/aws says {said!r}, it is not the tasks' S3 client"
-        raise Refusal(message)
+        raise WorkerError(message)

@@ -9,23 +9,23 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker.growth import strays
-from nextflow_worker.growth.calls import Calls
-from nextflow_worker.growth.gauge import Gauge
-from nextflow_worker.growth.grower import Grower
-from nextflow_worker.growth.growth import Tools
+from nextflow_worker.events import Events
+from nextflow_worker.growth import orphans
+from nextflow_worker.growth.attachment_limit import AttachmentLimit
+from nextflow_worker.growth.controller import GrowthController
+from nextflow_worker.growth.disk_usage import DiskUsage
+from nextflow_worker.growth.ebs_volumes import EbsVolumes
+from nextflow_worker.growth.ec2_calls import Ec2Calls
+from nextflow_worker.growth.growth_log import GrowthLog
 from nextflow_worker.growth.latency import Latency
-from nextflow_worker.growth.ledger import Ledger
-from nextflow_worker.growth.slots import Slots
-from nextflow_worker.growth.volumes import Volumes
-from nextflow_worker.journal import Journal
+from nextflow_worker.growth.volume_growth import Tools
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
-from nextflow_worker.watch.guard import Guard
-from nextflow_worker.watch.membership import AGENT, Membership
+from nextflow_worker.watch.container_instance import AGENT, ContainerInstance
 from nextflow_worker.watch.metrics import Metrics
-from nextflow_worker.watch.tasks import Tasks
+from nextflow_worker.watch.task_cgroups import Tasks
+from nextflow_worker.watch.task_freezer import TaskFreezer
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -58,9 +58,9 @@ class Watch:
     """Two loops: one looks at the disk, the other calls EC2 and LVM, which may take their time.
 
     Attributes:
-        grower: What grows scratch.
-        guard: What stops tasks.
-        membership: What keeps tasks away.
+        controller: What grows scratch.
+        freezer: What stops tasks.
+        container_instance: What keeps tasks away.
         metrics: What tells CloudWatch; none without a log group.
     """
 
@@ -68,48 +68,50 @@ class Watch:
         """Put the parts together and take up what an earlier daemon began.
 
         Raises:
-            Refusal: What is mounted is not the scratch disk.
+            WorkerError: What is mounted is not the scratch disk.
         """
         self._host = host
-        # Without a log group there is only systemd's journal.
+        # Without a log group there is only systemd's events.
         self.metrics = Metrics(host, settings, services.logs) if settings.log_group else None
-        self._journal = journal = Journal(*[self.metrics.take] if self.metrics else [])
+        self._events = events = Events(*[self.metrics.take] if self.metrics else [])
         scratch = Scratch(host)
-        calls = Calls(host, services.ec2)
-        self._volumes = Volumes(host, settings, calls)
-        tools = Tools(host, calls, Ledger(host), self._volumes, scratch, Latency(host))
-        self._gauge = Gauge(host, scratch)
-        self.grower = Grower(tools, settings, self._gauge, Slots(host, calls, journal), journal)
-        self.guard = Guard(
+        calls = Ec2Calls(host, services.ec2)
+        self._volumes = EbsVolumes(host, settings, calls)
+        tools = Tools(host, calls, GrowthLog(host), self._volumes, scratch, Latency(host))
+        self._usage = DiskUsage(host, scratch)
+        self.controller = GrowthController(
+            tools, settings, self._usage, AttachmentLimit(host, calls, events), events
+        )
+        self.freezer = TaskFreezer(
             host,
             Tasks(host),
-            journal,
+            events,
             seconds=settings.freeze_seconds,
-            hopeful=lambda: not self.grower.blocked,
+            hopeful=lambda: not self.controller.blocked,
         )
-        self.membership = Membership(host, services.ecs, journal, services.agent)
+        self.container_instance = ContainerInstance(host, services.ecs, events, services.agent)
 
     def look(self) -> None:
         """Look once.
 
         Raises:
-            Refusal: What is mounted is not the scratch disk.
+            WorkerError: What is mounted is not the scratch disk.
         """
-        reading = self._gauge.look(stopped=self.guard.elapsed())
-        self.guard.judge(reading)
+        reading = self._usage.look(stopped=self.freezer.elapsed())
+        self.freezer.judge(reading)
 
     def turn(self) -> None:
         """Let growths go on, once."""
-        self.grower.turn()
-        reading = self._gauge.reading
-        if self.grower.blocked:
-            self.membership.drain(self.grower.blocked)
+        self.controller.turn()
+        reading = self._usage.reading
+        if self.controller.blocked:
+            self.container_instance.drain(self.controller.blocked)
         elif reading.free >= reading.total * ROOMY:
-            self.membership.rejoin()
+            self.container_instance.rejoin()
 
     def sweep(self) -> None:
         """Delete what earlier workers left behind."""
-        strays.sweep(self._host, self._volumes, self._journal)
+        orphans.sweep(self._host, self._volumes, self._events)
 
     def run(self) -> None:
         """Look and grow until SIGTERM."""
@@ -124,7 +126,7 @@ class Watch:
                 self.turn()
                 self._host.pause(TURN_SECONDS)
         finally:
-            self.guard.release()
+            self.freezer.release()
 
     def _look_for_ever(self) -> None:
         try:
@@ -133,7 +135,7 @@ class Watch:
                 self._host.pause(LOOK_SECONDS)
         except BaseException as error:  # Whatever it is, systemd starts us anew.
             print(f"nextflow-batch: {error}", flush=True)
-            self.guard.release()
+            self.freezer.release()
             os._exit(1)
 
 
@@ -141,7 +143,7 @@ def watch(host: Host) -> None:
     """Watch this instance's scratch by the settings in the environment.
 
     Raises:
-        Refusal: It cannot be watched.
+        WorkerError: It cannot be watched.
     """
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
+from nextflow_worker.backoff import Backoff
 from nextflow_worker.service import ServiceError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
     "full": (Metric("FullWorkers", "Count"),),
     "not frozen": (Metric("Faults", "Count"),),
     "not drained": (Metric("Faults", "Count"),),
-    "slots unknown": (Metric("Faults", "Count"),),
+    "attachment limit unknown": (Metric("Faults", "Count"),),
 }
 
 
@@ -110,10 +111,11 @@ class Metrics:
 
     def send_for_ever(self, pause: Callable[[float], None]) -> None:
         """Send now and then, seldom while CloudWatch does not answer."""
-        wait, most = SEND_SECONDS
+        backoff = Backoff(*SEND_SECONDS)
         while True:
-            pause(wait)
-            wait = SEND_SECONDS[0] if self.send() else min(wait * 2, most)
+            pause(backoff.next())
+            if self.send():
+                backoff.reset()
 
     def _record(self, event: str, facts: dict[str, object], now: int) -> dict[str, object]:
         record: dict[str, object] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
     from nextflow_worker.host import Host
@@ -39,17 +39,17 @@ class Tasks:
         """Stop them; they keep their memory, files and connections.
 
         Raises:
-            Refusal: There are none, or the kernel refuses.
+            WorkerError: There are none, or the kernel refuses.
         """
         if not self._switch(frozen=True):
             message = "there is no control group of ECS tasks"
-            raise Refusal(message)
+            raise WorkerError(message)
 
     def thaw(self) -> None:
         """Let them go on; those that are not frozen do not notice.
 
         Raises:
-            Refusal: The kernel refuses.
+            WorkerError: The kernel refuses.
         """
         self._switch(frozen=False)
 
@@ -65,5 +65,5 @@ class Tasks:
                 continue
             except OSError as error:
                 message = f"{switch.file}: {error.strerror}"
-                raise Refusal(message) from error
+                raise WorkerError(message) from error
         return done

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from nextflow_worker.growth.strays import STRAY_SECONDS
+from nextflow_worker.growth.orphans import ORPHAN_SECONDS
 from tests.emulated_ec2 import refusal
 from tests.scratch_world import World
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def world_with_a_stray(root: Path) -> World:
+def world_with_an_orphan(root: Path) -> World:
     """An instance beside which another one died while its volume was being made."""
     world = World(root)
     world.ec2.refuse["AttachVolume"] = world.ec2.refuse["DeleteVolume"] = refusal("Unavailable")
@@ -28,26 +28,26 @@ def world_with_a_stray(root: Path) -> World:
 def test_what_nobody_has_attached_for_an_hour_is_deleted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = world_with_a_stray(tmp_path)
-    (stray,) = world.ec2.added
-    world.machine.pause(STRAY_SECONDS)
+    world = world_with_an_orphan(tmp_path)
+    (orphan,) = world.ec2.added
+    world.machine.pause(ORPHAN_SECONDS)
 
     world.watch.sweep()
 
-    assert stray.deleted
+    assert orphan.deleted
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said == {"event": "scratch stray deleted", "volume": stray.id, "size_gib": stray.size}
+    assert said == {"event": "scratch orphan deleted", "volume": orphan.id, "size_gib": orphan.size}
 
 
 def test_what_is_being_made_or_used_stays(tmp_path: Path) -> None:
-    world = world_with_a_stray(tmp_path)
+    world = world_with_an_orphan(tmp_path)
     made = world.ec2.added[-1]
 
     world.watch.sweep()
     assert not made.deleted, "another worker may be about to attach it"
 
     made.name = "/dev/xvdca"
-    world.machine.pause(STRAY_SECONDS)
+    world.machine.pause(ORPHAN_SECONDS)
     world.watch.sweep()
     assert not made.deleted
 
@@ -55,11 +55,11 @@ def test_what_is_being_made_or_used_stays(tmp_path: Path) -> None:
 def test_a_refusal_is_said_and_stops_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = world_with_a_stray(tmp_path)
-    world.machine.pause(STRAY_SECONDS)
+    world = world_with_an_orphan(tmp_path)
+    world.machine.pause(ORPHAN_SECONDS)
     for operation, event in [
-        ("DeleteVolume", "scratch stray not deleted"),
-        ("DescribeVolumes", "scratch strays not looked for"),
+        ("DeleteVolume", "scratch orphan not deleted"),
+        ("DescribeVolumes", "scratch orphans not looked for"),
     ]:
         world.ec2.refuse[operation] = refusal("UnauthorizedOperation")
         world.watch.sweep()

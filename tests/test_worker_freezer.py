@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 from nextflow_worker.host import Host
 from nextflow_worker.service import ServiceError
-from nextflow_worker.watch import tasks
-from nextflow_worker.watch.membership import RETRY_SECONDS
-from nextflow_worker.watch.tasks import Tasks
+from nextflow_worker.watch import task_cgroups
+from nextflow_worker.watch.container_instance import RETRY_SECONDS
+from nextflow_worker.watch.task_cgroups import Tasks
 from tests.emulated_ec2 import refusal
 from tests.scratch_world import FREEZE, World
 
@@ -59,7 +59,7 @@ def test_a_standstill_is_told_with_its_reason_and_its_length(
     frozen, thawed = (
         event for event in _events(capsys) if event["event"] in {"scratch frozen", "scratch thawed"}
     )
-    assert frozen["free_gib"] <= frozen["guard_gib"] < 10
+    assert frozen["free_gib"] <= frozen["reserve_gib"] < 10
     assert thawed["reason"] == "there is space again"
     assert thawed["after_s"] == pytest.approx(world.machine.frozen_seconds, abs=0.2)
 
@@ -160,7 +160,7 @@ def test_a_daemon_grows_beside_its_looks_and_lets_tasks_go_on_when_it_ends(tmp_p
 def test_without_tasks_nothing_is_frozen_and_that_is_said_once(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.watch.guard._tasks = Tasks(Host(world.machine.root / "nowhere"))
+    world.watch.freezer._tasks = Tasks(Host(world.machine.root / "nowhere"))
     world.machine.rate_gib, world.machine.limit_gib = 20, 49.5
     world.run(30)
     said = [event for event in _events(capsys) if event["event"] == "scratch not frozen"]
@@ -216,14 +216,14 @@ def test_only_a_failure_that_lasts_keeps_tasks_away(world: World) -> None:
     assert world.ecs.states == []
     world.run(300)
     assert world.ecs.states == ["DRAINING"]
-    assert "VolumeLimitExceeded" in world.watch.grower.blocked
+    assert "VolumeLimitExceeded" in world.watch.controller.blocked
     world.ec2.refuse = {}
     world.run(700)
     assert world.machine.in_volume > 50
-    assert world.watch.grower.blocked == ""
+    assert world.watch.controller.blocked == ""
 
 
-def _freezer() -> tuple[Path, tasks._Switch] | None:
+def _freezer() -> tuple[Path, task_cgroups._Switch] | None:
     v1, v2 = Path("/sys/fs/cgroup/freezer"), Path("/sys/fs/cgroup/unified")
     for root, name, frozen, thawed in [
         (v1, "freezer.state", "FROZEN", "THAWED"),
@@ -234,7 +234,7 @@ def _freezer() -> tuple[Path, tasks._Switch] | None:
         with suppress(OSError):
             group.mkdir()
             if (group / name).exists():
-                return group, tasks._Switch(str(group / name), frozen, thawed)
+                return group, task_cgroups._Switch(str(group / name), frozen, thawed)
             group.rmdir()
     return None
 
@@ -246,7 +246,7 @@ def switch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if found is None:
         pytest.skip("making a control group that can be frozen needs root and cgroups to write to")
     group, made = found
-    monkeypatch.setattr(tasks, "_SWITCHES", (made,))
+    monkeypatch.setattr(task_cgroups, "_SWITCHES", (made,))
     yield group
     group.rmdir()
 
@@ -288,5 +288,5 @@ def _until(true: Any, *, missing: bool = False) -> None:
 
 def test_a_kernel_that_refuses_is_told(tmp_path: Path) -> None:
     (tmp_path / FREEZE.lstrip("/")).mkdir(parents=True)
-    with pytest.raises(Refusal, match=r"cgroup\.freeze: Is a directory"):
+    with pytest.raises(WorkerError, match=r"cgroup\.freeze: Is a directory"):
         Tasks(Host(tmp_path)).freeze()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nextflow_worker.growth import attachments
-from nextflow_worker.growth.calls import Later, Refused
+from nextflow_worker import nvme
+from nextflow_worker.growth.ec2_calls import CallDeferredError, CallRefusedError
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.calls import Calls
+    from nextflow_worker.events import Events
+    from nextflow_worker.growth.ec2_calls import Ec2Calls
     from nextflow_worker.host import Host
-    from nextflow_worker.journal import Journal
 
 #: What Nitro tells the guest as its product is the instance type.
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
@@ -20,14 +20,14 @@ PRODUCT = "/sys/devices/virtual/dmi/id/product_name"
 USUAL_LIMIT = 28
 
 
-class Slots:
+class AttachmentLimit:
     """The attachments of an instance, by what its type has."""
 
-    def __init__(self, host: Host, calls: Calls, journal: Journal) -> None:
+    def __init__(self, host: Host, calls: Ec2Calls, events: Events) -> None:
         """Take the instance and EC2's calls."""
         self._host = host
         self._calls = calls
-        self._journal = journal
+        self._events = events
         self._limit = 0
         self._shared = True
         self._full_at: int | None = None
@@ -36,21 +36,24 @@ class Slots:
         """Return how many volumes can still be attached.
 
         Raises:
-            Later: EC2 does not say now.
+            CallDeferredError: EC2 does not say now.
         """
         if not self._limit:
             self._ask()
-        has = attachments.look(self._host)
-        taken = len(has.volumes)
-        if self._shared:
-            taken += has.stores + has.interfaces
-        if self._full_at is not None and len(has.volumes) >= self._full_at:
+        disks = nvme.disks(self._host)
+        volumes = sum(bool(disk.volume_id) for disk in disks)
+        if self._full_at is not None and volumes >= self._full_at:
             return 0
+        taken = len(disks) + self._interfaces() if self._shared else volumes
         return max(0, self._limit - taken)
 
     def refused(self) -> None:
         """Take in that EC2 attached no more; with as many volumes as now it will not again."""
-        self._full_at = len(attachments.look(self._host).volumes)
+        self._full_at = len(nvme.volumes(self._host))
+
+    def _interfaces(self) -> int:
+        # Virtual interfaces, as Docker's, have no device.
+        return max(len(list(self._host.path("/sys/class/net").glob("*/device"))), 1)
 
     def _ask(self) -> None:
         try:
@@ -59,7 +62,9 @@ class Slots:
             name = ""
         self._limit, self._shared = USUAL_LIMIT, True
         if "." not in name:
-            self._journal.say("slots unknown", reason=f"the instance type is not in {PRODUCT}")
+            self._events.emit(
+                "attachment limit unknown", reason=f"the instance type is not in {PRODUCT}"
+            )
             return
         try:
             answer = self._calls.call("DescribeInstanceTypes", InstanceTypes=[name])
@@ -67,9 +72,9 @@ class Slots:
             # It is told for the types of today's generations only.
             self._limit = int(info.get("MaximumEbsAttachments", USUAL_LIMIT))
             self._shared = info.get("AttachmentLimitType", "shared") == "shared"
-        except Later:
+        except CallDeferredError:
             self._limit = 0
             raise
-        except (Refused, LookupError) as error:
+        except (CallRefusedError, LookupError) as error:
             # EC2's own refusal to attach is what ends growth then.
-            self._journal.say("slots unknown", reason=str(error), assumed=USUAL_LIMIT)
+            self._events.emit("attachment limit unknown", reason=str(error), assumed=USUAL_LIMIT)

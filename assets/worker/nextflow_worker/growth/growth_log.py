@@ -39,7 +39,7 @@ class Entry:
     device_name: str = ""
 
 
-class Ledger:
+class GrowthLog:
     """The growths that were begun and are neither done nor undone."""
 
     def __init__(self, host: Host) -> None:

@@ -6,12 +6,12 @@ import json
 import urllib.request
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 from nextflow_worker.remedy import remedy
 
 if TYPE_CHECKING:
+    from nextflow_worker.events import Events
     from nextflow_worker.host import Host
-    from nextflow_worker.journal import Journal
     from nextflow_worker.service import Service
 
 #: Where the ECS agent tells who it is.
@@ -23,7 +23,7 @@ DRAINED = "/var/lib/nextflow-batch/drained"
 RETRY_SECONDS = 30.0
 
 
-class Membership:
+class ContainerInstance:
     """Takes the instance out of the choice for further tasks, and back in; running ones stay.
 
     https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-draining.html
@@ -32,12 +32,12 @@ class Membership:
         drained: Whether it was taken out, by us.
     """
 
-    def __init__(self, host: Host, ecs: Service, journal: Journal, agent: str = AGENT) -> None:
+    def __init__(self, host: Host, ecs: Service, events: Events, agent: str = AGENT) -> None:
         """Take the instance, ECS and where the agent answers."""
         self.drained = host.path(DRAINED).exists()
         self._host = host
         self._ecs = ecs
-        self._journal = journal
+        self._events = events
         self._agent = agent
         self._not_before = 0.0
 
@@ -46,7 +46,7 @@ class Membership:
         if not self.drained and self._change("DRAINING", reason):
             self._host.write(DRAINED, reason)
             self.drained = True
-            self._journal.say(
+            self._events.emit(
                 "full", reason=reason, consequence="no further task comes here", **remedy(reason)
             )
 
@@ -55,16 +55,16 @@ class Membership:
         if self.drained and self._change("ACTIVE", "there is space again"):
             self._host.path(DRAINED).unlink(missing_ok=True)
             self.drained = False
-            self._journal.say("free", consequence="tasks come here again")
+            self._events.emit("free", consequence="tasks come here again")
 
     def _change(self, state: str, reason: str) -> bool:
         if self._host.now() < self._not_before:
             return False
         try:
             self._update(state)
-        except Refusal as refusal:
+        except WorkerError as refusal:
             self._not_before = self._host.now() + RETRY_SECONDS
-            self._journal.say("not drained", wanted=state, because=reason, reason=str(refusal))
+            self._events.emit("not drained", wanted=state, because=reason, reason=str(refusal))
             return False
         return True
 
@@ -75,7 +75,7 @@ class Membership:
             cluster, instance = str(who["Cluster"]), str(who["ContainerInstanceArn"])
         except (OSError, ValueError, LookupError, TypeError) as error:
             message = f"the ECS agent does not say who it is: {error}"
-            raise Refusal(message) from error
+            raise WorkerError(message) from error
         answer = self._ecs.call(
             "UpdateContainerInstancesState",
             cluster=cluster,
@@ -83,4 +83,4 @@ class Membership:
             status=state,
         )
         for failure in answer.get("Failures", []):
-            raise Refusal(str(failure.get("Reason", failure)))
+            raise WorkerError(str(failure.get("Reason", failure)))

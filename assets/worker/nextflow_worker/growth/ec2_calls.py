@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.backoff import Backoff
+from nextflow_worker.error import WorkerError
 from nextflow_worker.service import ServiceError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ RESERVE = 5
 BACK_OFF = (2.0, 60.0)
 
 
-class Refused(Refusal):
+class CallRefusedError(WorkerError):
     """EC2 says no, for good.
 
     Attributes:
@@ -34,7 +34,7 @@ class Refused(Refusal):
         self.code = code
 
 
-class Later(Refusal):
+class CallDeferredError(WorkerError):
     """There is no answer yet; the same may be asked again.
 
     Attributes:
@@ -46,7 +46,7 @@ class Later(Refusal):
         self.seconds = seconds
 
 
-class Calls:
+class Ec2Calls:
     """EC2's operations, by name.
 
     Attributes:
@@ -63,21 +63,21 @@ class Calls:
         self._tokens = float(BURST)
         self._filled = host.now()
         self._not_before = 0.0
-        self._wait = BACK_OFF[0]
+        self._backoff = Backoff(*BACK_OFF)
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Ask EC2.
 
         Raises:
-            Later: The budget is used up, EC2 is too busy, or no answer came.
-            Refused: EC2 refuses.
+            CallDeferredError: The budget is used up, EC2 is too busy, or no answer came.
+            CallRefusedError: EC2 refuses.
         """
         self._spend(operation)
         try:
             answer = self._ec2.call(operation, **arguments)
         except ServiceError as error:
             raise self._refusal(operation, error) from error
-        self._wait = BACK_OFF[0]
+        self._backoff.reset()
         return answer
 
     def _spend(self, operation: str) -> None:
@@ -86,23 +86,21 @@ class Calls:
         self._filled = now
         if now < self._not_before:
             message = f"{operation}: EC2 throttles this account's calls"
-            raise Later(message, self._not_before - now)
+            raise CallDeferredError(message, self._not_before - now)
         needed = 1 + RESERVE if operation.startswith("Describe") else 1
         if self._tokens < needed:
             message = f"{operation}: this instance's budget of EC2 calls is used up"
-            raise Later(message, (needed - self._tokens) / REFILL_PER_SECOND)
+            raise CallDeferredError(message, (needed - self._tokens) / REFILL_PER_SECOND)
         self._tokens -= 1
         self.made += 1
 
-    def _refusal(self, operation: str, error: ServiceError) -> Refusal:
+    def _refusal(self, operation: str, error: ServiceError) -> WorkerError:
         message = f"{operation}: {error}"
         if error.throttled:
             self.throttled += 1
-            # Half of it varies, so that the workers of one account do not come back together.
-            wait = self._wait * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            wait = self._backoff.next()
             self._not_before = self._host.now() + wait
-            self._wait = min(self._wait * 2, BACK_OFF[1])
-            return Later(message, wait)
+            return CallDeferredError(message, wait)
         if error.passing:
-            return Later(message)
-        return Refused(message, error.code)
+            return CallDeferredError(message)
+        return CallRefusedError(message, error.code)

@@ -9,15 +9,15 @@ from typing import Callable
 Listener = Callable[[str, "dict[str, object]"], None]
 
 
-class Journal:
-    """One line of JSON for each event, in systemd's journal and to who else listens."""
+class Events:
+    """One line of JSON for each event, in systemd's journal and for each listener."""
 
     def __init__(self, *listeners: Listener) -> None:
         """Take who else is told."""
         self._listeners = listeners
 
-    def say(self, event: str, **facts: object) -> None:
-        """Say what happened.
+    def emit(self, event: str, **facts: object) -> None:
+        """Tell what happened.
 
         Args:
             event: As in `grown`.

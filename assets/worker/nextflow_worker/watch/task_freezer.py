@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Callable
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.gauge import Reading
+    from nextflow_worker.events import Events
+    from nextflow_worker.growth.disk_usage import Reading
     from nextflow_worker.host import Host
-    from nextflow_worker.journal import Journal
-    from nextflow_worker.watch.tasks import Tasks
+    from nextflow_worker.watch.task_cgroups import Tasks
 
 #: Never less than this is left, in GiB: the agent, Docker and logs go on writing.
 LEAST_GIB = 2.0
@@ -19,11 +19,11 @@ LEAST_GIB = 2.0
 STOP_SECONDS = 0.4
 #: No burst is believed that would keep more than this share of scratch from being used.
 MOST = 0.25
-#: Tasks go on when there is so much more than the guard, so that they do not stutter.
+#: Tasks go on when there is so much more than the reserve, so that they do not stutter.
 SLACK = 1.5
 
 
-class Guard:
+class TaskFreezer:
     """Freezes tasks when too little is free, and thaws them when space came.
 
     Attributes:
@@ -34,7 +34,7 @@ class Guard:
         self,
         host: Host,
         tasks: Tasks,
-        journal: Journal,
+        events: Events,
         *,
         seconds: float,
         hopeful: Callable[[], bool],
@@ -44,18 +44,18 @@ class Guard:
         Args:
             host: Whose clock counts.
             tasks: What to freeze.
-            journal: What to tell.
+            events: What to tell.
             seconds: For how long tasks may stand still from one growth to the next; then they go
                 on and meet what comes.
             hopeful: Tells whether space can be expected.
 
         Raises:
-            Refusal: The kernel does not let tasks go on.
+            WorkerError: The kernel does not let tasks go on.
         """
         self.frozen = False
         self._host = host
         self._tasks = tasks
-        self._journal = journal
+        self._events = events
         self._seconds = seconds
         self._hopeful = hopeful
         self._looked = self._since = host.now()
@@ -80,7 +80,7 @@ class Guard:
         """Freeze or thaw, as a reading demands.
 
         Raises:
-            Refusal: The kernel does not let tasks go on.
+            WorkerError: The kernel does not let tasks go on.
         """
         with self._lock:
             if not self._ended:
@@ -88,13 +88,13 @@ class Guard:
 
     def _judge(self, reading: Reading) -> None:
         burst = min(reading.burst * STOP_SECONDS, reading.total * MOST)
-        guard = max(LEAST_GIB, burst) + reading.dirty
+        reserve = max(LEAST_GIB, burst) + reading.dirty
         if reading.total > self._total:
             self._total, self._spent = reading.total, 0.0
         if not self.frozen:
-            if reading.free < guard and self._spent < self._seconds and self._hopeful():
-                self._freeze(reading, guard)
-        elif reading.free >= guard * SLACK:
+            if reading.free < reserve and self._spent < self._seconds and self._hopeful():
+                self._freeze(reading, reserve)
+        elif reading.free >= reserve * SLACK:
             self._thaw(reading, "there is space again")
         elif self._spent >= self._seconds:
             self._thaw(reading, f"no space came in {self._seconds:.0f} s")
@@ -108,26 +108,26 @@ class Guard:
             self.frozen = False
             self._tasks.thaw()
 
-    def _freeze(self, reading: Reading, guard: float) -> None:
+    def _freeze(self, reading: Reading, reserve: float) -> None:
         try:
             self._tasks.freeze()
-        except Refusal as refusal:
+        except WorkerError as refusal:
             if str(refusal) != self._refused:
                 self._refused = str(refusal)
-                self._journal.say("not frozen", reason=self._refused)
+                self._events.emit("not frozen", reason=self._refused)
             return
         self.frozen, self._since, self._refused = True, self._host.now(), ""
-        self._journal.say(
+        self._events.emit(
             "frozen",
             free_gib=round(reading.free, 1),
-            guard_gib=round(guard, 1),
+            reserve_gib=round(reserve, 1),
             rate_gib_s=round(reading.burst, 2),
         )
 
     def _thaw(self, reading: Reading, why: str) -> None:
         self._tasks.thaw()
         self.frozen = False
-        self._journal.say(
+        self._events.emit(
             "thawed",
             after_s=round(self._host.now() - self._since, 1),
             free_gib=round(reading.free, 1),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 from nextflow_worker.growth import gp3
-from nextflow_worker.growth.calls import Refused
+from nextflow_worker.growth.ec2_calls import CallRefusedError
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.calls import Calls
+    from nextflow_worker.growth.ec2_calls import Ec2Calls
     from nextflow_worker.host import Host
     from nextflow_worker.settings import Settings
 
@@ -56,10 +56,10 @@ def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
     return volume | ({"KmsKeyId": settings.scratch_kms_key} if settings.scratch_kms_key else {})
 
 
-class Volumes:
+class EbsVolumes:
     """The volumes that this instance adds to its scratch disk."""
 
-    def __init__(self, host: Host, settings: Settings, calls: Calls) -> None:
+    def __init__(self, host: Host, settings: Settings, calls: Ec2Calls) -> None:
         """Take a clock, what the instance may do, and EC2's calls."""
         self._host = host
         self._settings = settings
@@ -102,7 +102,7 @@ class Volumes:
         """
         try:
             return next(iter(self._describe(VolumeIds=[volume_id])), {})
-        except Refused as refusal:
+        except CallRefusedError as refusal:
             if refusal.code == "InvalidVolume.NotFound":
                 return {}
             raise
@@ -117,7 +117,7 @@ class Volumes:
         if now - self._polled_at > TOGETHER_SECONDS or not self._known.get(volume_id):
             try:
                 found = self._describe(VolumeIds=sorted(self._polled))
-            except Refused:
+            except CallRefusedError:
                 return self.describe(volume_id)  # One of them is unknown.
             self._polled_at = now
             self._known = {volume["VolumeId"]: volume for volume in found}
@@ -130,19 +130,19 @@ class Volumes:
         """Return the name under which a volume is attached to this instance.
 
         Raises:
-            Refusal: It is attached to another one.
+            WorkerError: It is attached to another one.
         """
         for attachment in volume.get("Attachments", []):
             if attachment["InstanceId"] == self._settings.instance_id:
                 return str(attachment["Device"])
         message = f"{volume['VolumeId']} is attached to another instance"
-        raise Refusal(message)
+        raise WorkerError(message)
 
     def attach(self, volume_id: str) -> str:
         """Attach a volume to this instance and return its device name."""
         try:
             return self._attach(volume_id)
-        except Refused as refusal:
+        except CallRefusedError as refusal:
             if refusal.code != "InvalidParameterValue":
                 raise
         # The name is taken, by a volume of an earlier daemon.
@@ -158,7 +158,7 @@ class Volumes:
         name = next((name for name in DEVICE_NAMES if name not in self._names), None)
         if name is None:
             message = f"all {len(DEVICE_NAMES)} device names are used"
-            raise Refusal(message)
+            raise WorkerError(message)
         self._calls.call(
             "AttachVolume",
             VolumeId=volume_id,
@@ -168,7 +168,7 @@ class Volumes:
         self._names.add(name)
         return name
 
-    def bind(self, volume_id: str, device_name: str) -> None:
+    def delete_on_termination(self, volume_id: str, device_name: str) -> None:
         """See to it that an attached volume ends with this instance.
 
         A volume attached after launch outlives its instance unless that is changed.
@@ -189,11 +189,11 @@ class Volumes:
         """Delete a volume that is not attached; one that EC2 does not know is."""
         try:
             self._calls.call("DeleteVolume", VolumeId=volume_id)
-        except Refused as refusal:
+        except CallRefusedError as refusal:
             if refusal.code != "InvalidVolume.NotFound":
                 raise
 
-    def enlarge(self, volume_id: str, size_gib: int) -> None:
+    def modify(self, volume_id: str, size_gib: int) -> None:
         """Order a volume to become larger."""
         self._calls.call("ModifyVolume", VolumeId=volume_id, Size=size_gib)
 

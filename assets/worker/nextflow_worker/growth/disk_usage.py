@@ -37,7 +37,7 @@ class Reading(NamedTuple):
     burst: float
 
 
-class Gauge:
+class DiskUsage:
     """Reads scratch's file system.
 
     With `allocsize=64m` XFS's free space is exact at any moment, so nothing else needs asking.
@@ -50,7 +50,7 @@ class Gauge:
         """Look for the first time.
 
         Raises:
-            Refusal: What is mounted is not the scratch disk.
+            WorkerError: What is mounted is not the scratch disk.
         """
         self._host = host
         self._scratch = scratch
@@ -67,7 +67,7 @@ class Gauge:
                 says nothing about how fast they do.
 
         Raises:
-            Refusal: What is mounted is not the scratch disk.
+            WorkerError: What is mounted is not the scratch disk.
         """
         space = self._scratch.space()
         self._stopped += stopped

@@ -6,43 +6,43 @@ import calendar
 import time
 from typing import TYPE_CHECKING, Any
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.volumes import Volumes
+    from nextflow_worker.events import Events
+    from nextflow_worker.growth.ebs_volumes import EbsVolumes
     from nextflow_worker.host import Host
-    from nextflow_worker.journal import Journal
 
 #: A growth gives up after minutes, so what is still unattached after an hour is nobody's.
-STRAY_SECONDS = 3600
+ORPHAN_SECONDS = 3600
 
 
-def sweep(host: Host, volumes: Volumes, journal: Journal) -> None:
+def sweep(host: Host, volumes: EbsVolumes, events: Events) -> None:
     """Delete what earlier workers of this environment left behind.
 
     Each worker does it once, when it starts: a fleet that comes and goes cleans up after itself,
     and nothing else has to run. Whatever goes wrong is said and left to the next worker.
     """
     try:
-        strays = [
+        orphans = [
             volume
             for volume in volumes.unattached()
-            if host.wall() - _seconds(volume["CreateTime"]) > STRAY_SECONDS
+            if host.wall() - _seconds(volume["CreateTime"]) > ORPHAN_SECONDS
         ]
-    except Refusal as refusal:
-        journal.say("strays not looked for", reason=str(refusal))
+    except WorkerError as refusal:
+        events.emit("orphans not looked for", reason=str(refusal))
         return
-    for stray in strays:
-        _delete(stray, volumes, journal)
+    for orphan in orphans:
+        _delete(orphan, volumes, events)
 
 
-def _delete(stray: dict[str, Any], volumes: Volumes, journal: Journal) -> None:
+def _delete(orphan: dict[str, Any], volumes: EbsVolumes, events: Events) -> None:
     try:
-        volumes.delete(stray["VolumeId"])
-    except Refusal as refusal:
-        journal.say("stray not deleted", volume=stray["VolumeId"], reason=str(refusal))
+        volumes.delete(orphan["VolumeId"])
+    except WorkerError as refusal:
+        events.emit("orphan not deleted", volume=orphan["VolumeId"], reason=str(refusal))
     else:
-        journal.say("stray deleted", volume=stray["VolumeId"], size_gib=stray["Size"])
+        events.emit("orphan deleted", volume=orphan["VolumeId"], size_gib=orphan["Size"])
 
 
 def _seconds(time_of_day: str) -> float:

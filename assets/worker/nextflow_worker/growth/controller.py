@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from nextflow_worker.deadline import Deadline, Refusal
-from nextflow_worker.growth import attachments, ceilings, gp3, plan
-from nextflow_worker.growth.calls import Later
-from nextflow_worker.growth.ceilings import Stock
-from nextflow_worker.growth.enlargement import Enlargement, Modifications
-from nextflow_worker.growth.growth import Addition, Growth, Tools
+from nextflow_worker import nvme
+from nextflow_worker.backoff import Backoff
+from nextflow_worker.deadline import Deadline
+from nextflow_worker.error import WorkerError
+from nextflow_worker.growth import gp3, limits, policy
+from nextflow_worker.growth.addition import VolumeAddition
+from nextflow_worker.growth.ec2_calls import CallDeferredError
 from nextflow_worker.growth.latency import STEPS
+from nextflow_worker.growth.limits import Stock
+from nextflow_worker.growth.modification import VolumeModification
+from nextflow_worker.growth.modification_history import ModificationHistory
 from nextflow_worker.remedy import remedy
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.gauge import Gauge
-    from nextflow_worker.growth.ledger import Entry
-    from nextflow_worker.growth.slots import Slots
-    from nextflow_worker.journal import Journal
+    from nextflow_worker.events import Events
+    from nextflow_worker.growth.attachment_limit import AttachmentLimit
+    from nextflow_worker.growth.disk_usage import DiskUsage
+    from nextflow_worker.growth.growth_log import Entry
+    from nextflow_worker.growth.volume_growth import Tools, VolumeGrowth
     from nextflow_worker.settings import Settings
 
 #: After a volume failed no other is added for so long, in seconds: at first, at most.
@@ -32,7 +36,7 @@ OPTIMIZE_SECONDS = 3600
 LOOK_SECONDS = 60
 
 
-class Grower:
+class GrowthController:
     """All growths of an instance.
 
     Attributes:
@@ -40,18 +44,23 @@ class Grower:
     """
 
     def __init__(
-        self, tools: Tools, settings: Settings, gauge: Gauge, slots: Slots, journal: Journal
+        self,
+        tools: Tools,
+        settings: Settings,
+        usage: DiskUsage,
+        attachment_limit: AttachmentLimit,
+        events: Events,
     ) -> None:
-        """Take up what the ledger says was begun."""
+        """Take up what the growth log says was begun."""
         self.blocked = ""
         self._tools = tools
         self._settings = settings
-        self._gauge = gauge
-        self._slots = slots
-        self._journal = journal
-        self._modifications = Modifications(tools.host)
-        self._growths = [self._take_up(entry, fresh=False) for entry in tools.ledger.entries()]
-        self._cool_down = COOL_DOWN[0]
+        self._usage = usage
+        self._attachment_limit = attachment_limit
+        self._events = events
+        self._modifications = ModificationHistory(tools.host)
+        self._growths = [self._take_up(entry, fresh=False) for entry in tools.growth_log.entries()]
+        self._cool_down = Backoff(*COOL_DOWN)
         self._not_before = 0.0
         self._failure = ""
         self._disks: dict[str, int] = {}
@@ -76,17 +85,17 @@ class Grower:
         self._growths = [growth for growth in self._growths if not growth.over]
         try:
             self._plan()
-        except Refusal as refusal:
+        except WorkerError as refusal:
             said = str(refusal)
             self._say_once("plan", "growth delayed", reason=said, **remedy(said))
 
-    def _step(self, growth: Growth) -> None:
+    def _step(self, growth: VolumeGrowth) -> None:
         failing = growth.failure
         try:
             # What need not wait does not wait for the next turn.
             while not growth.over and growth.due <= self._tools.host.now():
                 growth.step()
-        except Refusal as refusal:
+        except WorkerError as refusal:
             if growth.failure and not failing:
                 self._failed(growth)
             else:
@@ -99,9 +108,10 @@ class Grower:
         if growth.grown:
             self._grown(growth)
 
-    def _grown(self, growth: Growth) -> None:
-        self._cool_down, self._not_before = COOL_DOWN[0], 0.0
-        self._journal.say(
+    def _grown(self, growth: VolumeGrowth) -> None:
+        self._cool_down.reset()
+        self._not_before = 0.0
+        self._events.emit(
             "grown",
             by=growth.entry.kind,
             volume=growth.entry.volume_id,
@@ -109,18 +119,16 @@ class Grower:
             took_s=round(self._tools.host.now() - growth.began, 1),
         )
 
-    def _failed(self, growth: Growth) -> None:
+    def _failed(self, growth: VolumeGrowth) -> None:
         entry = growth.entry
         wait = 0.0
         if "AttachmentLimitExceeded" in growth.failure:
-            self._slots.refused()
+            self._attachment_limit.refused()
         elif entry.kind == "add":
-            # Half of it varies, so that the workers of one outage do not come back together.
-            wait = self._cool_down * random.uniform(0.5, 1)  # noqa: S311 - no secret
+            wait = self._cool_down.next()
             self._not_before = self._tools.host.now() + wait
             self._failure = growth.failure
-            self._cool_down = min(self._cool_down * 2, COOL_DOWN[1])
-        self._journal.say(
+        self._events.emit(
             "not grown",
             by=entry.kind,
             volume=entry.volume_id,
@@ -137,14 +145,14 @@ class Grower:
         self._spare = self._spare and self._take_spare()
         if self._spare:
             return
-        parallel = plan.PARALLEL - len(self._growths)
+        parallel = policy.PARALLEL - len(self._growths)
         if parallel < 1:
             return
         try:
             self._order(situation, parallel)
-        except Later:
+        except CallDeferredError:
             raise
-        except Refusal as refusal:
+        except WorkerError as refusal:
             # What is on its way may be enough.
             if not self.busy:
                 self.blocked = str(refusal)
@@ -154,12 +162,12 @@ class Grower:
         taken = self._tools.scratch.take_spare(Deadline(self._tools.host, LOOK_SECONDS))
         if taken:
             self._disks, self._speed = {}, 0.0
-            self._journal.say("grown", by="spare")
+            self._events.emit("grown", by="spare")
         return taken
 
-    def _situation(self) -> plan.Situation:
-        reading = self._gauge.reading
-        return plan.Situation(
+    def _situation(self) -> policy.Situation:
+        reading = self._usage.reading
+        return policy.Situation(
             total=reading.total,
             free=reading.free,
             coming=self.coming_gib,
@@ -170,53 +178,53 @@ class Grower:
             inodes=reading.inodes,
         )
 
-    def _order(self, situation: plan.Situation, parallel: int) -> None:
+    def _order(self, situation: policy.Situation, parallel: int) -> None:
         stock = self._stock()
         count = len(stock.volumes)
         left = self._settings.scratch_max_volumes - count
         if self._tools.host.now() < self._not_before:
-            if not self._enlarge(situation, stock) and self._cool_down > GIVEN_UP:
-                raise Refusal(self._failure)
+            if not self._modify(situation, stock) and self._cool_down.limit > GIVEN_UP:
+                raise WorkerError(self._failure)
         elif left < 1:
-            self._enlarge(situation, stock, f"scratch has {count} volumes, its ceiling")
-        elif self._slots.free() - self._unattached() < 1:
-            self._enlarge(situation, stock, "this instance takes no further volume")
+            self._modify(situation, stock, f"scratch has {count} volumes, its ceiling")
+        elif self._attachment_limit.free() - self._unattached() < 1:
+            self._modify(situation, stock, "this instance takes no further volume")
         else:
-            left = min(left, self._slots.free() - self._unattached())
-            share = plan.share(stock.size_gib, self._settings.scratch_max_size_gib, left)
+            left = min(left, self._attachment_limit.free() - self._unattached())
+            share = policy.share(stock.size_gib, self._settings.scratch_max_size_gib, left)
             situation = replace(situation, share=share)
             for size in self._parts(situation, stock, min(parallel, left)):
                 if self._begin("add", size, size).failure:
                     break
 
-    def _parts(self, situation: plan.Situation, stock: Stock, most: int) -> list[int]:
+    def _parts(self, situation: policy.Situation, stock: Stock, most: int) -> list[int]:
         """Return the sizes to add: each volume has a price of its own, besides its size."""
         sizes: list[int] = []
         for number in range(1, most + 1):
             try:
-                room = ceilings.room(self._settings, stock, new=number)
-            except Refusal:
+                room = limits.room(self._settings, stock, new=number)
+            except WorkerError:
                 if not sizes:
                     raise
                 break
-            sizes = plan.order(situation, parallel=number, room=room)
+            sizes = policy.order(situation, parallel=number, room=room)
             if len(sizes) < number:
                 break
         return sizes
 
-    def _enlarge(self, situation: plan.Situation, stock: Stock, why: str = "") -> bool:
+    def _modify(self, situation: policy.Situation, stock: Stock, why: str = "") -> bool:
         """Plan B, one volume at a time, in larger steps: there are few of them.
 
         Returns:
             Whether a volume is being enlarged.
 
         Raises:
-            Refusal: None can be, and `why` says that none can be added either.
+            WorkerError: None can be, and `why` says that none can be added either.
         """
-        if any(growth.entry.kind == "enlarge" for growth in self._growths):
+        if any(growth.entry.kind == "modify" for growth in self._growths):
             return True
-        room = ceilings.room(self._settings, stock, new=0)
-        has = attachments.look(self._tools.host).volumes
+        room = limits.room(self._settings, stock, new=0)
+        has = nvme.volumes(self._tools.host)
         disks = {has[disk]: size for disk, size in self._sizes().items() if disk in has}
         fitting = [volume for volume, size in disks.items() if size < gp3.LARGEST_GIB]
         volume = self._modifications.best(fitting)
@@ -224,27 +232,27 @@ class Grower:
             if not why:
                 return False
             message = f"{why}, and none of them can be enlarged now"
-            raise Refusal(message)
+            raise WorkerError(message)
         # Each can be modified once now, and again when EC2 has optimized it, which takes hours.
         last = situation.rate * OPTIMIZE_SECONDS / len(fitting)
         share = max(0.5, last / situation.total)
-        (gain,) = plan.order(replace(situation, share=share), parallel=1, room=room) or [0]
+        (gain,) = policy.order(replace(situation, share=share), parallel=1, room=room) or [0]
         gain = min(gain, gp3.LARGEST_GIB - disks[volume])
         if gain > 0:
-            self._begin("enlarge", disks[volume] + gain, gain, volume)
+            self._begin("modify", disks[volume] + gain, gain, volume)
         return gain > 0
 
-    def _begin(self, kind: str, size_gib: int, gain_gib: int, volume_id: str = "") -> Growth:
-        entry = self._tools.ledger.begin(kind, size_gib, gain_gib, volume_id)
+    def _begin(self, kind: str, size_gib: int, gain_gib: int, volume_id: str = "") -> VolumeGrowth:
+        entry = self._tools.growth_log.begin(kind, size_gib, gain_gib, volume_id)
         growth = self._take_up(entry, fresh=True)
         self._growths.append(growth)
         self._step(growth)
         return growth
 
-    def _take_up(self, entry: Entry, *, fresh: bool) -> Growth:
-        if entry.kind == "enlarge":
-            return Enlargement(self._tools, entry, self._modifications, fresh=fresh)
-        return Addition(self._tools, entry, fresh=fresh)
+    def _take_up(self, entry: Entry, *, fresh: bool) -> VolumeGrowth:
+        if entry.kind == "modify":
+            return VolumeModification(self._tools, entry, self._modifications, fresh=fresh)
+        return VolumeAddition(self._tools, entry, fresh=fresh)
 
     def _sizes(self) -> dict[str, int]:
         if not self._disks:
@@ -252,7 +260,7 @@ class Grower:
         return self._disks
 
     def _stock(self) -> Stock:
-        has = attachments.look(self._tools.host).volumes
+        has = nvme.volumes(self._tools.host)
         sizes = {has.get(disk, disk): size for disk, size in self._sizes().items()}
         for growth in self._growths:
             if growth.coming:
@@ -267,7 +275,7 @@ class Grower:
     def _bandwidth(self) -> float:
         """Return how fast its volumes take data, in GiB/s: no rate beyond that can last."""
         if not self._speed:
-            has = attachments.look(self._tools.host).volumes
+            has = nvme.volumes(self._tools.host)
             sizes = self._sizes()
             # Nobody tells the speed of the instance's own disks.
             self._speed = (
@@ -281,7 +289,7 @@ class Grower:
 
     def _unattached(self) -> int:
         """Return how many volumes on their way do not take a slot yet."""
-        has = attachments.look(self._tools.host).volumes.values()
+        has = nvme.volumes(self._tools.host).values()
         return sum(
             growth.entry.kind == "add" and growth.coming and growth.entry.volume_id not in has
             for growth in self._growths
@@ -291,4 +299,4 @@ class Grower:
         said = str(facts)
         if self._said.get(what) != said:
             self._said[what] = said
-            self._journal.say(event, **facts)
+            self._events.emit(event, **facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from nextflow_worker.deadline import Refusal
+from nextflow_worker.error import WorkerError
 from nextflow_worker.growth import gp3
 
 if TYPE_CHECKING:
@@ -38,13 +38,13 @@ def room(settings: Settings, stock: Stock, *, new: int) -> int:
         new: By up to how many further volumes; 0 to enlarge one that is there.
 
     Raises:
-        Refusal: A ceiling is reached; the message says which.
+        WorkerError: A ceiling is reached; the message says which.
     """
     size = stock.size_gib
     left = settings.scratch_max_size_gib - size
     if left < 1:
         message = f"scratch has {size} GiB, its ceiling is {settings.scratch_max_size_gib}"
-        raise Refusal(message)
+        raise WorkerError(message)
     spent = sum(gp3.usd_per_month(settings, volume) for volume in stock.volumes)
     usd = settings.scratch_max_usd_per_month - spent
     usd -= new * gp3.usd_beside_size(settings, gp3.LARGEST_GIB)
@@ -57,5 +57,5 @@ def room(settings: Settings, stock: Stock, *, new: int) -> int:
             f"scratch costs {spent:.2f} USD a month, its ceiling is"
             f" {settings.scratch_max_usd_per_month:.2f}"
         )
-        raise Refusal(message)
+        raise WorkerError(message)
     return min(left, gp3.LARGEST_GIB)
