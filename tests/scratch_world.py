@@ -63,10 +63,10 @@ class WritingMachine(Machine):
         """Whether tasks are frozen."""
         return self.path(FREEZE).read_text() == "1"
 
-    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
+    def run(self, *command: str, deadline: Deadline, stdin: str = "") -> str:
         self.moment()
         self.pause(COMMAND_SECONDS.get(command[0], 0.0))
-        answer = super().run(*command, deadline=deadline, given=given)
+        answer = super().run(*command, deadline=deadline, stdin=stdin)
         self.moment()
         return answer
 

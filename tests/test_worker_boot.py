@@ -120,8 +120,8 @@ class _Cloud:
     def _check(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, service: str
     ) -> None:
-        given = headers.get("Authorization", "")
-        parts = dict(part.strip().split("=", 1) for part in given.partition(" ")[2].split(","))
+        authorization = headers.get("Authorization", "")
+        parts = dict(part.strip().split("=", 1) for part in authorization.partition(" ")[2].split(","))
         names = parts["SignedHeaders"].split(";")
         if "x-amz-security-token" not in names:
             self._problem("token not signed")

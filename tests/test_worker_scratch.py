@@ -178,7 +178,7 @@ class _NoDeviceMapper(Host):
         self._backing = backing
         self._loop = ""
 
-    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
+    def run(self, *command: str, deadline: Deadline, stdin: str = "") -> str:
         no_driver = ["--driverloaded", "n"]
         if command[0] == "vgchange":
             return ""
@@ -189,7 +189,7 @@ class _NoDeviceMapper(Host):
             self._resize(command[0], deadline)
             return answer
         return super().run(
-            *(self._translated(word) for word in command), deadline=deadline, given=given
+            *(self._translated(word) for word in command), deadline=deadline, stdin=stdin
         )
 
     def holds(self, device: str, absolute: str) -> bool:
@@ -318,9 +318,9 @@ class _Instance(Host):
         pretended = absolute.startswith(("/sys/", "/var/lib/nextflow-batch"))
         return self._root / absolute.lstrip("/") if pretended else Path(absolute)
 
-    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
+    def run(self, *command: str, deadline: Deadline, stdin: str = "") -> str:
         words = [self.disks.get(word, word) for word in command]
-        answer = self._inner.run(*words, deadline=deadline, given=given)
+        answer = self._inner.run(*words, deadline=deadline, stdin=stdin)
         for disk, loop in self.disks.items():
             answer = re.sub(rf"{loop}\b", disk, answer)
         return answer

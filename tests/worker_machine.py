@@ -90,7 +90,7 @@ class Machine(Host):
         partition.mkdir()
         (partition / "partition").write_text("1\n")
 
-    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
+    def run(self, *command: str, deadline: Deadline, stdin: str = "") -> str:
         deadline.remaining()
         line = " ".join(command).replace(str(self.root), "")
         self.commands.append(line)
@@ -100,7 +100,7 @@ class Machine(Host):
                 raise WorkerError(message)
         name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
         if name == "aws_client":
-            self.asked.append((command[1:], json.loads(given)))
+            self.asked.append((command[1:], json.loads(stdin)))
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         do = getattr(self, "_" + name, None)
         answer = do(*command[1:]) if do else ""

@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
         The exit code: 0, 1 when it refuses, 2 when there is no such program.
     """
     if len(arguments) != 1 or arguments[0] not in PROGRAMS:
-        given = " ".join(arguments) or "nothing"
-        print(f"program is {given}; allowed: {', '.join(PROGRAMS)}", file=sys.stderr)
+        words = " ".join(arguments) or "nothing"
+        print(f"program is {words}; allowed: {', '.join(PROGRAMS)}", file=sys.stderr)
         return 2
     try:
         PROGRAMS[arguments[0]](Host(Path(os.environ.get("NFB_ROOT") or "/")))

@@ -44,13 +44,13 @@ class Host:
         """Return where the file with this absolute path is."""
         return self.root / absolute.lstrip("/")
 
-    def run(self, *command: str, deadline: Deadline, given: str = "") -> str:
+    def run(self, *command: str, deadline: Deadline, stdin: str = "") -> str:
         """Run a command and wait for its end.
 
         Args:
             command: Program and arguments; no shell sees them.
             deadline: When it is killed.
-            given: What it reads from its standard input.
+            stdin: What it reads from its standard input.
 
         Returns:
             What it wrote to its standard output, without white space around it.
@@ -60,13 +60,13 @@ class Host:
         """
         name = " ".join(command[:2])
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 command,
                 capture_output=True,
                 check=False,
                 encoding="utf-8",
                 errors="replace",
-                input=given,
+                input=stdin,
                 timeout=deadline.remaining(),
             )
         except OSError as error:
@@ -75,11 +75,13 @@ class Host:
         except subprocess.TimeoutExpired as error:
             message = f"{name} took more than {error.timeout:.0f} s"
             raise WorkerError(message) from error
-        if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-            message = f"{name} ended with status {done.returncode}: {said.strip()}"
+        if completed.returncode != 0:
+            last = (completed.stderr.strip() or completed.stdout.strip() or "nothing").splitlines()[
+                -1
+            ]
+            message = f"{name} ended with status {completed.returncode}: {last.strip()}"
             raise WorkerError(message)
-        return done.stdout.strip()
+        return completed.stdout.strip()
 
     def now(self) -> float:
         """Return the seconds of a clock that is never set back."""
@@ -117,9 +119,9 @@ class Host:
 
     def space(self, absolute: str) -> Space:
         """Return how full the file system of that path is."""
-        found = os.statvfs(self.path(absolute))
-        inodes = found.f_favail / found.f_files if found.f_files else 1.0
-        return Space(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize, inodes)
+        stat = os.statvfs(self.path(absolute))
+        inodes = stat.f_favail / stat.f_files if stat.f_files else 1.0
+        return Space(stat.f_blocks * stat.f_frsize, stat.f_bavail * stat.f_frsize, inodes)
 
     def holds(self, device: str, absolute: str) -> bool:
         """Tell whether a path is on the file system of that block device."""

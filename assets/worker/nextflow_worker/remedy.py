@@ -23,5 +23,5 @@ REMEDIES = {
 
 def remedy(reason: str) -> dict[str, str]:
     """Return the fact that tells it, none where there is none to tell."""
-    found = [what for code, what in REMEDIES.items() if code in reason]
-    return {"remedy": found[0]} if found else {}
+    remedies = [what for code, what in REMEDIES.items() if code in reason]
+    return {"remedy": remedies[0]} if remedies else {}

@@ -77,20 +77,20 @@ class Service:
             ServiceError: It refuses, or does not answer.
         """
         deadline = Deadline(self._host, ANSWER_SECONDS)
-        given = json.dumps(arguments)
+        stdin = json.dumps(arguments)
         try:
-            said = self._host.run(*self._command, operation, given=given, deadline=deadline)
-            found = json.loads(said, object_hook=_with_values)
+            output = self._host.run(*self._command, operation, stdin=stdin, deadline=deadline)
+            result = json.loads(output, object_hook=_with_values)
         except (WorkerError, ValueError) as error:
             raise ServiceError(str(error)) from error
-        if "Refused" in found:
-            refused = found["Refused"]
-            message, code = refused.get("Message", "no reason"), refused.get("Code", "Unknown")
-            raise ServiceError(message, code, refused["Status"])
-        if "Unanswered" in found:
-            raise ServiceError(found["Unanswered"])
-        answer: dict[str, Any] = found["Answer"]
-        return answer
+        if "Refused" in result:
+            answer = result["Refused"]
+            message, code = answer.get("Message", "no reason"), answer.get("Code", "Unknown")
+            raise ServiceError(message, code, answer["Status"])
+        if "Unanswered" in result:
+            raise ServiceError(result["Unanswered"])
+        found: dict[str, Any] = result["Answer"]
+        return found
 
 
 def _with_values(members: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class GrowthController:
         self._failure = ""
         self._disks: dict[str, int] = {}
         self._speed = 0.0
-        self._said: dict[str, str] = {}
+        self._reported: dict[str, str] = {}
         self._spare = True
 
     @property
@@ -85,9 +85,9 @@ class GrowthController:
         self._growths = [growth for growth in self._growths if not growth.over]
         try:
             self._plan()
-        except WorkerError as refusal:
-            said = str(refusal)
-            self._say_once("plan", "growth delayed", reason=said, **remedy(said))
+        except WorkerError as error:
+            reason = str(error)
+            self._emit_once("plan", "growth delayed", reason=reason, **remedy(reason))
 
     def _step(self, growth: VolumeGrowth) -> None:
         failing = growth.failure
@@ -95,16 +95,18 @@ class GrowthController:
             # What need not wait does not wait for the next turn.
             while not growth.over and growth.due <= self._tools.host.now():
                 growth.step()
-        except WorkerError as refusal:
+        except WorkerError as error:
             if growth.failure and not failing:
                 self._failed(growth)
             else:
                 name = growth.entry.name
-                said = str(refusal)
-                self._say_once(name, "growth delayed", growth=name, reason=said, **remedy(said))
+                reason = str(error)
+                self._emit_once(
+                    name, "growth delayed", growth=name, reason=reason, **remedy(reason)
+                )
         if growth.over:
             self._disks, self._speed = {}, 0.0
-            self._said.pop(growth.entry.name, None)
+            self._reported.pop(growth.entry.name, None)
         if growth.grown:
             self._grown(growth)
 
@@ -152,10 +154,10 @@ class GrowthController:
             self._order(situation, parallel)
         except CallDeferredError:
             raise
-        except WorkerError as refusal:
+        except WorkerError as error:
             # What is on its way may be enough.
             if not self.busy:
-                self.blocked = str(refusal)
+                self.blocked = str(error)
 
     def _take_spare(self) -> bool:
         """Take what boot has left for later: it is there already, and paid for."""
@@ -224,8 +226,8 @@ class GrowthController:
         if any(growth.entry.kind == "modify" for growth in self._growths):
             return True
         room = limits.room(self._settings, stock, new=0)
-        has = nvme.volumes(self._tools.host)
-        disks = {has[disk]: size for disk, size in self._sizes().items() if disk in has}
+        attached = nvme.volumes(self._tools.host)
+        disks = {attached[disk]: size for disk, size in self._sizes().items() if disk in attached}
         fitting = [volume for volume, size in disks.items() if size < gp3.LARGEST_GIB]
         volume = self._modifications.best(fitting)
         if not volume:
@@ -260,8 +262,8 @@ class GrowthController:
         return self._disks
 
     def _stock(self) -> Stock:
-        has = nvme.volumes(self._tools.host)
-        sizes = {has.get(disk, disk): size for disk, size in self._sizes().items()}
+        attached = nvme.volumes(self._tools.host)
+        sizes = {attached.get(disk, disk): size for disk, size in self._sizes().items()}
         for growth in self._growths:
             if growth.coming:
                 sizes[growth.entry.volume_id or growth.entry.name] = growth.entry.size_gib
@@ -275,12 +277,12 @@ class GrowthController:
     def _bandwidth(self) -> float:
         """Return how fast its volumes take data, in GiB/s: no rate beyond that can last."""
         if not self._speed:
-            has = nvme.volumes(self._tools.host)
+            attached = nvme.volumes(self._tools.host)
             sizes = self._sizes()
             # Nobody tells the speed of the instance's own disks.
             self._speed = (
                 float("inf")
-                if set(sizes) - set(has)
+                if set(sizes) - set(attached)
                 else sum(
                     gp3.performance(self._settings, size).mibs / 1024 for size in sizes.values()
                 )
@@ -289,14 +291,14 @@ class GrowthController:
 
     def _unattached(self) -> int:
         """Return how many volumes on their way do not take a slot yet."""
-        has = nvme.volumes(self._tools.host).values()
+        attached = nvme.volumes(self._tools.host).values()
         return sum(
-            growth.entry.kind == "add" and growth.coming and growth.entry.volume_id not in has
+            growth.entry.kind == "add" and growth.coming and growth.entry.volume_id not in attached
             for growth in self._growths
         )
 
-    def _say_once(self, what: str, event: str, **facts: object) -> None:
-        said = str(facts)
-        if self._said.get(what) != said:
-            self._said[what] = said
+    def _emit_once(self, what: str, event: str, **facts: object) -> None:
+        text = str(facts)
+        if self._reported.get(what) != text:
+            self._reported[what] = text
             self._events.emit(event, **facts)

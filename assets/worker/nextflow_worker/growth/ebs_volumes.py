@@ -38,13 +38,13 @@ def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
         INSTANCE_TAG: settings.instance_id,
         GROWTH_TAG: growth,
     }
-    has = gp3.performance(settings, size_gib)
+    performance = gp3.performance(settings, size_gib)
     volume = {
         "AvailabilityZone": settings.availability_zone,
         "VolumeType": "gp3",
         "Size": size_gib,
-        "Iops": has.iops,
-        "Throughput": has.mibs,
+        "Iops": performance.iops,
+        "Throughput": performance.mibs,
         "Encrypted": True,
         "TagSpecifications": [
             {
@@ -116,11 +116,11 @@ class EbsVolumes:
         now = self._host.now()
         if now - self._polled_at > TOGETHER_SECONDS or not self._known.get(volume_id):
             try:
-                found = self._describe(VolumeIds=sorted(self._polled))
+                volumes = self._describe(VolumeIds=sorted(self._polled))
             except CallRefusedError:
                 return self.describe(volume_id)  # One of them is unknown.
             self._polled_at = now
-            self._known = {volume["VolumeId"]: volume for volume in found}
+            self._known = {volume["VolumeId"]: volume for volume in volumes}
         volume = self._known.get(volume_id, {})
         if volume.get("State") != "creating":
             self._polled.discard(volume_id)

@@ -50,13 +50,13 @@ class Ec2Calls:
     """EC2's operations, by name.
 
     Attributes:
-        made: How many calls were sent.
+        sent: How many calls were sent.
         throttled: How many of them EC2 refused to answer now.
     """
 
     def __init__(self, host: Host, ec2: Service) -> None:
         """Take a clock and EC2."""
-        self.made = 0
+        self.sent = 0
         self.throttled = 0
         self._host = host
         self._ec2 = ec2
@@ -92,7 +92,7 @@ class Ec2Calls:
             message = f"{operation}: this instance's budget of EC2 calls is used up"
             raise CallDeferredError(message, (needed - self._tokens) / REFILL_PER_SECOND)
         self._tokens -= 1
-        self.made += 1
+        self.sent += 1
 
     def _refusal(self, operation: str, error: ServiceError) -> WorkerError:
         message = f"{operation}: {error}"

@@ -34,10 +34,10 @@ def performance(settings: Settings, size_gib: int) -> Performance:
 
 def usd_beside_size(settings: Settings, size_gib: int) -> float:
     """Return what a volume's performance costs in a month."""
-    has = performance(settings, size_gib)
+    ordered = performance(settings, size_gib)
     return (
-        max(0, has.iops - FREE_IOPS) * settings.gp3_usd_per_iops
-        + max(0, has.mibs - FREE_MIBS) * settings.gp3_usd_per_mibs
+        max(0, ordered.iops - FREE_IOPS) * settings.gp3_usd_per_iops
+        + max(0, ordered.mibs - FREE_MIBS) * settings.gp3_usd_per_mibs
     )
 
 

@@ -52,15 +52,15 @@ def configure(host: Host) -> None:
     there = path.read_text(encoding="utf-8") if path.exists() else ""
     # Of two lines the later counts.
     # https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#EnvironmentFile=
-    made = {
+    existing = {
         name.strip(): value.strip().strip("'\"")
         for name, _, value in (line.partition("=") for line in there.splitlines())
     }
     for name, needed in REQUIRED.items():
-        if made.get(name, needed) != needed:
-            message = f"{CONFIG}: {name} is {made[name]!r}; allowed: {needed}"
+        if existing.get(name, needed) != needed:
+            message = f"{CONFIG}: {name} is {existing[name]!r}; allowed: {needed}"
             raise WorkerError(message)
-    new = "".join(f"{name}={value}\n" for name, value in SETTINGS.items() if name not in made)
+    new = "".join(f"{name}={value}\n" for name, value in SETTINGS.items() if name not in existing)
     if new:
         # Appended in one write, as Batch's part of user data may be writing too.
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -57,9 +57,9 @@ def install(host: Host, deadline: Deadline, *, lock_file: Path = LOCK) -> None:
         archive.unlink()
     host.write(f"{HOME}/bin/aws", SHIM.format(dist=dist))
     host.path(f"{HOME}/bin/aws").chmod(0o755)
-    said = host.run(str(host.path(f"{HOME}/bin/aws")), "--version", deadline=deadline)
-    if not said.startswith(f"aws-cli/{version} "):
-        message = f"{HOME}/bin/aws says {said!r}, not aws-cli/{version}"
+    version_line = host.run(str(host.path(f"{HOME}/bin/aws")), "--version", deadline=deadline)
+    if not version_line.startswith(f"aws-cli/{version} "):
+        message = f"{HOME}/bin/aws says {version_line!r}, not aws-cli/{version}"
         raise WorkerError(message)
 
 

@@ -66,5 +66,5 @@ def block(host: Host, deadline: Deadline) -> None:
 
 
 def _reached(host: Host, deadline: Deadline, *within: str) -> list[str]:
-    said = host.run(*within, "python3", "-c", _PROBE, *ADDRESSES, deadline=deadline)
-    return said.split()
+    output = host.run(*within, "python3", "-c", _PROBE, *ADDRESSES, deadline=deadline)
+    return output.split()

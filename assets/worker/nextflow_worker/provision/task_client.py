@@ -44,7 +44,7 @@ def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:
     part.replace(target)
     # In there is nothing else, as in the smallest of images: no loader, no library, no /etc.
     home = str(host.path(aws_cli.HOME))
-    said = host.run("chroot", home, "/bin/aws", "--version", deadline=deadline)
-    if not said.startswith("nextflow-batch-task-s3/"):
-        message = f"{aws_cli.HOME}/bin/aws says {said!r}, it is not the tasks' S3 client"
+    version_line = host.run("chroot", home, "/bin/aws", "--version", deadline=deadline)
+    if not version_line.startswith("nextflow-batch-task-s3/"):
+        message = f"{aws_cli.HOME}/bin/aws says {version_line!r}, it is not the tasks' S3 client"
         raise WorkerError(message)
