@@ -84,13 +84,13 @@ class Service:
         except (WorkerError, ValueError) as error:
             raise ServiceError(str(error)) from error
         if "Refused" in result:
-            answer = result["Refused"]
-            message, code = answer.get("Message", "no reason"), answer.get("Code", "Unknown")
-            raise ServiceError(message, code, answer["Status"])
+            refusal = result["Refused"]
+            message, code = refusal.get("Message", "no reason"), refusal.get("Code", "Unknown")
+            raise ServiceError(message, code, refusal["Status"])
         if "Unanswered" in result:
             raise ServiceError(result["Unanswered"])
-        found: dict[str, Any] = result["Answer"]
-        return found
+        answer: dict[str, Any] = result["Answer"]
+        return answer
 
 
 def _with_values(members: dict[str, Any]) -> dict[str, Any]:
