@@ -140,7 +140,7 @@ cloud_config_modules: [runcmd]
 cloud_final_modules: [scripts-user]
 """
 
-# User data runs within cloud-final; an instance has no such variable.
+# What calls AWS runs in these units: user data within cloud-final. An instance has no such variable.
 _ENDPOINTS = """[Service]
 Environment=AWS_ENDPOINT_URL=http://169.254.0.4
 """
@@ -152,7 +152,10 @@ _FILES: dict[str, tuple[str, int]] = {
     "etc/systemd/system/link.service": (_LINK, 0o644),
     "etc/cloud/cloud.cfg.d/99-test.cfg": (_CLOUD, 0o644),
     "etc/fstab": ("LABEL=root / ext4 defaults 0 1\n", 0o644),
-    "etc/systemd/system/cloud-final.service.d/test.conf": (_ENDPOINTS, 0o644),
+    **{
+        f"etc/systemd/system/{unit}.service.d/test.conf": (_ENDPOINTS, 0o644)
+        for unit in ("cloud-final", "nextflow-worker-boot", "nextflow-worker-watch")
+    },
     "etc/hostname": ("worker\n", 0o644),
     "usr/local/lib/test-shell": (_SHELL_PROGRAM, 0o644),
     "usr/local/sbin/nvme-models": (_MODELS, 0o755),

@@ -80,10 +80,8 @@ def deployed(**changes: object) -> Worker:
         r"<[\w-]+:ExportsOutputRefStorageLogs\w+>": LOG_GROUP,
     }.items():
         user_data = re.sub(reference, value, user_data)
-    bucket, key = (
-        re.search(rf"^export NFB_ASSET_{name}='?([^'\n]+)'?$", user_data, re.MULTILINE)[1]  # type: ignore[index]
-        for name in ("BUCKET", "KEY")
-    )
+    document = json.loads(user_data.partition("END OF DOCUMENT'\n")[2].partition("\nEND OF")[0])
+    bucket, key = document["asset_bucket"], document["asset_key"]
     folder = templates.directory / f"asset.{key.partition('.')[0]}"
     archive = BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as programs:
@@ -92,7 +90,7 @@ def deployed(**changes: object) -> Worker:
                 programs.write(file, file.relative_to(folder))
     if not (folder / "task_s3").is_dir():
         version = json.loads((folder / "aws-cli.lock").read_text())["version"]
-        user_data = user_data.replace("\nexport NFB_", _STAND_IN.format(version) + "export NFB_", 1)
+        user_data = user_data.replace("\nset -euo", _STAND_IN.format(version) + "set -euo", 1)
     assert user_data.count(_END) == 1
     user_data = user_data.replace(_END, _BATCHS_PART + _END)
     return Worker(user_data, bucket, key, archive.getvalue())

@@ -13,7 +13,7 @@ from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
 from nextflow_worker.watch.daemon import LOOK_SECONDS, TURN_SECONDS, Services, Watch
 from tests.emulated_ec2 import EmulatedEc2
-from tests.worker_machine import Machine
+from tests.worker_machine import Machine, worker_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -171,20 +171,9 @@ class World:
         self.start()
 
     def _settings(self, **changes: Any) -> Settings:
-        values: dict[str, Any] = {
-            "region": "us-west-2",
-            "environment": "lab",
-            "instance_id": "i-0123",
-            "availability_zone": "us-west-2b",
-            "scratch_device": "/dev/xvdba",
-            "scratch_iops": 3000,
-            "scratch_throughput_mibs": 250,
-            "scratch_max_size_gib": 4000,
-            "scratch_max_volumes": 24,
-            "volume_tags": {"project": "genomes"},
-            "freeze_seconds": 0,
-        }
-        return Settings(**{**values, **changes})
+        identity = {"instance_id": "i-0123", "availability_zone": "us-west-2b"}
+        tags = {"project": "genomes"}
+        return Settings.parse(worker_document(**{"volume_tags": tags, **identity, **changes}))
 
     def start(self, **changes: Any) -> None:
         """Start the daemon, anew if it runs, with changed settings if there are any."""

@@ -16,6 +16,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks import paths
 from stacks.environment import declare
+from tests.resources import text
 from tests.synthesized import CONTEXT, changed, synthesize
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from syrupy.assertion import SnapshotAssertion
+    from syrupy.location import PyTestLocation
 
 SETTINGS = sorted(file.stem for file in paths.SETTINGS.glob("*.yaml"))
 STACKS = [
@@ -39,14 +41,47 @@ def _masked(template: Mapping[str, Any]) -> Any:
     return json.loads(document)
 
 
+def _lines(user_data: object) -> list[str]:
+    """User data as lines, with the scripts' names for the scripts, which have tests of their own."""
+    lines = text(user_data)
+    for script in ("boothook.sh", "boot.sh"):
+        body = (paths.WORKER / script).read_text("ascii")
+        assert body in lines
+        lines = lines.replace(body, f"<{script}>\n")
+    return lines.splitlines()
+
+
+class TemplateSnapshot(JSONSnapshotExtension):
+    """One file for each template: tests/snapshots/SETTINGS/STACK.json."""
+
+    @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        return str(paths.ROOT / "tests" / "snapshots" / cls._parameter(test_location, "name"))
+
+    @classmethod
+    def get_file_basename(cls, *, test_location: PyTestLocation, index: int | str) -> str:
+        return cls._parameter(test_location, "stack")
+
+    @classmethod
+    def matches_test_location(
+        cls, *, test_location: PyTestLocation, snapshot_location: str
+    ) -> bool:
+        return snapshot_location == cls.get_location(test_location=test_location, index=0)
+
+    @staticmethod
+    def _parameter(test_location: PyTestLocation, name: str) -> str:
+        return str(test_location.item.callspec.params[name])  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(("name", "stack"), STACKS)
 def test_a_changed_template_is_reviewed(name: str, stack: str, snapshot: SnapshotAssertion) -> None:
-    template = _masked(synthesize(name)[stack].to_json())
+    template = synthesize(name)[stack].to_json()
     for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::EC2::LaunchTemplate":  # the scripts have tests of their own
-            resource["Properties"]["LaunchTemplateData"]["UserData"] = "USER DATA"
+        if resource["Type"] == "AWS::EC2::LaunchTemplate":
+            data = resource["Properties"]["LaunchTemplateData"]
+            data["UserData"] = _lines(data["UserData"])
 
-    assert template == snapshot(extension_class=JSONSnapshotExtension)
+    assert _masked(template) == snapshot(extension_class=TemplateSnapshot)
 
 
 EXISTING = {

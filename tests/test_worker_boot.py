@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from tests.worker_machine import worker_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -121,7 +122,9 @@ class _Cloud:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, service: str
     ) -> None:
         authorization = headers.get("Authorization", "")
-        parts = dict(part.strip().split("=", 1) for part in authorization.partition(" ")[2].split(","))
+        parts = dict(
+            part.strip().split("=", 1) for part in authorization.partition(" ")[2].split(",")
+        )
         names = parts["SignedHeaders"].split(";")
         if "x-amz-security-token" not in names:
             self._problem("token not signed")
@@ -182,24 +185,29 @@ class _Instance:
 
     root: Path
     environ: dict[str, str]
+    document: dict[str, object]
 
     def boothook(self) -> None:
         subprocess.run(["bash", BOOTHOOK], env=self.environ, check=True, capture_output=True)
 
-    def boot(self, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run user data as the launch template has it: exports, then the file."""
-        variables = {**self.environ, **more}
-        header = "".join(
-            f"export {name}={shlex.quote(value)}\n"
-            for name, value in variables.items()
-            if name.startswith("NFB_")
-        )
+    def boot(
+        self, environ: dict[str, str] | None = None, **changes: object
+    ) -> subprocess.CompletedProcess[str]:
+        """Run user data as the launch template has it: the document, then the file."""
+        document = {**self.document, **changes}
         script = self.root / "user-data"
-        script.write_text("#!/bin/bash\n" + header + BOOT.read_text("ascii"), "ascii")
+        file = self.root / "etc/nextflow-batch/worker.json"
+        header = f"#!/bin/bash\nmkdir -p {file.parent}\ncat >{file} <<'END'\n"
+        text = f"{header}{json.dumps(document)}\nEND\n" + BOOT.read_text("ascii")
+        script.write_text(text, "ascii")
         script.chmod(0o755)
-        environ = {name: text for name, text in variables.items() if not name.startswith("NFB_")}
         return subprocess.run(
-            [script], env=environ, check=False, capture_output=True, text=True, timeout=60
+            [script],
+            env={**self.environ, **(environ or {})},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     @property
@@ -236,14 +244,15 @@ def instance(tmp_path: Path, cloud: _Cloud) -> _Instance:
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": endpoint,
             "NFB_ROOT": str(tmp_path),
-            "NFB_ASSET_BUCKET": "assets-bucket",
-            "NFB_ASSET_KEY": "abc.zip",
-            "NFB_ASSET_SHA256": _digest(cloud.archive),
-            "NFB_REGION": REGION,
-            "NFB_ENVIRONMENT": "test",
-            "NFB_LOG_GROUP": "/nextflow/workers",
-            "NFB_SCRATCH_DEVICE": "/dev/xvdba",
-            "NFB_FETCH_SECONDS": "60",
+        },
+        {
+            **worker_document(),
+            "asset_bucket": "assets-bucket",
+            "asset_key": "abc.zip",
+            "asset_sha256": _digest(cloud.archive),
+            "region": REGION,
+            "log_group": "/nextflow/workers",
+            "fetch_seconds": 60,
         },
     )
     made.boothook()
@@ -290,7 +299,7 @@ def test_a_failed_provisioning_says_its_reason_and_shuts_down(
     instance: _Instance, cloud: _Cloud
 ) -> None:
     cloud.archive = _programs(SOUND + REASON + "raise SystemExit(1)")
-    done = instance.boot(NFB_ASSET_SHA256=_digest(cloud.archive))
+    done = instance.boot(asset_sha256=_digest(cloud.archive))
     _refused(instance, done, "scratch: no volume")
     (message,) = cloud.messages
     assert message == ("/nextflow/workers", "worker/i-0123456789abcdef0", instance.console[0])
@@ -312,8 +321,8 @@ def test_the_real_programs_are_accepted_by_the_digest_that_the_docs_compute(
                 programs.write(file, file.relative_to(folder))
     cloud.archive = archive.getvalue()
     sha256 = computed.stdout.split()[0]
-    done = instance.boot(NFB_ASSET_SHA256=sha256, NFB_SCRATCH_IOPS="100")
-    _refused(instance, done, "NFB_SCRATCH_IOPS is '100'; allowed: a whole number from 3000")
+    done = instance.boot(asset_sha256=sha256, volume_key=1)
+    _refused(instance, done, "worker.json: volume_key is 1; allowed: text")
 
 
 @pytest.mark.parametrize(
@@ -329,7 +338,7 @@ def test_a_provisioning_that_ends_oddly_shuts_down(
     instance: _Instance, cloud: _Cloud, main: str, why: str
 ) -> None:
     cloud.archive = _programs(main)
-    done = instance.boot(NFB_ASSET_SHA256=_digest(cloud.archive), NFB_PROVISION_SECONDS="1")
+    done = instance.boot(asset_sha256=_digest(cloud.archive), provision_seconds=1)
     _refused(instance, done, why)
 
 
@@ -347,29 +356,45 @@ def test_an_archive_that_is_cut_off_is_refused(instance: _Instance, cloud: _Clou
 
 def test_an_asset_that_may_not_be_read_is_refused(instance: _Instance, cloud: _Cloud) -> None:
     cloud.failures = 10_000
-    done = instance.boot(NFB_FETCH_SECONDS="3")
+    done = instance.boot(fetch_seconds=3)
     _refused(instance, done, "fetching s3://assets-bucket/abc.zip: curl: (22)")
 
 
 def test_an_instance_without_a_role_is_refused(instance: _Instance, cloud: _Cloud) -> None:
     cloud.role = False
-    done = instance.boot(NFB_FETCH_SECONDS="3")
+    done = instance.boot(fetch_seconds=3)
     _refused(instance, done, "fetching s3://assets-bucket/abc.zip: curl: (22)")
 
 
 def test_an_instance_without_metadata_service_is_refused(instance: _Instance) -> None:
-    done = instance.boot(
-        AWS_EC2_METADATA_SERVICE_ENDPOINT="http://127.0.0.1:9", NFB_FETCH_SECONDS="3"
-    )
+    away = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"}
+    done = instance.boot(away, fetch_seconds=3)
     _refused(instance, done, "instance metadata: curl: (7)")
 
 
-@pytest.mark.parametrize(
-    "name", ["ASSET_BUCKET", "ASSET_KEY", "ASSET_SHA256", "REGION", "ENVIRONMENT", "SCRATCH_DEVICE"]
-)
+@pytest.mark.parametrize("name", ["asset_bucket", "region", "log_group", "fetch_seconds"])
 def test_a_missing_value_is_named(instance: _Instance, name: str) -> None:
-    done = instance.boot(**{f"NFB_{name}": ""})
-    _refused(instance, done, f"the launch template sets no NFB_{name}")
+    del instance.document[name]
+    _refused(instance, instance.boot(), f"the launch template's document has no '{name}'")
+
+
+def test_a_document_that_is_cut_off_is_refused(instance: _Instance) -> None:
+    assert instance.boot().returncode == 0
+    document = instance.root / "etc/nextflow-batch/worker.json"
+    document.write_text(document.read_text()[:40])
+    reboot = subprocess.run(
+        ["bash", BOOT], env=instance.environ, check=False, capture_output=True, text=True
+    )
+    _refused(instance, reboot, "the launch template's document cannot be read: ")
+
+
+def test_provisioning_is_told_which_instance_this_is(instance: _Instance, cloud: _Cloud) -> None:
+    cloud.archive = _programs(
+        SOUND + "import sys; (run / 'told').write_text(' '.join(sys.argv[1:]))"
+    )
+    assert instance.boot(asset_sha256=_digest(cloud.archive)).returncode == 0
+    words = (instance.root / "run/nextflow-batch/told").read_text()
+    assert words == "provision i-0123456789abcdef0 us-west-2b"
 
 
 def test_without_the_boothook_nothing_is_provisioned(instance: _Instance, cloud: _Cloud) -> None:
@@ -382,7 +407,7 @@ def test_a_ready_flag_of_before_is_not_trusted(instance: _Instance, cloud: _Clou
     assert instance.boot().returncode == 0
     assert instance.ready
     cloud.archive = _programs("pass")
-    done = instance.boot(NFB_ASSET_SHA256=_digest(cloud.archive))
+    done = instance.boot(asset_sha256=_digest(cloud.archive))
     _refused(instance, done, "provisioning ended without the ready flag")
 
 

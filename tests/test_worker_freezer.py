@@ -170,7 +170,7 @@ def test_without_tasks_nothing_is_frozen_and_that_is_said_once(
 def test_where_nothing_can_grow_any_more_tasks_run_and_no_further_one_comes(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.start(scratch_max_size_gib=80, freeze_seconds=300)
+    world.start(max_size_gib=80, freeze_seconds=300)
     world.machine.rate_gib, world.machine.limit_gib = 1, 79.9
     world.run(300)
     assert not world.machine.stopped
@@ -190,7 +190,7 @@ def test_where_nothing_can_grow_any_more_tasks_run_and_no_further_one_comes(
 def test_draining_is_tried_again_and_what_is_wrong_is_said(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.start(scratch_max_size_gib=50, freeze_seconds=0)
+    world.start(max_size_gib=50, freeze_seconds=0)
     world.ecs.refuse = ServiceError("no", "AccessDeniedException", 400)
     world.machine.used_gib = 49
     world.run(RETRY_SECONDS - 1)

@@ -111,7 +111,7 @@ def test_the_daemon_may_die_at_any_moment_and_again_at_any_later_one(tmp_path: P
 def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> None:
     for moments in range(1, 1000):
         world = World(tmp_path / str(moments))
-        world.start(scratch_max_volumes=1)
+        world.start(max_volumes=1)
         died = world.dies(moments)
         if died:
             world.machine.moments = 1 + moments % 7
@@ -187,7 +187,7 @@ def test_calls_keep_to_a_budget_whatever_goes_wrong(world: World) -> None:
 
 def test_at_the_ceiling_nobody_is_called(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """Upstream asked EC2 every 3 s for ever (fault g)."""
-    world.start(scratch_max_size_gib=120)
+    world.start(max_size_gib=120)
     world.grow()
     assert world.machine.in_volume == 120
     before = Counter(world.ec2.calls)
@@ -340,7 +340,7 @@ def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
 
 def test_money_is_a_ceiling(world: World) -> None:
     # 250 MiB/s are 125 beyond what is included: 5 USD for each volume, 8 for the first 100 GiB.
-    world.start(scratch_max_usd_per_month=13 + 20 + 8)
+    world.start(max_usd_per_month=13 + 20 + 8)
     world.machine.rate_gib = 0.1
     world.run(3600, every=1)
     assert world.machine.in_volume > 190
@@ -382,7 +382,7 @@ def test_ec2s_own_refusal_to_attach_leads_to_enlarging(world: World) -> None:
 
 
 def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) -> None:
-    world.start(scratch_max_volumes=1, scratch_max_size_gib=10**5, scratch_max_usd_per_month=10**6)
+    world.start(max_volumes=1, max_size_gib=10**5, max_usd_per_month=10**6)
     for _ in range(4):
         world.grow()
         world.machine.used_gib = 0

@@ -123,7 +123,7 @@ def test_each_event_is_in_the_embedded_metric_format(
 
 
 def test_freezes_and_faults_are_told_too(world: World, metrics: Metrics) -> None:
-    world.start(log_group=GROUP, freeze_seconds=30, scratch_max_size_gib=150)
+    world.start(log_group=GROUP, freeze_seconds=30, max_size_gib=150)
     metrics = world.watch.metrics or metrics
     world.machine.rate_gib = 5
     world.run(120)

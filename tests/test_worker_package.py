@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from nextflow_worker.provision import agent, packages
 from nextflow_worker.remedy import REMEDIES
 from nextflow_worker.scratch import MOUNT_OPTIONS
+from nextflow_worker.settings import ScratchSettings, Settings
 
 ROOT = Path(__file__).parent.parent
 WORKER = ROOT / "assets" / "worker"
@@ -69,14 +71,14 @@ def test_all_modules_load_and_the_programs_start_on_python_3_9() -> None:
     loaded = subprocess.run(load, cwd=WORKER, check=False, capture_output=True, text=True)
     assert loaded.returncode == 0, loaded.stderr
     done = subprocess.run(
-        [python, "-B", "-W", "error", "-m", "nextflow_worker", "provision"],
+        [python, "-B", "-W", "error", "-m", "nextflow_worker", "watch"],
         cwd=WORKER,
         env={"NFB_ROOT": "/nonexistent/root"},
         check=False,
         capture_output=True,
         text=True,
     )
-    assert "NFB_REGION is ''" in done.stderr, done.stderr
+    assert "/etc/nextflow-batch/worker.json cannot be read" in done.stderr, done.stderr
 
 
 def _verify(*units: Path) -> None:
@@ -129,13 +131,14 @@ def test_the_agents_settings_are_documented_as_they_are() -> None:
     assert dict(rows) == agent.SETTINGS
 
 
-def test_each_variable_of_the_launch_template_is_documented() -> None:
-    code = "".join(module.read_text() for module in MODULES)
-    shell = (WORKER / "boot.sh").read_text() + (WORKER / "boothook.sh").read_text()
-    used = set(re.findall(r"NFB_[A-Z0-9_]+[A-Z0-9]", code + shell))
-    used |= {f"NFB_{name}" for name in ("ASSET_SHA256", "ENVIRONMENT", "SCRATCH_DEVICE")}
-    documented = set(re.findall(r"`(NFB_[A-Z0-9_]+)`", DOCS))
-    assert used - {"NFB_ROOT"} == documented
+def test_each_value_of_the_document_is_documented() -> None:
+    rows = set(
+        re.findall(
+            r"^\| `([a-z0-9_.]+)` \| ", DOCS.partition("## The launch template")[2], re.MULTILINE
+        )
+    )
+    values = {field.name for field in fields(Settings)} - {"scratch"}
+    assert rows == values | {f"scratch.{field.name}" for field in fields(ScratchSettings)}
 
 
 def test_remedies_are_documented_as_they_are() -> None:

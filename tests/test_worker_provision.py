@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from nextflow_worker import service, settings
+from nextflow_worker import service
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline
 from nextflow_worker.error import WorkerError
@@ -17,29 +16,20 @@ from nextflow_worker.growth.ebs_volumes import ENVIRONMENT_TAG
 from nextflow_worker.host import GIB
 from nextflow_worker.provision import agent, aws_cli, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
-from nextflow_worker.settings import Settings
-from tests.worker_machine import Machine, refused
+from nextflow_worker.settings import DOCUMENT, Settings
+from tests.worker_machine import INSTANCE, Machine, refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENVIRON = {
-    "NFB_REGION": "us-west-2",
-    "NFB_ENVIRONMENT": "test",
-    "NFB_INSTANCE_ID": "i-0123456789abcdef0",
-    "NFB_AVAILABILITY_ZONE": "us-west-2b",
-    "NFB_SCRATCH_DEVICE": "/dev/xvdba",
-}
-
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    for name, value in ENVIRON.items():
-        monkeypatch.setenv(name, value)
     unlocked = tmp_path / "aws-cli.lock"
     unlocked.write_text(json.dumps({"version": "2.36.11", "url": "https://x/", "sha256": {}}))
     monkeypatch.setattr(aws_cli.install, "__kwdefaults__", {"lock_file": unlocked})
     fresh = Machine(tmp_path / "root")
+    fresh.write_document()
     fresh.add_root_disk()
     fresh.add_disk("nvme1", "vol0123456789abcdef0")
     return fresh
@@ -47,7 +37,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 
 def _reason(machine: Machine) -> str:
     with pytest.raises(WorkerError) as refusal:
-        provision(machine)
+        provision(machine, **INSTANCE)
     (line,) = machine.path(REASON).read_text().splitlines()
     assert line == str(refusal.value)
     assert not machine.path(agent.READY).exists()
@@ -56,7 +46,7 @@ def _reason(machine: Machine) -> str:
 
 
 def test_a_sound_instance_joins_last_of_all(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert machine.path(agent.READY).exists()
     assert machine.commands[-1] == "systemctl start --no-block ecs.service"
     assert machine.mounts == {"/scratch", "/var/lib/docker", "/var/lib/containerd"}
@@ -68,27 +58,27 @@ def test_a_sound_instance_joins_last_of_all(machine: Machine) -> None:
 
 def test_an_instances_own_disks_come_before_the_volume(machine: Machine) -> None:
     machine.add_disk("nvme2", "AWS22222222222222222", "Amazon EC2 NVMe Instance Storage")
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert machine.group == ["/dev/nvme2n1", "/dev/nvme1n1"]
     assert machine.in_volume == 100
 
 
 def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     starts = [line for line in machine.ran("systemctl") if "start" in line]
     assert starts
     assert all("--no-block" in line for line in starts)
 
 
 def test_first_of_all_an_order_of_space_is_rehearsed(machine: Machine) -> None:
-    provision(machine)
-    assert Provisioning(machine, Settings.read(ENVIRON)).steps()[0].name == "EC2"
+    provision(machine, **INSTANCE)
+    assert Provisioning(machine, Settings.read(machine)).steps()[0].name == "EC2"
     ((asked, order),) = machine.asked
     assert asked == ("us-west-2", "ec2", "CreateVolume")
     assert order["DryRun"] is True
     assert "ClientToken" not in order
     (tags,) = [entry["Tags"] for entry in order["TagSpecifications"]]
-    assert {"Key": ENVIRONMENT_TAG, "Value": "test"} in tags
+    assert {"Key": ENVIRONMENT_TAG, "Value": "lab"} in tags
 
 
 @pytest.mark.parametrize(
@@ -97,7 +87,7 @@ def test_first_of_all_an_order_of_space_is_rehearsed(machine: Machine) -> None:
 def test_an_ec2_that_is_busy_was_reached(machine: Machine, answer: str) -> None:
     """Who refuses for that is replaced by one that asks again."""
     machine.answers = [answer]
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert len(machine.asked) == 1
 
 
@@ -110,7 +100,7 @@ def test_who_may_not_order_space_does_not_join(machine: Machine) -> None:
 def test_an_ec2_that_does_not_answer_at_once_is_asked_again(machine: Machine) -> None:
     silent = json.dumps({"Unanswered": "dial tcp: i/o timeout"})
     machine.answers = [silent, "no document", refused("DryRunOperation", 412)]
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert len(machine.asked) == 3
 
 
@@ -120,16 +110,16 @@ def test_an_ec2_that_never_answers_is_no_place_to_join(machine: Machine) -> None
 
 
 def test_packages_come_from_amazons_repository_alone(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     (install,) = machine.ran("dnf")
     assert "--repo=amazonlinux" in install
     assert install.endswith("lvm2 xfsprogs")
 
 
 def test_after_a_reboot_what_exists_is_mounted_and_nothing_made(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     machine.reboot()
-    provision(machine)
+    provision(machine, **INSTANCE)
     made = ("mkfs", "vgcreate", "lvcreate", "dnf", "curl")
     assert [line for line in machine.commands if line.startswith(made)] == []
     assert machine.mounts == {"/scratch", "/var/lib/docker", "/var/lib/containerd"}
@@ -144,15 +134,15 @@ def test_a_first_boot_that_was_interrupted_is_finished_by_the_next(
     _reason(machine)
     machine.broken = {}
     machine.reboot()
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert machine.group == ["/dev/nvme1n1"]
     assert machine.path(agent.READY).exists()
 
 
 def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     machine.commands.clear()
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert machine.ran("systemctl stop") == []
 
 
@@ -188,7 +178,7 @@ def test_a_step_that_fails_is_named_with_its_reason(
 def test_an_agent_that_cannot_be_started_takes_the_flag_back(machine: Machine) -> None:
     machine.broken = {"systemctl start --no-block ecs": "no bus"}
     with pytest.raises(WorkerError, match=r"^ECS agent: .*no bus"):
-        provision(machine)
+        provision(machine, **INSTANCE)
     assert not machine.path(agent.READY).exists()
 
 
@@ -209,7 +199,7 @@ def test_a_mirror_that_fails_once_is_asked_again(machine: Machine) -> None:
         machine.installed = True
 
     machine._dnf = flaky  # type: ignore[method-assign]
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert len(machine.ran("dnf")) == 2
 
 
@@ -265,7 +255,7 @@ def test_dirty_pages_are_bounded_and_never_above_the_kernels_own_limit(
     machine: Machine, memory_gib: int, dirty: float, background: float
 ) -> None:
     machine.path("/proc/meminfo").write_text(f"MemTotal: {memory_gib << 20} kB\nMemFree: 1 kB\n")
-    provision(machine)
+    provision(machine, **INSTANCE)
     vm = machine.path("/proc/sys/vm")
     assert int((vm / "dirty_bytes").read_text()) == int(dirty * 10 * GIB) // 10
     assert int((vm / "dirty_background_bytes").read_text()) == int(dirty * 10 * GIB) // 40
@@ -277,7 +267,7 @@ def test_an_unexpected_error_is_one_line_too(machine: Machine) -> None:
 
     machine._dnf = broken  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
-        provision(machine)
+        provision(machine, **INSTANCE)
     assert machine.path(REASON).read_text() == "unexpected ZeroDivisionError: a bug\n"
     assert not machine.path(agent.READY).exists()
 
@@ -286,24 +276,17 @@ def test_agent_settings_are_appended_and_never_overwritten(machine: Machine) -> 
     config = machine.path(agent.CONFIG)
     config.parent.mkdir(parents=True)
     config.write_text("ECS_CLUSTER=batch-1\nECS_CONTAINER_STOP_TIMEOUT=5m")
-    provision(machine)
+    provision(machine, **INSTANCE)
     machine.reboot()
-    provision(machine)
+    provision(machine, **INSTANCE)
     lines = config.read_text().splitlines()
     assert lines[:2] == ["ECS_CLUSTER=batch-1", "ECS_CONTAINER_STOP_TIMEOUT=5m"]
     names = [line.partition("=")[0] for line in lines]
     assert sorted(names) == sorted({"ECS_CLUSTER", *agent.SETTINGS})
 
 
-def test_the_units_read_the_same_settings_after_a_reboot(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NFB_VOLUME_TAGS", '{"owner": "O\'Neill $lab"}')
-    provision(machine)
-    lines = machine.path(settings.ENVIRONMENT_FILE).read_text().splitlines()
-    again = dict(shlex.split(line)[0].split("=", 1) for line in lines)
-    assert Settings.read(again).volume_tags == {"owner": "O'Neill $lab"}
-    assert Settings.read(again).environment == "test"
+def test_the_units_are_installed(machine: Machine) -> None:
+    provision(machine, **INSTANCE)
     units = machine.path("/etc/systemd/system")
     assert {unit.name for unit in units.glob("*.service")} == {
         "nextflow-worker-boot.service",
@@ -312,7 +295,7 @@ def test_the_units_read_the_same_settings_after_a_reboot(
 
 
 def test_the_task_client_is_unpacked_with_permissions_and_links(machine: Machine) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     dist = machine.path("/opt/aws-cli/v2/2.36.11/dist")
     assert (dist / "aws").stat().st_mode & 0o777 == 0o755
     assert (dist / "libz.so").readlink().name == "libz.so.1"
@@ -336,7 +319,7 @@ def test_our_client_is_that_of_the_machine_and_nothing_is_fetched(
     machine: Machine, clients: Path
 ) -> None:
     for _ in range(2):
-        provision(machine)
+        provision(machine, **INSTANCE)
         machine.reboot()
     assert machine.path("/opt/aws-cli/bin/aws").read_text() == "of aarch64"
     assert machine.path("/opt/aws-cli/bin/aws").stat().st_mode & 0o777 == 0o755
@@ -344,7 +327,7 @@ def test_our_client_is_that_of_the_machine_and_nothing_is_fetched(
 
 
 def test_our_client_is_run_where_nothing_else_is(machine: Machine, clients: Path) -> None:
-    provision(machine)
+    provision(machine, **INSTANCE)
     assert machine.ran("chroot") == ["chroot /opt/aws-cli /bin/aws --version"]
     assert machine.ran("curl") == []
 
@@ -404,49 +387,34 @@ def test_the_shim_finds_its_own_libraries_and_passes_arguments_on(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "message"),
+    ("changes", "message"),
     [
-        ("NFB_REGION", "", "NFB_REGION is ''; allowed: "),
-        ("NFB_REGION", "us-west-2; reboot", "NFB_REGION is 'us-west-2; reboot'; allowed: "),
-        ("NFB_INSTANCE_ID", "unknown", "NFB_INSTANCE_ID is 'unknown'; allowed: i-[0-9a-f]+"),
-        ("NFB_SCRATCH_DEVICE", "/dev/nvme1n1", "NFB_SCRATCH_DEVICE is '/dev/nvme1n1'; allowed: "),
-        (
-            "NFB_SCRATCH_MAX_VOLUMES",
-            "0",
-            "NFB_SCRATCH_MAX_VOLUMES is '0'; allowed: a whole number from 1 to 127",
-        ),
-        (
-            "NFB_SCRATCH_IOPS",
-            "2999",
-            "NFB_SCRATCH_IOPS is '2999'; allowed: a whole number from 3000 to 80000",
-        ),
-        (
-            "NFB_SCRATCH_THROUGHPUT_MIBS",
-            "1e3",
-            "NFB_SCRATCH_THROUGHPUT_MIBS is '1e3'; allowed: a whole number from 125 to 2000",
-        ),
-        ("NFB_SCRATCH_MAX_SIZE_GIB", "-5", "NFB_SCRATCH_MAX_SIZE_GIB is '-5'; allowed: "),
-        ("NFB_SCRATCH_KMS_KEY", "my-key", "NFB_SCRATCH_KMS_KEY is 'my-key'; allowed: "),
-        (
-            "NFB_VOLUME_TAGS",
-            '{"a": 1}',
-            "NFB_VOLUME_TAGS is '{\"a\": 1}'; allowed: a JSON object of strings",
-        ),
-        ("NFB_VOLUME_TAGS", "a=b", "NFB_VOLUME_TAGS is 'a=b'; allowed: a JSON object of strings"),
+        ({"region": 1}, "worker.json: region is 1; allowed: text"),
+        ({"scratch": []}, "worker.json: scratch is []; allowed: an object"),
+        ({"scratch": {"iops": 3000}}, "worker.json: scratch.size_gib is missing"),
+        ({"colour": "red"}, "worker.json: colour is not known to these programs"),
+        ({"fetch_seconds": "60"}, "worker.json: fetch_seconds is '60'; allowed: a whole number"),
+        ({"fetch_seconds": True}, "worker.json: fetch_seconds is True; allowed: a whole number"),
+        ({"volume_tags": {"a": 1}}, "worker.json: volume_tags is {'a': 1}; allowed: an object of"),
     ],
 )
-def test_a_wrong_setting_is_named_with_value_and_what_is_allowed(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+def test_a_wrong_value_of_the_document_is_named(
+    machine: Machine, changes: dict[str, object], message: str
 ) -> None:
-    monkeypatch.setenv(name, value)
-    assert _reason(machine).startswith(message)
+    machine.write_document(**changes)
+    assert message in _reason(machine)
     assert machine.commands == []
+
+
+def test_a_missing_document_is_named(machine: Machine) -> None:
+    machine.path(DOCUMENT).unlink()
+    assert _reason(machine).startswith(f"{DOCUMENT} cannot be read: ")
 
 
 def test_each_step_has_a_deadline_and_all_together_end_before_boot_gives_up(
     machine: Machine,
 ) -> None:
-    steps = Provisioning(machine, Settings.read(ENVIRON)).steps()
+    steps = Provisioning(machine, Settings.complete(machine, **INSTANCE)).steps()
     assert all(step.seconds > 0 for step in steps)
     assert sum(step.seconds for step in steps) <= 1200
 
@@ -456,14 +424,13 @@ def test_an_unknown_program_is_refused_in_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    assert capsys.readouterr().err.endswith("allowed: provision, watch\n")
+    assert capsys.readouterr().err.endswith("allowed: provision INSTANCE ZONE, watch\n")
 
 
 def test_the_command_ends_with_1_and_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NFB_ROOT", str(tmp_path))
-    monkeypatch.setenv("NFB_REGION", "x")
-    assert main(["provision"]) == 1
+    assert main(["provision", "i-0123", "us-west-2a"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("nextflow-batch: NFB_REGION is 'x'")
+    assert line.startswith(f"nextflow-batch: {DOCUMENT} cannot be read: ")

@@ -32,7 +32,7 @@ from nextflow_worker.provision import scratch_device
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
-from tests.worker_machine import Machine
+from tests.worker_machine import Machine, worker_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -413,9 +413,9 @@ def test_the_daemon_adds_and_then_enlarges_real_disks_under_data(tmp_path: Path)
         (Path(scratch.mount_point) / "result").write_bytes(content)
         ec2 = _LoopEc2(host, tmp_path, stack)
         ec2.sizes[first] = 1
-        settings = Settings(
-            *("us-west-2", "lab", "i-0123", "us-west-2b", "/dev/xvdba"),
-            *(3000, 125, 100, 3),
+        identity = {"instance_id": "i-0123", "availability_zone": "us-west-2b"}
+        settings = Settings.parse(
+            worker_document(throughput_mibs=125, max_size_gib=100, max_volumes=3, **identity)
         )
         events, calls = Events(), Ec2Calls(host, ec2)
         volumes = EbsVolumes(host, settings, calls)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-import shlex
 import subprocess
 from email import message_from_string
 from email.message import Message
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from tests.synthesized import Templates
 
+    Reader = Callable[[dict[str, Any]], dict[str, Any]]
+
 
 @pytest.fixture(scope="module")
 def batch(templates: Callable[[str], Templates]) -> Template:
@@ -38,6 +40,20 @@ def batch(templates: Callable[[str], Templates]) -> Template:
 def launch(batch: Template) -> dict[str, Any]:
     found: dict[str, Any] = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     return found
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Reader:
+    """What the user data of a launch template writes for the worker."""
+
+    def written(launch: dict[str, Any]) -> dict[str, Any]:
+        header = text(launch["UserData"]).partition("#!/bin/bash\nmkdir")[2]
+        script = "mkdir" + header.partition("#!/bin/bash\n")[0]
+        environ = {**os.environ, "NFB_ROOT": str(tmp_path)}
+        subprocess.run(["bash", "-c", script], env=environ, check=True)
+        return dict(json.loads((tmp_path / "etc/nextflow-batch/worker.json").read_text()))
+
+    return written
 
 
 def test_metadata_needs_a_token_and_stays_on_the_instance(launch: dict[str, Any]) -> None:
@@ -117,7 +133,7 @@ def test_cloud_init_itself_takes_the_user_data_apart(launch: dict[str, Any]) -> 
 
 
 def test_a_worker_knows_what_its_programs_must_be(
-    templates: Callable[[str], Templates], launch: dict[str, Any]
+    templates: Callable[[str], Templates], launch: dict[str, Any], document: Reader
 ) -> None:
     sent = _programs(templates("default"))
     names = sorted(file.relative_to(sent).as_posix() for file in sent.rglob("*") if file.is_file())
@@ -126,7 +142,7 @@ def test_a_worker_knows_what_its_programs_must_be(
     ).stdout
 
     digest = hashlib.sha256(listing).hexdigest()
-    assert f"export NFB_ASSET_SHA256={digest}\n" in text(launch["UserData"])
+    assert document(launch)["asset_sha256"] == digest
 
 
 @pytest.mark.parametrize(
@@ -232,28 +248,28 @@ def _actions(entry: dict[str, Any]) -> list[str]:
     return [actions] if isinstance(actions, str) else actions
 
 
-def test_the_daemon_reads_what_the_launch_template_says() -> None:
+def test_the_worker_reads_the_document_that_the_launch_template_writes(document: Reader) -> None:
     chosen = {
-        "scratch__iops": 4000,
-        "scratch__throughput_mibs": 300,
-        "scratch__max_size_gib": 500,
-        "scratch__max_volumes": 7,
-        "scratch__max_usd_per_month": 99.5,
-        "scratch__gp3_usd_per_gib": 0.1,
-        "scratch__gp3_usd_per_iops": 0.006,
-        "scratch__gp3_usd_per_mibs": 0.05,
-        "scratch__freeze_seconds": 60,
+        "iops": 4000,
+        "throughput_mibs": 300,
+        "max_size_gib": 500,
+        "max_volumes": 7,
+        "max_usd_per_month": 99.5,
+        "gp3_usd_per_gib": 0.1,
+        "gp3_usd_per_iops": 0.006,
+        "gp3_usd_per_mibs": 0.05,
+        "freeze_seconds": 60,
     }
-    batch = of(changed("default", **chosen))["batch"]
-    launch = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
-    exports = dict(re.findall(r"^export (NFB_\w+)=(.*)$", text(launch["UserData"]), re.MULTILINE))
-    environ = {name: "".join(shlex.split(value)) for name, value in exports.items()}
-    environ |= {"NFB_INSTANCE_ID": "i-0123", "NFB_AVAILABILITY_ZONE": "us-west-2a"}
-    read = vars(Settings.read(environ))
+    tags = {"owner": "Genomes + more @ lab"}
+    settings = changed("default", tags=tags, **{f"scratch__{key}": chosen[key] for key in chosen})
+    launch = only(of(settings)["batch"], "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    instance = {"instance_id": "i-0123", "availability_zone": "us-west-2a"}
 
-    for name, value in chosen.items():
-        key = name.replace("scratch__", "" if "gp3" in name or "freeze" in name else "scratch_")
-        assert read[key] == value, key
+    read = Settings.parse({**document(launch), **instance})
+
+    assert vars(read.scratch) == {**chosen, "size_gib": settings.scratch.size_gib}
+    assert read.volume_tags == tags
+    assert read.environment == "default"
 
 
 def test_a_worker_attaches_only_to_itself(batch: Template) -> None:

@@ -9,11 +9,45 @@ from typing import TYPE_CHECKING, Any
 from nextflow_worker.deadline import Deadline
 from nextflow_worker.error import WorkerError
 from nextflow_worker.host import GIB, Host, Space
+from nextflow_worker.settings import DOCUMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 EBS = "Amazon Elastic Block Store"
+INSTANCE = {"instance_id": "i-0123456789abcdef0", "availability_zone": "us-west-2b"}
+_SCRATCH = {
+    "size_gib": 100,
+    "iops": 3000,
+    "throughput_mibs": 250,
+    "max_size_gib": 4000,
+    "max_volumes": 24,
+    "max_usd_per_month": 500.0,
+    "gp3_usd_per_gib": 0.08,
+    "gp3_usd_per_iops": 0.005,
+    "gp3_usd_per_mibs": 0.04,
+    "freeze_seconds": 0,
+}
+
+
+def worker_document(**changes: object) -> dict[str, Any]:
+    """What a launch template tells a worker, with some values changed, those of scratch too."""
+    scratch = {key: changes.pop(key, value) for key, value in _SCRATCH.items()}
+    return {
+        "region": "us-west-2",
+        "environment": "lab",
+        "log_group": "",
+        "asset_bucket": "programs",
+        "asset_key": "worker.zip",
+        "asset_sha256": "0" * 64,
+        "fetch_seconds": 180,
+        "provision_seconds": 1200,
+        "scratch_device": "/dev/xvdba",
+        "scratch": scratch,
+        "volume_key": "",
+        "volume_tags": {},
+        **changes,
+    }
 
 
 def refused(code: str, status: int) -> str:
@@ -74,6 +108,10 @@ class Machine(Host):
         self.path("/proc/sys/vm").mkdir(parents=True)
         self.path("/proc/meminfo").write_text("MemTotal: 16384000 kB\n")
         self.clock = 0.0
+
+    def write_document(self, **changes: object) -> None:
+        """Write what user data does at the first boot."""
+        self.write(DOCUMENT, json.dumps({**worker_document(), **changes}))
 
     def add_disk(self, controller: str, serial: str, model: str = EBS) -> None:
         """Let an NVMe disk appear in sysfs."""

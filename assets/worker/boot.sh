@@ -3,8 +3,8 @@
 # Whatever fails, the instance says why, never joins the cluster and shuts down; the launch
 # template turns that into termination.
 #
-# The launch template puts `export NAME='value'` lines in front of this file; after a reboot the
-# same values come from /etc/nextflow-batch/worker.env. docs/worker.md lists them.
+# The launch template's lines in front of this file write what it tells the worker, one JSON
+# document, which is still there after a reboot. docs/worker.md lists its values.
 set -euo pipefail
 umask 022
 
@@ -12,8 +12,22 @@ ROOT="${NFB_ROOT:-}" # empty on an instance
 IMDS="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}"
 RUN="$ROOT/run/nextflow-batch"
 OPT="$ROOT/opt/nextflow-batch"
-FETCH_SECONDS="${NFB_FETCH_SECONDS:-180}"
-PROVISION_SECONDS="${NFB_PROVISION_SECONDS:-1200}"
+DOCUMENT="$ROOT/etc/nextflow-batch/worker.json"
+REGION='' LOG_GROUP='' INSTANCE_ID='' # for a refusal before they are known
+
+values() { # NAME...: their values in the document, a line each
+  python3 - "$DOCUMENT" "$@" <<'PYTHON'
+import json, sys
+try:
+    with open(sys.argv[1], encoding="utf-8") as file:
+        document = json.load(file)
+    print(*(document[name] for name in sys.argv[2:]), sep="\n")
+except (OSError, ValueError) as error:
+    sys.exit("the launch template's document cannot be read: %s" % error)
+except KeyError as error:
+    sys.exit("the launch template's document has no %s" % error)
+PYTHON
+}
 
 refuse() { # REASON
   trap - EXIT TERM INT HUP
@@ -45,7 +59,7 @@ import json, sys
 c = json.load(sys.stdin)
 print("user = \"%s:%s\"" % (c["AccessKeyId"], c["SecretAccessKey"]))
 print("header = \"x-amz-security-token: %s\"" % c["Token"])' <<<"$document") || return
-  curl -fsS --connect-timeout 5 --aws-sigv4 "aws:amz:$NFB_REGION:$service" \
+  curl -fsS --connect-timeout 5 --aws-sigv4 "aws:amz:$REGION:$service" \
     --config <(printf '%s\n' "$config") "$@"
 }
 
@@ -55,7 +69,7 @@ endpoint() { # SERVICE [BUCKET]
     printf '%s%s\n' "$AWS_ENDPOINT_URL" "${2:+/$2}"
   else
     domain=$(imds meta-data/services/domain) || return
-    printf 'https://%s%s.%s.%s\n' "${2:+$2.}" "$1" "$NFB_REGION" "$domain"
+    printf 'https://%s%s.%s.%s\n' "${2:+$2.}" "$1" "$REGION" "$domain"
   fi
 }
 
@@ -68,9 +82,9 @@ logs() { # ACTION BODY
 
 report() { # LINE, best effort
   local group stream message
-  [ -n "${NFB_LOG_GROUP:-}" ] || return 0
-  group="\"logGroupName\": \"$NFB_LOG_GROUP\""
-  stream="\"logStreamName\": \"worker/${NFB_INSTANCE_ID:-unknown}\""
+  [ -n "$LOG_GROUP" ] || return 0
+  group="\"logGroupName\": \"$LOG_GROUP\""
+  stream="\"logStreamName\": \"worker/${INSTANCE_ID:-unknown}\""
   message=$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$1") || return
   logs CreateLogStream "{$group, $stream}" || true # it may be there
   logs PutLogEvents "{$group, $stream, \"logEvents\": [
@@ -93,9 +107,9 @@ persist() { # WHAT COMMAND...
 # https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 fetch() {
   local url
-  url=$(endpoint s3 "$NFB_ASSET_BUCKET") || return
+  url=$(endpoint s3 "$ASSET_BUCKET") || return
   signed s3 --max-time 60 --output "$OPT/programs.zip" \
-    -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d ' ' -f 1)" "$url/$NFB_ASSET_KEY"
+    -H "x-amz-content-sha256: $(sha256sum </dev/null | cut -d ' ' -f 1)" "$url/$ASSET_KEY"
 }
 
 # The digest is of what is inside the archive (sha256 of a sorted `sha256sum` listing), as the
@@ -126,10 +140,17 @@ trap 'exit 1' TERM INT HUP
 
 mkdir -p "$RUN" "$OPT"
 rm -f "$RUN/ready" "$RUN/reason"
-for name in ASSET_BUCKET ASSET_KEY ASSET_SHA256 REGION ENVIRONMENT SCRATCH_DEVICE; do
-  name="NFB_$name"
-  [ -n "${!name:-}" ] || refuse "the launch template sets no $name"
-done
+ANSWER=$(values region log_group asset_bucket asset_key asset_sha256 fetch_seconds \
+  provision_seconds 2>&1) || refuse "$ANSWER"
+{
+  read -r REGION
+  read -r LOG_GROUP
+  read -r ASSET_BUCKET
+  read -r ASSET_KEY
+  read -r ASSET_SHA256
+  read -r FETCH_SECONDS
+  read -r PROVISION_SECONDS
+} <<<"$ANSWER"
 # Should this script be killed, the instance still goes; provisioning calls it off.
 shutdown -h "+$(((FETCH_SECONDS + PROVISION_SECONDS) / 60 + 2))" 'nextflow-batch: boot took too long' ||
   true
@@ -137,24 +158,24 @@ shutdown -h "+$(((FETCH_SECONDS + PROVISION_SECONDS) / 60 + 2))" 'nextflow-batch
   refuse 'the boothook did not run, nothing holds the ECS agent back'
 
 persist 'instance metadata' imds meta-data/instance-id
-export NFB_INSTANCE_ID=$ANSWER
+INSTANCE_ID=$ANSWER
 persist 'instance metadata' imds meta-data/placement/availability-zone
-export NFB_AVAILABILITY_ZONE=$ANSWER
+AVAILABILITY_ZONE=$ANSWER
 
-programs="$OPT/$NFB_ASSET_SHA256"
+programs="$OPT/$ASSET_SHA256"
 if [ ! -d "$programs" ]; then
-  persist "fetching s3://$NFB_ASSET_BUCKET/$NFB_ASSET_KEY" fetch
+  persist "fetching s3://$ASSET_BUCKET/$ASSET_KEY" fetch
   rm -rf "$programs.part"
-  problem=$(unpack "$OPT/programs.zip" "$programs.part" "$NFB_ASSET_SHA256" 2>&1) ||
-    refuse "s3://$NFB_ASSET_BUCKET/$NFB_ASSET_KEY: ${problem##*$'\n'}"
+  problem=$(unpack "$OPT/programs.zip" "$programs.part" "$ASSET_SHA256" 2>&1) ||
+    refuse "s3://$ASSET_BUCKET/$ASSET_KEY: ${problem##*$'\n'}"
   rm -f "$OPT/programs.zip"
   mv "$programs.part" "$programs"
 fi
 ln -sfn "$programs" "$OPT/current"
 
 status=0
-PYTHONPATH="$programs" PYTHONDONTWRITEBYTECODE=1 \
-  timeout --kill-after=10 "$PROVISION_SECONDS" python3 -m nextflow_worker provision || status=$?
+PYTHONPATH="$programs" PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=10 "$PROVISION_SECONDS" \
+  python3 -m nextflow_worker provision "$INSTANCE_ID" "$AVAILABILITY_ZONE" || status=$?
 [ "$status" -ne 124 ] || refuse "provisioning took more than $PROVISION_SECONDS s"
 [ "$status" -eq 0 ] || refuse "$(cat "$RUN/reason" 2>/dev/null ||
   echo "provisioning ended with status $status and gave no reason")"

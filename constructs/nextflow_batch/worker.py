@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,7 @@ from constructs import Construct
 
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.wildcards import justify_managed
+from nextflow_batch.worker_document import WorkerDocument
 from nextflow_batch.worker_programs import WorkerPrograms
 
 if TYPE_CHECKING:
@@ -28,6 +27,13 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
 ROOT_DEVICE = "/dev/xvda"
 SCRATCH_DEVICE = "/dev/xvdba"
+#: In front of `boot.sh`, which reads the document. The shell expands nothing in it.
+WRITE_DOCUMENT = """#!/bin/bash
+mkdir -p "${{NFB_ROOT:-}}/etc/nextflow-batch"
+cat >"${{NFB_ROOT:-}}/etc/nextflow-batch/worker.json" <<'END OF DOCUMENT'
+{}
+END OF DOCUMENT
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,28 +202,17 @@ class Worker(Construct):
         scratch: Scratch,
         volume_key: kms.IKey | None,
     ) -> ec2.MultipartUserData:
-        variables = {
-            "NFB_ASSET_BUCKET": programs.s3_bucket_name,
-            "NFB_ASSET_KEY": programs.s3_object_key,
-            "NFB_ASSET_SHA256": programs.digest,
-            "NFB_REGION": Stack.of(self).region,
-            "NFB_ENVIRONMENT": self._environment,
-            "NFB_LOG_GROUP": self._log_group.log_group_name,
-            "NFB_SCRATCH_DEVICE": SCRATCH_DEVICE,
-            "NFB_SCRATCH_IOPS": str(scratch.iops),
-            "NFB_SCRATCH_THROUGHPUT_MIBS": str(scratch.throughput_mibs),
-            "NFB_SCRATCH_MAX_SIZE_GIB": str(scratch.max_size_gib),
-            "NFB_SCRATCH_MAX_VOLUMES": str(scratch.max_volumes),
-            "NFB_SCRATCH_MAX_USD_PER_MONTH": f"{scratch.max_usd_per_month:f}",
-            "NFB_GP3_USD_PER_GIB": f"{scratch.gp3_usd_per_gib:f}",
-            "NFB_GP3_USD_PER_IOPS": f"{scratch.gp3_usd_per_iops:f}",
-            "NFB_GP3_USD_PER_MIBS": f"{scratch.gp3_usd_per_mibs:f}",
-            "NFB_FREEZE_SECONDS": str(scratch.freeze_seconds),
-            "NFB_SCRATCH_KMS_KEY": volume_key.key_arn if volume_key else "",
-            "NFB_VOLUME_TAGS": json.dumps(self._volume_tags) if self._volume_tags else "",
-        }
-        exports = "".join(
-            f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
+        document = WorkerDocument(
+            region=Stack.of(self).region,
+            environment=self._environment,
+            log_group=self._log_group.log_group_name,
+            asset_bucket=programs.s3_bucket_name,
+            asset_key=programs.s3_object_key,
+            asset_sha256=programs.digest,
+            scratch_device=SCRATCH_DEVICE,
+            scratch=scratch,
+            volume_key=volume_key.key_arn if volume_key else "",
+            volume_tags=self._volume_tags,
         )
         # Batch takes only MIME multipart; `==BOUNDARY==` is the boundary of its own document.
         # https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html
@@ -231,7 +226,7 @@ class Worker(Construct):
         user_data.add_part(
             ec2.MultipartBody.from_raw_body(
                 content_type='text/x-shellscript; charset="us-ascii"',
-                body="#!/bin/bash\n" + exports + programs.boot,
+                body=WRITE_DOCUMENT.format(document.to_json()) + programs.boot,
             )
         )
         return user_data

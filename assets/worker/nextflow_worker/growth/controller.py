@@ -183,7 +183,7 @@ class GrowthController:
     def _order(self, situation: policy.Situation, parallel: int) -> None:
         stock = self._stock()
         count = len(stock.volumes)
-        left = self._settings.scratch_max_volumes - count
+        left = self._settings.scratch.max_volumes - count
         if self._tools.host.now() < self._not_before:
             if not self._modify(situation, stock) and self._cool_down.limit > GIVEN_UP:
                 raise WorkerError(self._failure)
@@ -193,7 +193,7 @@ class GrowthController:
             self._modify(situation, stock, "this instance takes no further volume")
         else:
             left = min(left, self._attachment_limit.free() - self._unattached())
-            share = policy.share(stock.size_gib, self._settings.scratch_max_size_gib, left)
+            share = policy.share(stock.size_gib, self._settings.scratch.max_size_gib, left)
             situation = replace(situation, share=share)
             for size in self._parts(situation, stock, min(parallel, left)):
                 if self._begin("add", size, size).failure:

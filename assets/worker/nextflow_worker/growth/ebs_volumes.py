@@ -53,7 +53,7 @@ def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
             }
         ],
     }
-    return volume | ({"KmsKeyId": settings.scratch_kms_key} if settings.scratch_kms_key else {})
+    return volume | ({"KmsKeyId": settings.volume_key} if settings.volume_key else {})
 
 
 class EbsVolumes:

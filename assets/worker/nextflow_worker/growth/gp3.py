@@ -28,19 +28,19 @@ class Performance(NamedTuple):
 
 def performance(settings: Settings, size_gib: int) -> Performance:
     """Return what the settings say, as far as a volume of this size takes it."""
-    iops = min(settings.scratch_iops, max(FREE_IOPS, IOPS_PER_GIB * size_gib))
-    return Performance(iops, min(settings.scratch_throughput_mibs, iops // IOPS_PER_MIBS))
+    iops = min(settings.scratch.iops, max(FREE_IOPS, IOPS_PER_GIB * size_gib))
+    return Performance(iops, min(settings.scratch.throughput_mibs, iops // IOPS_PER_MIBS))
 
 
 def usd_beside_size(settings: Settings, size_gib: int) -> float:
     """Return what a volume's performance costs in a month."""
     ordered = performance(settings, size_gib)
     return (
-        max(0, ordered.iops - FREE_IOPS) * settings.gp3_usd_per_iops
-        + max(0, ordered.mibs - FREE_MIBS) * settings.gp3_usd_per_mibs
+        max(0, ordered.iops - FREE_IOPS) * settings.scratch.gp3_usd_per_iops
+        + max(0, ordered.mibs - FREE_MIBS) * settings.scratch.gp3_usd_per_mibs
     )
 
 
 def usd_per_month(settings: Settings, size_gib: int) -> float:
     """Return what a volume costs in a month."""
-    return size_gib * settings.gp3_usd_per_gib + usd_beside_size(settings, size_gib)
+    return size_gib * settings.scratch.gp3_usd_per_gib + usd_beside_size(settings, size_gib)

@@ -41,21 +41,21 @@ def room(settings: Settings, stock: Stock, *, new: int) -> int:
         WorkerError: A ceiling is reached; the message says which.
     """
     size = stock.size_gib
-    left = settings.scratch_max_size_gib - size
+    left = settings.scratch.max_size_gib - size
     if left < 1:
-        message = f"scratch has {size} GiB, its ceiling is {settings.scratch_max_size_gib}"
+        message = f"scratch has {size} GiB, its ceiling is {settings.scratch.max_size_gib}"
         raise WorkerError(message)
     spent = sum(gp3.usd_per_month(settings, volume) for volume in stock.volumes)
-    usd = settings.scratch_max_usd_per_month - spent
+    usd = settings.scratch.max_usd_per_month - spent
     usd -= new * gp3.usd_beside_size(settings, gp3.LARGEST_GIB)
-    if settings.gp3_usd_per_gib > 0:
-        left = min(left, int(usd / settings.gp3_usd_per_gib))
+    if settings.scratch.gp3_usd_per_gib > 0:
+        left = min(left, int(usd / settings.scratch.gp3_usd_per_gib))
     elif usd < 0:
         left = 0
     if left < 1:
         message = (
             f"scratch costs {spent:.2f} USD a month, its ceiling is"
-            f" {settings.scratch_max_usd_per_month:.2f}"
+            f" {settings.scratch.max_usd_per_month:.2f}"
         )
         raise WorkerError(message)
     return min(left, gp3.LARGEST_GIB)

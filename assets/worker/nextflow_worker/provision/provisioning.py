@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
-from nextflow_worker import settings
 from nextflow_worker.deadline import Deadline
 from nextflow_worker.error import WorkerError
 from nextflow_worker.host import GIB
@@ -114,7 +112,6 @@ class Provisioning:
             raise WorkerError(message)
 
     def _units(self, end: Deadline) -> None:
-        settings.save(self.host, os.environ)
         names = sorted(unit.name for unit in UNITS.glob("*.service"))
         for name in names:
             text = (UNITS / name).read_text(encoding="utf-8")
@@ -126,15 +123,23 @@ class Provisioning:
         )
 
 
-def provision(host: Host) -> None:
-    """Provision this instance by the settings in the environment.
+def provision(host: Host, *, instance_id: str, availability_zone: str) -> None:
+    """Provision this instance by its launch template's document.
+
+    Args:
+        host: The instance.
+        instance_id: Its id.
+        availability_zone: Its zone.
 
     Raises:
         WorkerError: It must not join; the reason is also kept in a file for `boot.sh`.
     """
     host.path(agent.READY).unlink(missing_ok=True)
     try:
-        Provisioning(host, Settings.read(os.environ)).run()
+        settings = Settings.complete(
+            host, instance_id=instance_id, availability_zone=availability_zone
+        )
+        Provisioning(host, settings).run()
     except WorkerError as refusal:
         host.path(agent.READY).unlink(missing_ok=True)
         host.write(REASON, f"{refusal}\n")

@@ -86,7 +86,7 @@ class Watch:
             host,
             Tasks(host),
             events,
-            seconds=settings.freeze_seconds,
+            seconds=settings.scratch.freeze_seconds,
             hopeful=lambda: not self.controller.blocked,
         )
         self.container_instance = ContainerInstance(host, services.ecs, events, services.agent)
@@ -140,13 +140,13 @@ class Watch:
 
 
 def watch(host: Host) -> None:
-    """Watch this instance's scratch by the settings in the environment.
+    """Watch this instance's scratch by the launch template's document.
 
     Raises:
         WorkerError: It cannot be watched.
     """
     # First of all: whoever died may have left tasks frozen.
     Tasks(host).thaw()
-    settings = Settings.read(os.environ)
+    settings = Settings.read(host)
     aws = partial(Service, host, settings.region)
     Watch(host, settings, Services(aws("ec2"), aws("ecs"), aws("logs"))).run()
