@@ -13,7 +13,10 @@ def main() -> None:
     app = App()
     name = app.node.try_get_context("settings") or "default"
     try:
-        declare(app, settings_file.read(paths.SETTINGS, name))
+        settings = settings_file.read(paths.SETTINGS, name)
+        if warning := settings_file.strays(name, settings):
+            print(warning, file=sys.stderr)
+        declare(app, settings)
     except settings_file.SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
