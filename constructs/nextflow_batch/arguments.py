@@ -175,8 +175,15 @@ def problems(
 
 def shown(value: object) -> str:
     """A value in a message, cut if it is long."""
-    text = json.dumps(value, default=lambda other: f"<{type(other).__name__}>")
+    text = json.dumps(value, default=_kind) if isinstance(value, _JSON) else _kind(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+_JSON = (str, int, float, list, tuple, dict, type(None))
+
+
+def _kind(value: object) -> str:
+    return f"<{type(value).__name__}>"
 
 
 def printable(text: str) -> str:
@@ -194,6 +201,7 @@ _WORDS = {
     "bool_type": "must be true or false",
     "dict_type": "must be a mapping of keys and values",
     "model_type": "must be a mapping of keys and values",
+    "list_type": "must be a list",
     "tuple_type": "must be a list",
     "is_instance_of": "must be a {class}",
     "greater_than": "must be greater than {gt}",
@@ -230,7 +238,7 @@ def _allowed(detail: ErrorDetails, path: Path, written: str | None) -> str:
         return f"must be text: write {json.dumps(written or json.dumps(value))}, with the quotes"
     if kind in {"int_type", "float_type"} and isinstance(value, str):
         return _WORDS[kind] + _number_hint(value, str(path[-1]) if path else "")
-    if kind == "tuple_type" and isinstance(value, str):
+    if kind in {"list_type", "tuple_type"} and isinstance(value, str):
         return f"must be a list: write [{value}]"
     if kind in _WORDS:
         limits = detail.get("ctx", {}).items()
