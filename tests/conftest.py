@@ -53,6 +53,7 @@ SYNTHESIZING = {
     "test_app",
     "test_arguments",
     "test_compute",
+    "test_difference",
     "test_head_job",
     "test_head_on_batch",
     "test_instance_types",
