@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from nextflow_batch.arguments import Problem, problems
+from nextflow_batch.problem import Problem, problems
 from stacks import yaml_document
 from stacks.settings import Settings
-from stacks.yaml_document import DocumentError
+from stacks.yaml_text import DocumentError
 
 if TYPE_CHECKING:
     from pathlib import Path

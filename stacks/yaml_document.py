@@ -5,37 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
-from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import Node, ScalarNode
 
-from nextflow_batch.arguments import Problem
+from nextflow_batch.problem import Problem
+from stacks.yaml_text import DocumentError, decoded, parsed
 
 if TYPE_CHECKING:
-    from nextflow_batch.arguments import Path
+    from nextflow_batch.problem import Path
 
-#: The largest file that makes sense, 20 queues over 50 compute environments with every setting, has
-#: some 20 KB and 2,000 values.
-MOST_BYTES = 65_536
+#: The largest file that makes sense has less than half of it.
 MOST_VALUES = 5_000
 _DEEPEST = 20
-#: Text may have some brackets that close nothing; the parser takes seconds over thousands.
-_DEEPEST_BRACKETS = 200
 _NULL = ("null", "Null", "NULL", "~")
-
-
-class DocumentError(ValueError):
-    """Text that is no such document.
-
-    Attributes:
-        line: Where, from 1.
-    """
-
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
-        self.line = line
 
 
 class Document(NamedTuple):
@@ -72,71 +53,13 @@ def load(data: bytes) -> Document:
     Raises:
         DocumentError: It is not YAML 1.2, not a mapping, or larger than makes sense.
     """
-    text = _decoded(data)
-    root = _parsed(text)
+    text = decoded(data)
+    root = parsed(text)
     if not isinstance(root, CommentedMap):
         raise DocumentError(1, "must be a mapping of settings, like default.yaml")
     reader = _Reader(text)
     values = reader.read(root, (), ())
     return Document(values, reader.lines, reader.written, reader.problems)
-
-
-def _decoded(data: bytes) -> str:
-    if len(data) > MOST_BYTES:
-        raise DocumentError(1, f"has {len(data)} bytes: must have at most {MOST_BYTES}")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise DocumentError(line, f"is not UTF-8: the byte 0x{byte:02x} cannot be read") from None
-    depth = 0
-    for number, written in enumerate(text.splitlines(), start=1):
-        if re.match(r"%YAML(?!\s+1\.2\s*$)", written):
-            raise DocumentError(
-                number, f"{written[:20]} is not allowed: must be %YAML 1.2 or left out"
-            )
-        depth += sum(map(written.count, "[{")) - sum(map(written.count, "]}"))
-        if depth > _DEEPEST_BRACKETS:
-            raise DocumentError(number, "is nested too deeply")
-    return text
-
-
-class _Constructor(RoundTripConstructor):
-    """ruamel.yaml's own, but it says where a value is that it cannot read: 2026-13-45."""
-
-    def construct_object(self, node: Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-            reason = f"{node.value!r:.40}: {error}" if isinstance(node, ScalarNode) else str(error)
-            raise ConstructorError(None, None, reason, node.start_mark) from None
-
-
-def _parsed(text: str) -> object:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.Constructor = _Constructor
-    try:
-        return yaml.load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise DocumentError(line, f"not valid YAML: {_reason(error)}") from None
-    except RecursionError:
-        raise DocumentError(1, "is nested too deeply") from None
-    except YAMLError as error:  # a character that YAML does not know
-        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        reason = " ".join(str(error).split(" in ")[0].split())
-        raise DocumentError(line, f"not valid YAML: {reason}") from None
-
-
-def _reason(error: MarkedYAMLError) -> str:
-    reason = " ".join(str(error.problem or error.context).split())
-    if duplicate := re.match(r"found duplicate key (\".*?\"|\S+)", reason):
-        return f"duplicate key {duplicate[1]}"
-    if reason.startswith("but found another document"):
-        return "must be one document, without a second ---"
-    return reason[:200]
 
 
 class _Reader:

@@ -16,7 +16,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from pydantic import BaseModel
 
 from nextflow_batch import Scratch, regions
-from stacks import paths, settings_file, yaml_document
+from stacks import paths, settings_file, yaml_document, yaml_text
 from stacks.settings import Settings
 from stacks.settings_file import SettingsError, parse
 
@@ -139,14 +139,27 @@ def test_the_regions_are_those_that_have_batch() -> None:
     assert {region for entry in table.values() for region in entry} == known.keys()
 
 
-def test_the_zones_are_no_fewer_than_those_that_moto_was_told() -> None:
-    fewer = {
-        region: (regions.zone_count(region), len(zones))
-        for region, zones in RegionsAndZonesBackend.zones.items()
-        if (regions.zone_count(region) or 0) < len(zones)
-    }
+def test_the_zones_are_those_that_moto_knows() -> None:
+    known = {region: len(zones) for region, zones in RegionsAndZonesBackend.zones.items()}
 
-    assert fewer == {}
+    assert {region: regions.zone_count(region) for region in known} == known | {"cn-north-1": 3}
+
+
+@pytest.mark.parametrize(
+    ("section", "most", "entry"),
+    [
+        ("tags", 40, "a"),
+        ("compute_environments", 50, GOOD["compute_environments"]["spot"]),
+        ("queues", 20, GOOD["queues"]["default"]),
+    ],
+)
+def test_more_than_aws_takes_is_refused(section: str, most: int, entry: object) -> None:
+    document = GOOD | {section: {f"name-{number}": entry for number in range(most + 1)}}
+
+    with pytest.raises(SettingsError) as refused:
+        parse(yaml.safe_dump(document), "lab.yaml")
+
+    assert str(refused.value).endswith(f"… is not allowed: must have at most {most}")
 
 
 def test_the_largest_sane_file_is_read() -> None:
@@ -155,7 +168,7 @@ def test_the_largest_sane_file_is_read() -> None:
     settings = parse(text, "lab.yaml")
 
     assert len(settings.compute_environments) == 50
-    assert len(text.encode()) < yaml_document.MOST_BYTES / 2
+    assert len(text.encode()) < yaml_text.MOST_BYTES / 2
     assert len(yaml_document.load(text.encode()).lines) < yaml_document.MOST_VALUES / 2
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Problem, shown
+from nextflow_batch.arguments import Arguments
 from nextflow_batch.instance_types import (
     Architecture,
     InstanceType,
@@ -16,6 +16,7 @@ from nextflow_batch.instance_types import (
     offered,
     types,
 )
+from nextflow_batch.problem import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

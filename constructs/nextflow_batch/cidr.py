@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from nextflow_batch.arguments import Problem, shown
+from nextflow_batch.problem import Problem, shown
 
 #: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 _PRIVATE = [

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Problem, shown
 from nextflow_batch.instance_types import Architecture, Resources
+from nextflow_batch.problem import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from nextflow_batch.arguments import HiddenValueError, Like
+from nextflow_batch.arguments import Like
+from nextflow_batch.problem import HiddenValueError
 
 #: Part of the stacks' names, which may have 128 characters, and of paths and tags.
 DeploymentName = Annotated[

@@ -9,13 +9,14 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 from pydantic import InstanceOf
 
-from nextflow_batch.arguments import Problem, check, refuse, shown
+from nextflow_batch.arguments import check, refuse
 from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.head_size import misfit
 from nextflow_batch.instance_types import Resources
 from nextflow_batch.names import DeploymentName, JobDefinitionName
 from nextflow_batch.network import Network, zones
+from nextflow_batch.problem import Problem, shown
 from nextflow_batch.programs import bundled
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.storage import Storage

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Problem, shown
+from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import ComputeName
+from nextflow_batch.problem import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

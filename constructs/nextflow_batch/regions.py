@@ -1,8 +1,8 @@
 """AWS's regions, their partitions and how many zones they have: a table of facts.
 
-The regions are those in which botocore knows AWS Batch; a test compares them. The zones are from
-https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html as of
-November 2026, without those that new accounts do not get.
+The regions are those in which botocore knows AWS Batch, the zones those that moto knows, and a
+third in cn-north-1; tests compare both. New accounts get two zones in us-west-1, and three in
+ap-northeast-1; https://docs.aws.amazon.com/global-infrastructure/latest/regions/az-ids.html.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Problem
+from nextflow_batch.arguments import Arguments
+from nextflow_batch.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

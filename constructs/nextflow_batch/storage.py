@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from aws_cdk import (
     Acknowledgment,
@@ -19,10 +19,12 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
-from pydantic import Field, InstanceOf
+from pydantic import InstanceOf
 
-from nextflow_batch.arguments import Problem, check, refuse, shown
+from nextflow_batch.arguments import check, refuse
 from nextflow_batch.names import BucketName, Prefix
+from nextflow_batch.problem import Problem, shown
+from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
@@ -267,11 +269,6 @@ class Storage(Construct):
         )
 
 
-#: An IAM policy holds 6,144 characters.
-MOST_REFERENCE_BUCKETS = 20
-ReferenceBuckets = Annotated[list[BucketName], Field(max_length=MOST_REFERENCE_BUCKETS)]
-
-
 def _is_sequence(names: object) -> bool:
     return isinstance(names, (list, tuple))
 
@@ -284,22 +281,3 @@ def _conflicts(
     if existing and work_expires:
         text = "is not allowed beside existing_bucket: set the lifecycle where that bucket is made"
         yield Problem(("work_expires",), text)
-
-
-def reference_conflicts(own: str | None, names: Sequence[str]) -> Iterator[Problem]:
-    """The buckets that are named twice.
-
-    Args:
-        own: The name of the bucket that is read anyway.
-        names: Of further buckets that may be read.
-
-    Yields:
-        The problems, below `reference_buckets`.
-    """
-    for position, name in enumerate(names):
-        if name == own:
-            text = f"{shown(name)} is not allowed: it is the bucket itself, which is read anyway"
-            yield Problem(("reference_buckets", position), text)
-        elif name in names[:position]:
-            text = f"{shown(name)} is not allowed: it is there already"
-            yield Problem(("reference_buckets", position), text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nextflow_batch import Capacity
-from nextflow_batch.arguments import Problem, shown
 from nextflow_batch.instance_types import missing
+from nextflow_batch.problem import Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Problem, shown
+from nextflow_batch.arguments import Arguments
 from nextflow_batch.head_size import Attempts, HeadMemory, HeadVcpus
 from nextflow_batch.instance_types import Architecture, Resources
 from nextflow_batch.names import Email, JobDefinitionName, QueueName, SecretArn
+from nextflow_batch.problem import Problem, shown
 from nextflow_batch.regions import partition
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Like, Problem, shown
+from nextflow_batch.arguments import Arguments, Like
 from nextflow_batch.cidr import Cidr, too_small
 from nextflow_batch.names import SubnetId, VpcId
 from nextflow_batch.network import Egress
+from nextflow_batch.problem import Problem, shown
 from nextflow_batch.regions import zone_count
 
 if TYPE_CHECKING:

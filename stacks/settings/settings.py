@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from nextflow_batch import QueueOrder, Scratch
-from nextflow_batch.arguments import Arguments, Problem, shown
+from nextflow_batch.arguments import Arguments
 from nextflow_batch.head_size import misfit
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
+from nextflow_batch.problem import Problem, shown
 from nextflow_batch.queue_order import queue_conflicts
 from nextflow_batch.regions import Region
 from nextflow_batch.tags import Tags

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from nextflow_batch.arguments import Arguments, Problem, shown
+from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import BucketName, Prefix
-from nextflow_batch.storage import MOST_REFERENCE_BUCKETS, reference_conflicts
+from nextflow_batch.problem import Problem, shown
+from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
