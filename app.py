@@ -11,7 +11,8 @@ from stacks.environment import declare
 def main() -> None:
     """Synthesize the environment that `-c settings=NAME` chooses, or say what is wrong with it."""
     app = App()
-    name = app.node.try_get_context("settings") or "default"
+    chosen = app.node.try_get_context("settings")
+    name = "default" if chosen is None else str(chosen)
     try:
         settings = settings_file.read(paths.SETTINGS, name)
         if warning := settings_file.strays(name, settings):

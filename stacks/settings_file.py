@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from nextflow_batch.problem import Problem, problems
+from nextflow_batch.problem import Problem, printable, problems
 from stacks import yaml_document
 from stacks.settings import Settings
 from stacks.yaml_text import DocumentError
@@ -38,7 +38,7 @@ def read(directory: Path, name: str) -> Settings:
     shown = f"{directory.name}/{name}.yaml"
     if not re.fullmatch(r"[\w-]+", name) or not path.is_file():
         known = ", ".join(sorted(file.stem for file in directory.glob("*.yaml")))
-        raise SettingsError(f"settings: '{name}' is not allowed: must be one of {known}")
+        raise SettingsError(f"settings: '{printable(name)}' is not allowed: must be one of {known}")
     try:
         data = path.read_bytes()
     except OSError as error:

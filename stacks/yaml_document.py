@@ -124,6 +124,8 @@ class _Reader:
         match value:
             case None | bool() | int() | float() | str():
                 return self._plain(value, path)
+            case TaggedScalar() if value.tag.value == "tag:yaml.org,2002:str":
+                return self._plain(value.value, path)
             case _ if hasattr(value, "isoformat"):
                 date = self.written.get(path, str(value))
                 text = (

@@ -10,6 +10,8 @@ from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from nextflow_batch.problem import printable
+
 #: The largest file that makes sense, 20 queues over 50 compute environments with every setting, has
 #: less than half of it.
 MOST_BYTES = 65_536
@@ -25,7 +27,7 @@ class DocumentError(ValueError):
     """
 
     def __init__(self, line: int, text: str) -> None:
-        super().__init__(text)
+        super().__init__(printable(text))
         self.line = line
 
 

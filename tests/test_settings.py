@@ -83,6 +83,12 @@ def test_numbers_are_those_of_yaml_1_2(text: str, attempts: int) -> None:
     assert settings.head.attempts == attempts
 
 
+def test_a_number_with_the_tag_of_text_is_text() -> None:
+    settings = parse(f"{yaml.safe_dump(GOOD)}\ntags: {{a: !!str 007}}", "lab.yaml")
+
+    assert settings.tags == {"a": "007"}
+
+
 def test_a_queue_may_be_called_on() -> None:
     """YAML 1.1 would take the word for true."""
     text = yaml.safe_dump(GOOD).replace("default:", "on:") + "\nhead: {task_queue: on}\n"

@@ -31,19 +31,21 @@ class Arguments(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    def __init__(self, /, **values: Any) -> None:
-        """Check the values.
+    if not TYPE_CHECKING:  # type checkers know the arguments by the fields
 
-        Raises:
-            ArgumentsError: One of them is not allowed.
-        """
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise ArgumentsError(type(self).__name__, problems(error, type(self))) from None
+        def __init__(self, /, **values: Any) -> None:
+            """Check the values.
 
-    # Tells pydantic that inside other models it need not call the constructor.
-    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+            Raises:
+                ArgumentsError: One of them is not allowed.
+            """
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise ArgumentsError(type(self).__name__, problems(error, type(self))) from None
+
+        # Tells pydantic that inside other models it need not call the constructor.
+        __init__.__pydantic_base_init__ = True
 
     def model_post_init(self, _context: object) -> None:
         """Refuse what does not go together."""

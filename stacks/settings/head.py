@@ -78,6 +78,7 @@ class Head(Arguments):
                     text = f"{shown(arn)} is not allowed: must be of {word} {wanted}, is of {found}"
                     yield Problem((key,), text)
                     break
+            account = account or its_account  # the next one's, as there is one account only
 
 
 class Operations(Arguments):
