@@ -15,7 +15,7 @@ def main() -> None:
     name = "default" if chosen is None else str(chosen)
     try:
         settings = settings_file.read(paths.SETTINGS, name)
-        if warning := settings_file.strays(name, settings):
+        if warning := settings_file.name_warning(name, settings):
             print(warning, file=sys.stderr)
         declare(app, settings)
     except settings_file.SettingsError as error:

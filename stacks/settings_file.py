@@ -86,11 +86,19 @@ def _sentence(shown: str, line: int, problem: Problem) -> str:
     return f"{shown}:{line}: {key}{problem.text}"
 
 
-def strays(name: str, settings: Settings) -> str | None:
-    """Says so where a file's name and its environment differ, as in a copy that was not edited."""
+def name_warning(name: str, settings: Settings) -> str | None:
+    """A warning where a file's name and its environment differ.
+
+    Args:
+        name: The file's name without its ending.
+        settings: What is in it.
+
+    Returns:
+        One line; none where they are the same. They differ in a copy that was not edited.
+    """
     if name == settings.environment:
         return None
     return (
         f"Warning: settings/{name}.yaml: environment: {settings.environment} is not the file's"
-        f" name: this is about the stacks nextflow-{settings.environment}-..."
+        f" name: the stacks are nextflow-{settings.environment}-*"
     )

@@ -148,8 +148,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: Storage(stack, "Storage", prefix="../x"),
-        'Storage: prefix: "../x" is not allowed: must not have . or .. for a name: S3 takes them for'
-        " names, tools do not",
+        'Storage: prefix: "../x" is not allowed: must not have a part named . or ..: tools'
+        " resolve them, S3 does not",
     ),
     (
         lambda stack: Storage(stack, "Storage", bucket_name="lab", reference_buckets=["lab"]),
@@ -200,8 +200,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _worker(stack, volume_tags={"aws:x": "y"}),
-        'Worker: volume_tags.aws:x: "aws:x" is not allowed: must not begin with what AWS, the CDK and'
-        " this library set themselves",
+        'Worker: volume_tags.aws:x: "aws:x" is not allowed: must not begin with aws:, aws-cdk:,'
+        " nextflow-batch: or AWSBatchServiceTag, which are reserved",
     ),
     (
         lambda stack: _compute(stack, capacities={"spot": "m6i"}),

@@ -324,8 +324,8 @@ def test_a_copy_that_still_has_the_originals_environment_is_remarked(tmp_path: P
     text = yaml.safe_dump(GOOD)
     settings = parse(text, "settings/copy.yaml")
 
-    assert settings_file.strays("lab", settings) is None
-    assert settings_file.strays("copy", settings) == (
-        "Warning: settings/copy.yaml: environment: lab is not the file's name: this is about the"
-        " stacks nextflow-lab-..."
+    assert settings_file.name_warning("lab", settings) is None
+    assert settings_file.name_warning("copy", settings) == (
+        "Warning: settings/copy.yaml: environment: lab is not the file's name: the stacks are"
+        " nextflow-lab-*"
     )

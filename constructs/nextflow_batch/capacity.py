@@ -85,7 +85,7 @@ class Capacity(Arguments):
 
     def _unfit(self, name: str, before: tuple[str, ...]) -> str | None:
         if name in before:
-            return "it is there already"
+            return "it is listed twice"
         # https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html
         if name.partition(".")[0] == "a1":
             return "Amazon Linux 2023, which workers run, does not support a1"

@@ -93,7 +93,7 @@ def _bucket_name(name: str) -> str:
     starts, ends = _BUCKET_AFFIXES
     if name.startswith(starts) or name.endswith(ends):
         kept = ", ".join((*starts, *ends))
-        raise ValueError(f"must not begin or end with what S3 keeps for itself: {kept}")
+        raise ValueError(f"must not begin or end with what S3 reserves: {kept}")
     if not _BUCKET.fullmatch(name):
         raise ValueError(
             "must be a name that S3 accepts: 3 to 63 lower-case letters, digits, dots and hyphens,"
@@ -113,7 +113,7 @@ def _prefix(prefix: str) -> str:
             " such as lab/nextflow"
         )
     if {".", ".."} & set(parts):
-        raise ValueError("must not have . or .. for a name: S3 takes them for names, tools do not")
+        raise ValueError("must not have a part named . or ..: tools resolve them, S3 does not")
     if len(prefix) > _LONGEST_PREFIX:
         raise ValueError(f"must have at most {_LONGEST_PREFIX} characters: a key of S3 has 1,024")
     return prefix

@@ -37,7 +37,7 @@ class QueueOrder(Arguments):
         """An environment that is named twice."""
         for position, name in enumerate(self.compute_environments):
             if name in self.compute_environments[:position]:
-                text = f"{shown(name)} is not allowed: it is there already"
+                text = f"{shown(name)} is not allowed: it is listed twice"
                 yield Problem(("compute_environments", position), text)
 
 

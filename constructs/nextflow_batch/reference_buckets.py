@@ -32,5 +32,5 @@ def reference_conflicts(own: str | None, names: Sequence[str]) -> Iterator[Probl
             text = f"{shown(name)} is not allowed: it is the bucket itself, which is read anyway"
             yield Problem(("reference_buckets", position), text)
         elif name in names[:position]:
-            text = f"{shown(name)} is not allowed: it is there already"
+            text = f"{shown(name)} is not allowed: it is listed twice"
             yield Problem(("reference_buckets", position), text)

@@ -20,7 +20,10 @@ def _key(key: str) -> str:
     if not re.fullmatch(r"[\w .:/=+@-]{1,128}", key) or key != key.strip():
         raise ValueError("must be 1 to 128 letters, digits, spaces or . : / = + @ - _")
     if key.lower().startswith(_RESERVED):
-        raise ValueError("must not begin with what AWS, the CDK and this library set themselves")
+        raise ValueError(
+            "must not begin with aws:, aws-cdk:, nextflow-batch: or AWSBatchServiceTag, which are"
+            " reserved"
+        )
     if key.lower() == "name":
         raise ValueError("must be another key: each instance gets a Name of its own")
     return key

@@ -40,7 +40,7 @@ class ExistingVpc(Arguments):
         ids = [subnet.id for subnet in self.subnets]
         for position, name in enumerate(ids):
             if name in ids[:position]:
-                text = f"{shown(name)} is not allowed: it is there already"
+                text = f"{shown(name)} is not allowed: it is listed twice"
                 yield Problem(("subnets", position, "id"), text)
         zones = sorted({subnet.zone for subnet in self.subnets})
         if len(zones) < _FEWEST_ZONES:
