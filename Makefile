@@ -71,7 +71,7 @@ synth: $(READY) ## Writes the templates of SETTINGS to cdk.out/
 	cdk synth --quiet --context settings=$(SETTINGS) --output cdk.out
 
 diff: $(READY) ## What a deploy of SETTINGS would change
-	cdk diff --all --context settings=$(SETTINGS)
+	@python -m stacks.difference --context settings=$(SETTINGS)
 
 bootstrap: $(READY) ## Prepares the account and region of your credentials for the CDK
 	cdk bootstrap --context settings=$(SETTINGS)

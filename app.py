@@ -11,9 +11,13 @@ from stacks.environment import declare
 def main() -> None:
     """Synthesize the environment that `-c settings=NAME` chooses, or say what is wrong with it."""
     app = App()
-    name = app.node.try_get_context("settings") or "default"
+    chosen = app.node.try_get_context("settings")
+    name = "default" if chosen is None else str(chosen)
     try:
-        declare(app, settings_file.read(paths.SETTINGS, name))
+        settings = settings_file.read(paths.SETTINGS, name)
+        if warning := settings_file.name_warning(name, settings):
+            print(warning, file=sys.stderr)
+        declare(app, settings)
     except settings_file.SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

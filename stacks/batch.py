@@ -10,7 +10,7 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError, GoProgram
-from nextflow_batch import Capacity, Compute, HeadJob, QueueOrder, Scratch, Worker
+from nextflow_batch import Compute, HeadJob, Worker
 from stacks import paths
 from stacks.settings_file import SettingsError
 
@@ -52,7 +52,7 @@ class BatchStack(Stack):
             task_s3=_built(TASK_S3) if settings.task_s3_client == "own" else None,
             environment=settings.environment,
             storage=data.storage,
-            scratch=Scratch(**settings.scratch.model_dump()),
+            scratch=settings.scratch,
             volume_tags=settings.tags,
             volume_key=data.key,
         )
@@ -62,13 +62,8 @@ class BatchStack(Stack):
             worker=worker,
             vpc=vpc,
             subnets=subnets,
-            capacities={
-                name: Capacity(**environment.model_dump())
-                for name, environment in settings.compute_environments.items()
-            },
-            queues={
-                name: QueueOrder(**queue.model_dump()) for name, queue in settings.queues.items()
-            },
+            capacities=settings.compute_environments,
+            queues=settings.queues,
             own_service_role=settings.batch_service_role == "own",
         )
         self.head = self._make_head(settings, data)

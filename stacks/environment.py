@@ -27,7 +27,7 @@ def declare(app: App, settings: Settings) -> None:
     name = f"nextflow-{settings.environment}"
     network = None
     if not settings.network.existing:
-        network = NetworkStack(app, f"{name}-network", env=where, settings=settings.network)
+        network = NetworkStack(app, f"{name}-network", env=where, settings=settings)
     data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
     batch = BatchStack(
         app, f"{name}-batch", env=where, settings=settings, data=data, network=network

@@ -13,9 +13,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from nextflow_batch.instance_types import TABLE
+from nextflow_batch.instance_types import TABLE, Trait
 
-Table = dict[str, dict[str, list[int]]]
+Table = dict[str, dict[str, list[int | str]]]
 
 
 def describe(ec2: Any) -> Table:
@@ -25,7 +25,7 @@ def describe(ec2: Any) -> Table:
         ec2: A client of the region to ask.
 
     Returns:
-        vCPUs and MiB by family and size.
+        vCPUs, MiB and traits by family and size.
     """
     table: Table = {}
     for page in ec2.get_paginator("describe_instance_types").paginate():
@@ -33,9 +33,22 @@ def describe(ec2: Any) -> Table:
             family, size = entry["InstanceType"].split(".")
             # Macs are dedicated hosts, which Batch does not start.
             if not family.startswith("mac"):
-                resources = [entry["VCpuInfo"]["DefaultVCpus"], entry["MemoryInfo"]["SizeInMiB"]]
-                table.setdefault(family, {})[size] = resources
+                table.setdefault(family, {})[size] = [
+                    entry["VCpuInfo"]["DefaultVCpus"],
+                    entry["MemoryInfo"]["SizeInMiB"],
+                    *_traits(entry),
+                ]
     return table
+
+
+def _traits(entry: dict[str, Any]) -> list[Trait]:
+    gpus = entry.get("GpuInfo", {}).get("Gpus", [])
+    found: list[Trait] = []
+    if any(gpu["Manufacturer"] == "NVIDIA" for gpu in gpus):
+        found.append("nvidia")
+    if "spot" not in entry["SupportedUsageClasses"]:
+        found.append("no-spot")
+    return found
 
 
 def merged(known: Table, described: Table) -> Table:
@@ -46,8 +59,8 @@ def merged(known: Table, described: Table) -> Table:
     }
 
 
-def _sorted(sizes: dict[str, list[int]]) -> dict[str, list[int]]:
-    return dict(sorted(sizes.items(), key=lambda item: (item[1], item[0])))
+def _sorted(sizes: dict[str, list[int | str]]) -> dict[str, list[int | str]]:
+    return dict(sorted(sizes.items(), key=lambda item: (item[1][:2], item[0])))
 
 
 def text(table: Table) -> str:

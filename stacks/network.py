@@ -11,7 +11,7 @@ from nextflow_batch import Network, zones
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from stacks.settings import Network as NetworkSettings
+    from stacks.settings import Settings
 
 
 class NetworkStack(Stack):
@@ -22,18 +22,19 @@ class NetworkStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: NetworkSettings, **kwargs: Any
+        self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
     ) -> None:
         super().__init__(
             scope, construct_id, description="Nextflow on AWS Batch: network", **kwargs
         )
-        self._zones = settings.zones
+        network = settings.network
+        self._zones = network.zones_in(settings.region)
         self.network = Network(
             self,
             "Network",
             availability_zones=self.availability_zones,
-            cidr=settings.cidr,
-            egress=settings.egress,
+            cidr=network.cidr,
+            egress=network.egress,
         )
 
     @property

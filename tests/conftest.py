@@ -51,13 +51,16 @@ if TYPE_CHECKING:
 #: The files that synthesize in this process. They run on one worker, so that jsii's is started once.
 SYNTHESIZING = {
     "test_app",
+    "test_arguments",
     "test_compute",
+    "test_difference",
     "test_head_job",
     "test_head_on_batch",
     "test_instance_types",
     "test_layout",
     "test_network",
     "test_settings",
+    "test_settings_refusals",
     "test_storage",
     "test_worker_template",
     "test_workshop",

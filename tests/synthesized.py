@@ -47,11 +47,11 @@ def synthesize(name: str) -> Templates:
 
 def changed(name: str, **changes: object) -> Settings:
     """The settings of a file with some changed; `a__b=1` changes `a.b`."""
-    document = settings_file.read(paths.SETTINGS, name).model_dump(mode="json")
+    document = settings_file.read(paths.SETTINGS, name).model_dump(mode="json", exclude_unset=True)
     for key, value in changes.items():
         *parents, last = key.split("__")
         place = document
         for parent in parents:
-            place = place[parent]
+            place = place.setdefault(parent, {})
         place[last] = value
     return settings_file.parse(json.dumps(document), "changed.yaml")

@@ -141,11 +141,12 @@ def test_cfn_lint_finds_nothing(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("mars", f"settings: 'mars' is not allowed: must be one of {', '.join(SETTINGS)}"),
+        (name, f"settings: '{name}' is not allowed: must be one of {', '.join(SETTINGS)}")
+        for name in ("mars", "", "../default", "default.yaml", 3)
     ],
 )
 def test_bad_settings_end_the_app_with_one_line_and_status_2(
-    name: str, line: str, tmp_path: Path
+    name: object, line: str, tmp_path: Path
 ) -> None:
     run = subprocess.run(
         [sys.executable, "app.py"],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from nextflow_batch.tags import MOST_BYTES
 from tests.resources import only, properties, text
 from tests.synthesized import changed, of
 
@@ -94,3 +96,14 @@ def test_a_queue_may_have_environments_of_its_own() -> None:
     assert [text(entry["ComputeEnvironment"]) for entry in queue["ComputeEnvironmentOrder"]] == [
         "<Computearmenvironmentownrole58757D21.ComputeEnvironmentArn>"
     ]
+
+
+def test_as_many_tags_as_are_allowed_leave_room_in_the_user_data() -> None:
+    """EC2 takes 16 KiB; the settings know how much of it tags may have."""
+    tags = {f"{'k' * 26}-{number:03}": "é" * 19 for number in range(40)}
+
+    batch = of(changed("default", tags=tags))["batch"]
+
+    data = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
+    assert len(json.dumps(tags)) > MOST_BYTES * 0.97
+    assert len(text(data)) < 16_384 - 512  # what references become is longer than their names

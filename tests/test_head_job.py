@@ -62,7 +62,7 @@ DATA = {
     "logs:GetLogEvents",
 }
 GIT = "arn:aws:secretsmanager:us-west-2:123456789012:secret:lab/git-aB3dE5"
-SEQERA = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:seqera-Zz9Yy8"
+SEQERA = "arn:aws:secretsmanager:us-west-2:123456789012:secret:seqera-Zz9Yy8"
 
 
 def test_the_head_may_do_what_nextflow_calls_and_nothing_else(batch: Template) -> None:

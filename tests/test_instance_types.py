@@ -12,10 +12,9 @@ from moto import mock_aws
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceType, InstanceTypeBackend
 
 from nextflow_batch import Capacity, Resources
-from nextflow_batch.instance_types import TABLE, offered
+from nextflow_batch.instance_types import TABLE, architecture, has, offered
 from stacks import instance_types
 from stacks.environment import declare
-from stacks.settings import ComputeEnvironment
 from tests.resources import only
 from tests.synthesized import CONTEXT, changed, of
 
@@ -63,8 +62,8 @@ def test_without_credentials_the_table_stays_and_one_line_says_why(
 
 
 def test_what_a_region_lacks_stays_in_the_table() -> None:
-    known = {"m6i": {"large": [2, 8192]}, "m1": {"small": [1, 1740]}}
-    described = {"m6i": {"xlarge": [4, 16384], "large": [2, 8000]}}
+    known: instance_types.Table = {"m6i": {"large": [2, 8192]}, "m1": {"small": [1, 1740]}}
+    described: instance_types.Table = {"m6i": {"xlarge": [4, 16384], "large": [2, 8000]}}
 
     assert instance_types.merged(known, described) == {
         "m1": {"small": [1, 1740]},
@@ -73,15 +72,27 @@ def test_what_a_region_lacks_stays_in_the_table() -> None:
 
 
 def test_the_settings_know_each_types_architecture() -> None:
-    found = {
-        name: ComputeEnvironment(purchase="spot", instance_types=(name,)).architecture
-        for name in DESCRIBED
-    }
+    found = {name: architecture(name) for name in DESCRIBED}
 
     assert found == {
         name: INSTANCE_TYPES[name]["ProcessorInfo"]["SupportedArchitectures"][-1]
         for name in DESCRIBED
     }
+
+
+def test_the_table_knows_gpus_and_what_has_no_spot_price() -> None:
+    gpus = {name for name in DESCRIBED if has(name, "nvidia")}
+    no_spot = {name for name in DESCRIBED if has(name, "no-spot")}
+
+    assert gpus == {
+        name
+        for name, entry in INSTANCE_TYPES.items()
+        if any(gpu["Manufacturer"] == "NVIDIA" for gpu in entry.get("GpuInfo", {}).get("Gpus", []))
+    }
+    assert no_spot == {
+        name for name in DESCRIBED if "spot" not in INSTANCE_TYPES[name]["SupportedUsageClasses"]
+    }
+    assert (has("g5", "nvidia"), has("m6i", "nvidia"), has("t2", "no-spot")) == (True, False, False)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,6 @@ def test_the_settings_know_each_types_architecture() -> None:
         (("m6i",), 256, Resources(128, 484_966)),  # 32xlarge has 524,288 MiB
         (("m6i.xlarge", "c6i.xlarge"), 256, Resources(4, 15_155)),
         (("m6i",), 16, Resources(16, 60_620)),  # no instance beyond max_vcpus
-        (("m6i.4xlarge",), 8, Resources(8, 60_620)),  # but one, where there is no smaller
         (("optimal",), 256, Resources(128, 969_932)),  # r6i.32xlarge
         (("default_arm64",), 256, Resources(64, 484_966)),  # r6g.16xlarge
         (("c6a.48xlarge", "r6i.xlarge"), 256, Resources(192, 363_724)),

@@ -3,8 +3,10 @@
 `NextflowBatch` is all of it; the other names are its parts.
 """
 
-from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute, QueueOrder
-from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
+from nextflow_batch.arguments import ArgumentsError
+from nextflow_batch.capacity import Capacity
+from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute
+from nextflow_batch.compute_environment import ComputeEnvironment
 from nextflow_batch.head_access import HeadAccess
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.instance_types import Resources
@@ -12,13 +14,16 @@ from nextflow_batch.job_queue import JobQueue
 from nextflow_batch.network import Network, zones
 from nextflow_batch.nextflow_batch import NextflowBatch
 from nextflow_batch.operations import Operations
+from nextflow_batch.queue_order import QueueOrder
+from nextflow_batch.scratch import Scratch
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.storage import Storage
-from nextflow_batch.worker import Scratch, Worker
+from nextflow_batch.worker import Worker
 
 __all__ = [
     "DEFAULT_CAPACITIES",
     "DEFAULT_QUEUES",
+    "ArgumentsError",
     "Capacity",
     "Compute",
     "ComputeEnvironment",

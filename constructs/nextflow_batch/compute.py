@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+from pydantic import InstanceOf
 
-from nextflow_batch.compute_environment import Capacity, ComputeEnvironment
+from nextflow_batch.arguments import check, refuse
+from nextflow_batch.capacity import Capacity
+from nextflow_batch.compute_environment import ComputeEnvironment
 from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
+from nextflow_batch.names import ComputeName, QueueName
+from nextflow_batch.queue_order import QueueOrder, queue_conflicts
 from nextflow_batch.wildcards import justify_managed
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from nextflow_batch.worker import Worker
-
-
-@dataclass(frozen=True, kw_only=True)
-class QueueOrder:
-    """What a queue is made of.
-
-    Attributes:
-        priority: Queues of higher priority are served first.
-        compute_environments: Names of one to three environments, the preferred one first.
-    """
-
-    priority: int
-    compute_environments: tuple[str, ...]
-
+from nextflow_batch.worker import Worker
 
 #: One Spot and one On-Demand environment, and the two queues that prefer one to the other.
 DEFAULT_CAPACITIES = {
@@ -77,7 +63,17 @@ class Compute(Construct):
             capacities: Each environment's instances, by name.
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
+
+        Raises:
+            ArgumentsError: A name, a capacity or an order is not allowed.
         """
+        check(
+            "Compute",
+            worker=(InstanceOf[Worker], worker),
+            capacities=(dict[ComputeName, InstanceOf[Capacity]], _as_dict(capacities)),
+            queues=(dict[QueueName, InstanceOf[QueueOrder]], _as_dict(queues)),
+        )
+        refuse("Compute", queue_conflicts(queues, capacities))
         super().__init__(scope, construct_id)
         self._capacities = capacities
         self._orders = queues
@@ -163,3 +159,7 @@ class Compute(Construct):
 
 def _by_memory(resources: Resources) -> tuple[int, int]:
     return resources.memory_mib, resources.vcpus
+
+
+def _as_dict(mapping: object) -> object:
+    return dict(mapping) if isinstance(mapping, Mapping) else mapping

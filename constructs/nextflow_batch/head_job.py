@@ -10,8 +10,13 @@ from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+from pydantic import InstanceOf
 
+from nextflow_batch.arguments import check
 from nextflow_batch.head_access import HeadAccess
+from nextflow_batch.head_size import Attempts, HeadMemory, HeadVcpus
+from nextflow_batch.names import DeploymentName, JobDefinitionName
+from nextflow_batch.storage import Storage
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
@@ -21,7 +26,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
 
     from nextflow_batch.instance_types import Resources
-    from nextflow_batch.storage import Storage
 
 #: Where the workers keep the S3 client that they mount into each task (`aws.batch.cliPath`).
 AWS_CLI_PATH = "/opt/aws-cli/bin/aws"
@@ -80,7 +84,20 @@ class HeadJob(Construct):
             vcpus: vCPUs of the head.
             memory_mib: Memory of the head in MiB.
             attempts: How often Batch starts a head that lost its host.
+
+        Raises:
+            ArgumentsError: A name or a number is not allowed.
         """
+        check(
+            "HeadJob",
+            environment=(DeploymentName, environment),
+            storage=(InstanceOf[Storage], storage),
+            name=(JobDefinitionName, name),
+            vcpus=(HeadVcpus, vcpus),
+            memory_mib=(HeadMemory, memory_mib),
+            attempts=(Attempts, attempts),
+            spot_attempts=(Attempts, spot_attempts),
+        )
         super().__init__(scope, construct_id)
         self.image = ecr_assets.DockerImageAsset(
             self, "Image", directory=str(image_directory), platform=platform

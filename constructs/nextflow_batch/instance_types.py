@@ -1,15 +1,19 @@
 """What EC2's instance types offer: a table of facts, as Batch reads `instanceTypes`.
 
 EC2 tells these facts only to who asks its API, so they lie beside this file in
-instance_types.json: family, size, vCPUs and MiB. `make instance-types` renews it.
+instance_types.json: family, size, vCPUs, MiB and traits. `make instance-types` renews it.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import AfterValidator
 
 TABLE = Path(__file__).with_suffix(".json")
 
@@ -34,18 +38,26 @@ class Resources(NamedTuple):
     memory_mib: int
 
 
+Architecture = Literal["arm64", "x86_64"]
+#: What a type may have besides: an NVIDIA GPU, no Spot price.
+Trait = Literal["nvidia", "no-spot"]
+
+
+class _Type(NamedTuple):
+    resources: Resources
+    traits: frozenset[str]
+
+
 @cache
-def _table() -> dict[str, dict[str, Resources]]:
+def _table() -> dict[str, dict[str, _Type]]:
     table = json.loads(TABLE.read_text(encoding="utf-8"))
     return {
-        family: {size: Resources(*resources) for size, resources in sizes.items()}
+        family: {
+            size: _Type(Resources(vcpus, memory_mib), frozenset(traits))
+            for size, (vcpus, memory_mib, *traits) in sizes.items()
+        }
         for family, sizes in table.items()
     }
-
-
-def families() -> list[str]:
-    """The families that the table has, by name."""
-    return sorted(_table())
 
 
 def sizes(family: str) -> dict[str, Resources]:
@@ -57,11 +69,22 @@ def sizes(family: str) -> dict[str, Resources]:
     Returns:
         Each size's name (2xlarge) and what it has; nothing for a family that the table lacks.
     """
-    return _table().get(family, {})
+    return {size: entry.resources for size, entry in _table().get(family, {}).items()}
 
 
-def offered(name: str) -> list[Resources]:
-    """The instances that Batch may start for one entry of `instanceTypes`.
+def architecture(name: str) -> Architecture:
+    """The processor of a family, a type or one of Batch's bundles."""
+    return "arm64" if _ARM.fullmatch(name.partition(".")[0]) else "x86_64"
+
+
+def has(name: str, trait: Trait) -> bool:
+    """Whether all types that an entry of `instanceTypes` stands for have a trait."""
+    found = [type_.split(".") for type_ in types(name)]
+    return bool(found) and all(trait in _table()[family][size].traits for family, size in found)
+
+
+def types(name: str) -> dict[str, Resources]:
+    """The types that Batch may start for one entry of `instanceTypes`, by name.
 
     Args:
         name: A family (m6i), a type (m6i.xlarge), or one of Batch's own bundles (`optimal`). A
@@ -74,13 +97,58 @@ def offered(name: str) -> list[Resources]:
     """
     family, _, size = name.partition(".")
     if size:
-        return [resources for key, resources in sizes(family).items() if key == size]
-    entries = [sizes(key) for key in _BUNDLES.get(name, (name,))]
-    if not all(entries):
-        return []
-    return [
-        resources
-        for known in entries
-        for key, resources in known.items()
-        if not key.startswith("metal")
-    ]
+        resources = sizes(family).get(size)
+        return {name: resources} if resources else {}
+    families = _BUNDLES.get(name, (name,))
+    if not all(sizes(key) for key in families):
+        return {}
+    return {
+        f"{key}.{size}": resources
+        for key in families
+        for size, resources in sizes(key).items()
+        if not size.startswith("metal")
+    }
+
+
+def offered(name: str) -> list[Resources]:
+    """What the types have that Batch may start for one entry of `instanceTypes`."""
+    return list(types(name).values())
+
+
+def missing(name: str) -> str | None:
+    """Why an entry of `instanceTypes` is not in the table; none where it is.
+
+    Batch would refuse it in the middle of a deployment.
+    """
+    if types(name):
+        return None
+    family = name.partition(".")[0]
+    if known := sizes(family):
+        return f"{family} has no such size: must be one of {', '.join(known)}"
+    like = get_close_matches(family, _table(), n=1)
+    hint = f" (did you mean {like[0]}?)" if like else ""
+    return (
+        f"no such family is known{hint}; one that is newer than the table of instance types"
+        " gets into it by `make instance-types`"
+    )
+
+
+def _instance_type(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("must be an instance family (m6i), a type (m6i.xlarge) or `optimal`")
+    if sizes(name.partition(".")[0]) and (reason := missing(name)):
+        raise ValueError(reason)
+    return name
+
+
+#: The letters after the generation say the processor: a `g` is Graviton (m7g, c6gn, im4gn);
+#: `a1` is the one Graviton family without it.
+#: https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html
+_ARM = re.compile(r"a1|[a-z]+\d+[a-z]*g[a-z]*|default_arm64")
+_NAME = re.compile(
+    r"(?:[a-z]+-?\d+[a-z0-9-]*(?:\.(?:metal|nano|micro|small|medium|large|\d*xlarge)(?:-\d+xl)?)?"
+    r"|optimal|default_x86_64|default_arm64)"
+)
+
+#: An entry of `instanceTypes`. A family that the table lacks may be newer than it.
+InstanceType = Annotated[str, AfterValidator(_instance_type)]

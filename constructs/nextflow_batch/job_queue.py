@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration
 from aws_cdk import aws_batch as batch
 
+from nextflow_batch.arguments import check
+from nextflow_batch.names import QueueName
+from nextflow_batch.queue_order import Priority
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -41,6 +45,7 @@ class JobQueue(batch.JobQueue):
             priority: Queues of higher priority are served first where they share an environment.
             compute_environments: In the order in which Batch tries them.
         """
+        check("JobQueue", name=(QueueName, name), priority=(Priority, priority))
         super().__init__(
             scope,
             construct_id,

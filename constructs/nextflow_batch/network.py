@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from aws_cdk import Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
+from pydantic import Field
+
+from nextflow_batch.arguments import check, refuse
+from nextflow_batch.cidr import Cidr, too_small
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
 #: The region with the most zones, us-east-1, has six.
 _MOST_ZONES = 6
+Egress = Literal["nat", "public"]
+_Zones = Annotated[list[str], Field(min_length=1, max_length=_MOST_ZONES)]
 
 
 class Network(Construct):
@@ -35,7 +41,7 @@ class Network(Construct):
         *,
         availability_zones: Sequence[str],
         cidr: str = "10.0.0.0/16",
-        egress: Literal["nat", "public"] = "nat",
+        egress: Egress = "nat",
     ) -> None:
         """Lay out the VPC.
 
@@ -46,7 +52,17 @@ class Network(Construct):
             cidr: The VPC's IPv4 range, /16 to /24.
             egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
                 subnets; either way the workers' security group lets nothing in.
+
+        Raises:
+            ArgumentsError: The range, the zones or the egress is not allowed.
         """
+        check(
+            "Network",
+            availability_zones=(_Zones, _listed(availability_zones)),
+            cidr=(Cidr, cidr),
+            egress=(Egress, egress),
+        )
+        refuse("Network", too_small(cidr, egress))
         super().__init__(scope, construct_id)
         self.vpc = ec2.Vpc(
             self,
@@ -79,6 +95,11 @@ class Network(Construct):
         self.vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group)
         )
+
+
+def _listed(zones: object) -> object:
+    """A sequence as a list; a name alone is none, although Python's text is a sequence."""
+    return list(zones) if isinstance(zones, (list, tuple)) else zones
 
 
 def _subnets(egress: str) -> list[ec2.SubnetConfiguration]:

@@ -10,6 +10,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from nextflow_batch.arguments import check
+from nextflow_batch.names import Email
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,7 +46,11 @@ class Operations(Construct):
             queues: The queues to watch.
             head_definition: ARN of the head's job definition, without its revision.
             email: Who is told; must confirm the subscription.
+
+        Raises:
+            ArgumentsError: The e-mail address is none.
         """
+        check("Operations", email=(Email | None, email))
         super().__init__(scope, construct_id)
         self.topic = sns.Topic(self, "Topic", enforce_ssl=True)
         if email:

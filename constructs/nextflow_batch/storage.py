@@ -19,11 +19,16 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
+from pydantic import InstanceOf
 
+from nextflow_batch.arguments import check, refuse
+from nextflow_batch.names import BucketName, Prefix
+from nextflow_batch.problem import Problem, shown
+from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class Storage(Construct):
@@ -67,7 +72,21 @@ class Storage(Construct):
             log_retention: How long log events are kept.
             key: Encrypts bucket and logs; S3's and CloudWatch's own keys when not given.
             removal_policy: What `cdk destroy` does with the bucket and the log group.
+
+        Raises:
+            ArgumentsError: A name is not allowed, or two arguments exclude each other.
         """
+        names = list(reference_buckets) if _is_sequence(reference_buckets) else reference_buckets
+        check(
+            "Storage",
+            bucket_name=(BucketName | None, bucket_name),
+            existing_bucket=(InstanceOf[s3.BucketBase] | None, existing_bucket),
+            prefix=(Prefix, prefix),
+            reference_buckets=(ReferenceBuckets, names),
+            work_expires=(InstanceOf[Duration] | None, work_expires),
+        )
+        refuse("Storage", _conflicts(bucket_name, existing_bucket, work_expires))
+        refuse("Storage", reference_conflicts(bucket_name, reference_buckets))
         super().__init__(scope, construct_id)
         self._key = key
         self._reference_buckets = tuple(reference_buckets)
@@ -248,3 +267,17 @@ class Storage(Construct):
         return Arn.format(
             ArnComponents(service="s3", region="", account="", resource=name), Stack.of(self)
         )
+
+
+def _is_sequence(names: object) -> bool:
+    return isinstance(names, (list, tuple))
+
+
+def _conflicts(
+    name: str | None, existing: s3.IBucket | None, work_expires: Duration | None
+) -> Iterator[Problem]:
+    if existing and name:
+        yield Problem(("bucket_name",), f"{shown(name)} is not allowed beside existing_bucket")
+    if existing and work_expires:
+        text = "is not allowed beside existing_bucket: set the lifecycle where that bucket is made"
+        yield Problem(("work_expires",), text)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+from pydantic import InstanceOf
 
+from nextflow_batch.arguments import check
+from nextflow_batch.names import DeploymentName
+from nextflow_batch.scratch import Scratch
 from nextflow_batch.scratch_access import ScratchAccess
+from nextflow_batch.storage import Storage
+from nextflow_batch.tags import Tags as VolumeTags
 from nextflow_batch.wildcards import justify_managed
 from nextflow_batch.worker_document import WorkerDocument
 from nextflow_batch.worker_programs import WorkerPrograms
@@ -20,8 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_cdk import aws_kms as kms
-
-    from nextflow_batch.storage import Storage
 
 #: The ECS-optimized AMI has one root volume, /dev/xvda.
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
@@ -34,36 +37,6 @@ cat >"${{NFB_ROOT:-}}/etc/nextflow-batch/worker.json" <<'END OF DOCUMENT'
 {}
 END OF DOCUMENT
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scratch:
-    """The disk on which a worker's containers and tasks write.
-
-    Attributes:
-        size_gib: Size of the volume that each worker starts with, in GiB.
-        iops: I/O operations per second of each volume.
-        throughput_mibs: Throughput of each volume in MiB/s.
-        max_size_gib: Up to where it may grow, in GiB over all volumes.
-        max_volumes: Up to how many volumes it may grow; beyond, volumes are enlarged.
-        max_usd_per_month: Up to what its volumes may cost if they were kept for a month.
-        gp3_usd_per_gib: Price of a GiB by the month.
-        gp3_usd_per_iops: Price of each of the IOPS beyond 3,000 by the month.
-        gp3_usd_per_mibs: Price of each MiB/s beyond 125 by the month.
-        freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
-    """
-
-    size_gib: int = 100
-    iops: int = 3_000
-    throughput_mibs: int = 250
-    max_size_gib: int = 4_000
-    max_volumes: int = 24
-    max_usd_per_month: float = 500.0
-    # us-west-2. https://aws.amazon.com/ebs/pricing/
-    gp3_usd_per_gib: float = 0.08
-    gp3_usd_per_iops: float = 0.005
-    gp3_usd_per_mibs: float = 0.04
-    freeze_seconds: int = 300
 
 
 class Worker(Construct):
@@ -106,7 +79,17 @@ class Worker(Construct):
             scratch: The scratch disk.
             volume_tags: Further tags of the volumes by which the disk grows.
             volume_key: Encrypts the volumes; the account's EBS key when not given.
+
+        Raises:
+            ArgumentsError: The name, the disk or a tag is not allowed.
         """
+        check(
+            "Worker",
+            environment=(DeploymentName, environment),
+            storage=(InstanceOf[Storage], storage),
+            scratch=(InstanceOf[Scratch], scratch),
+            volume_tags=(VolumeTags, dict(volume_tags or {})),
+        )
         super().__init__(scope, construct_id)
         self._environment = environment
         self._volume_tags = dict(volume_tags or {})

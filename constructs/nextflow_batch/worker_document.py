@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from nextflow_batch.worker import Scratch
+    from nextflow_batch.scratch import Scratch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,4 +49,4 @@ class WorkerDocument:
 
     def to_json(self) -> str:
         """The document, one value a line, so that a changed one is one line of a diff."""
-        return json.dumps(asdict(self), indent=2)
+        return json.dumps({**vars(self), "scratch": self.scratch.model_dump()}, indent=2)

@@ -1,0 +1,88 @@
+"""The disk on which a worker's containers and tasks write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from nextflow_batch.arguments import Arguments
+from nextflow_batch.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Scratch(Arguments):
+    """The disk on which a worker's containers and tasks write.
+
+    Attributes:
+        size_gib: Size of the volume that each worker starts with, in GiB.
+        iops: I/O operations per second of each volume.
+        throughput_mibs: Throughput of each volume in MiB/s.
+        max_size_gib: Up to where it may grow, in GiB over all volumes.
+        max_volumes: Up to how many volumes it may grow; beyond, volumes are enlarged.
+        max_usd_per_month: Up to what its volumes may cost if they were kept for a month.
+        gp3_usd_per_gib: Price of a GiB by the month.
+        gp3_usd_per_iops: Price of each of the IOPS beyond 3,000 by the month.
+        gp3_usd_per_mibs: Price of each MiB/s beyond 125 by the month.
+        freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
+    """
+
+    size_gib: int = Field(100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB")
+    iops: int = Field(3_000, ge=3_000, le=80_000)
+    throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
+    max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
+    max_volumes: int = Field(
+        24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+    )
+    max_usd_per_month: float = Field(
+        500.0, gt=0, le=1_000_000, description="Ceiling of growth in what its volumes cost a month"
+    )
+    # https://aws.amazon.com/ebs/pricing/
+    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="A month's price in us-west-2")
+    gp3_usd_per_iops: float = Field(0.005, ge=0, le=100, description="Of those beyond 3,000")
+    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Of those beyond 125")
+    freeze_seconds: int = Field(
+        300,
+        ge=0,
+        le=3_600,
+        description="How long tasks may be stopped while space is on its way; 0: never",
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """What gp3 or the ceilings do not allow."""
+        if self.max_size_gib < self.size_gib:
+            yield Problem(
+                ("max_size_gib",),
+                f"{self.max_size_gib} is not allowed: must be at least {self.size_gib}, as size_gib"
+                " is",
+            )
+        # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
+        most = max(3_000, 500 * self.size_gib)
+        if self.iops > most:
+            yield Problem(
+                ("iops",),
+                f"{self.iops} is not allowed: must be at most {most}, 500 for each GiB of size_gib",
+            )
+        if self.throughput_mibs * 4 > self.iops:
+            yield Problem(
+                ("throughput_mibs",),
+                f"{self.throughput_mibs} is not allowed: must be at most {self.iops // 4}, a"
+                " quarter of iops",
+            )
+        if self.max_usd_per_month < self.first_usd_per_month:
+            yield Problem(
+                ("max_usd_per_month",),
+                f"{self.max_usd_per_month:g} is not allowed: must be at least"
+                f" {self.first_usd_per_month:.2f}, which the first volume costs",
+            )
+
+    @property
+    def first_usd_per_month(self) -> float:
+        """What the first volume costs if it is kept for a month."""
+        return (
+            self.size_gib * self.gp3_usd_per_gib
+            + (self.iops - 3_000) * self.gp3_usd_per_iops
+            + (self.throughput_mibs - 125) * self.gp3_usd_per_mibs
+        )

@@ -1,0 +1,52 @@
+"""Tags that people choose: https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+#: Of the 50 that a resource may have, ten are kept for those of the CDK, Batch and this library.
+MOST_TAGS = 40
+#: They travel to the workers in their user data, of which EC2 takes 16 KiB; the rest of it has 9.
+#: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
+MOST_BYTES = 6_144
+_RESERVED = ("aws:", "aws-cdk:", "nextflow-batch:", "awsbatchservicetag")
+
+
+def _key(key: str) -> str:
+    if not re.fullmatch(r"[\w .:/=+@-]{1,128}", key) or key != key.strip():
+        raise ValueError("must be 1 to 128 letters, digits, spaces or . : / = + @ - _")
+    if key.lower().startswith(_RESERVED):
+        raise ValueError(
+            "must not begin with aws:, aws-cdk:, nextflow-batch: or AWSBatchServiceTag, which are"
+            " reserved"
+        )
+    if key.lower() == "name":
+        raise ValueError("must be another key: each instance gets a Name of its own")
+    return key
+
+
+def _value(value: str) -> str:
+    if not re.fullmatch(r"[\w .:/=+@-]{0,256}", value):
+        raise ValueError("must be up to 256 letters, digits, spaces or . : / = + @ - _")
+    return value
+
+
+def _tags(tags: dict[str, str]) -> dict[str, str]:
+    if len({key.lower() for key in tags}) < len(tags):
+        raise ValueError("must have keys that differ by more than their case, as IAM's do")
+    length = len(json.dumps(tags))
+    if length > MOST_BYTES:
+        raise ValueError(
+            f"must have at most {MOST_BYTES} bytes of JSON, as they travel in the workers' user"
+            f" data: these have {length}"
+        )
+    return tags
+
+
+TagKey = Annotated[str, AfterValidator(_key)]
+TagValue = Annotated[str, AfterValidator(_value)]
+Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MOST_TAGS), AfterValidator(_tags)]

@@ -1,0 +1,96 @@
+"""Where workers run: a VPC of our own, or an existing one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from nextflow_batch.arguments import Arguments, Like
+from nextflow_batch.cidr import Cidr, too_small
+from nextflow_batch.names import SubnetId, VpcId
+from nextflow_batch.network import Egress
+from nextflow_batch.problem import Problem, shown
+from nextflow_batch.regions import zone_count
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEFAULT_ZONES = 3
+_FEWEST_ZONES = 2
+
+
+class Subnet(Arguments):
+    """A subnet of an existing VPC."""
+
+    id: SubnetId
+    zone: Annotated[str, Like(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "a zone, such as us-west-2a")] = Field(
+        description="Availability zone, for example us-west-2a"
+    )
+
+
+class ExistingVpc(Arguments):
+    """A VPC that is there already; workers run in the subnets named here."""
+
+    vpc_id: VpcId
+    subnets: tuple[Subnet, ...] = Field(description="Subnets with a way out, in two zones or more")
+
+    def conflicts(self) -> Iterator[Problem]:
+        """A subnet that is named twice, or too few zones."""
+        ids = [subnet.id for subnet in self.subnets]
+        for position, name in enumerate(ids):
+            if name in ids[:position]:
+                text = f"{shown(name)} is not allowed: it is listed twice"
+                yield Problem(("subnets", position, "id"), text)
+        zones = sorted({subnet.zone for subnet in self.subnets})
+        if len(zones) < _FEWEST_ZONES:
+            text = f"must be in at least two zones, got {', '.join(zones) or 'none'}"
+            yield Problem(("subnets",), text)
+
+
+class Network(Arguments):
+    """Where workers run: a VPC of our own, or an existing one."""
+
+    existing: ExistingVpc | None = Field(None, description="Use this VPC instead of making one")
+    cidr: Cidr = Field("10.0.0.0/16", description="Private IPv4 range of our own VPC")
+    zones: int | None = Field(
+        None,
+        ge=_FEWEST_ZONES,
+        le=6,
+        description="Availability zones of our own VPC; unset: 3, or 2 where a region has no more",
+    )
+    egress: Egress = Field(
+        "nat",
+        description="How workers reach registries: private subnets behind one NAT gateway,"
+        " or public subnets (cheaper; still nothing may connect to them)",
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Settings of our own VPC beside an existing one, or a range that is too small."""
+        if self.existing:
+            for key in sorted(self.model_fields_set & {"cidr", "zones", "egress"}):
+                yield Problem((key,), "is for a VPC of our own, not for an existing one")
+        else:
+            yield from too_small(self.cidr, self.egress)
+
+    def zones_in(self, region: str) -> int:
+        """How many zones our own VPC has."""
+        return self.zones or min(_DEFAULT_ZONES, zone_count(region) or _DEFAULT_ZONES)
+
+    def region_conflicts(self, region: str) -> Iterator[Problem]:
+        """What the region does not have.
+
+        Args:
+            region: Where the VPC is.
+
+        Yields:
+            The problems, below the network.
+        """
+        most = zone_count(region)
+        if self.zones and most and self.zones > most:
+            text = f"{self.zones} is not allowed: must be at most {most}, as {region} has no more"
+            yield Problem(("zones",), text)
+        for position, subnet in enumerate(self.existing.subnets if self.existing else ()):
+            if subnet.zone[:-1] != region:
+                text = f"{shown(subnet.zone)} is not allowed: must be a zone of {region}"
+                yield Problem(("existing", "subnets", position, "zone"), text)

@@ -1,0 +1,55 @@
+"""The bucket of work, logs and results, and what else may be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from nextflow_batch.arguments import Arguments
+from nextflow_batch.names import BucketName, Prefix
+from nextflow_batch.problem import Problem, shown
+from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Storage(Arguments):
+    """The bucket of work, logs and results, and what else may be read."""
+
+    bucket: BucketName | None = Field(None, description="Name of the new bucket; unset: generated")
+    existing_bucket: BucketName | None = Field(None, description="Use this bucket; make none")
+    prefix: Prefix = Field("_nextflow", description="Logs and runs lie below this prefix")
+    reference_buckets: Annotated[tuple[BucketName, ...], Field(strict=False)] = Field(
+        (),
+        max_length=MOST_REFERENCE_BUCKETS,
+        description="Public or shared buckets that head and tasks may read",
+    )
+    work_expires_days: int | None = Field(
+        None, ge=1, le=3650, description="Days after which files below PREFIX/runs are deleted"
+    )
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 90
+    customer_key: bool = Field(False, description="Encrypt with a KMS key of our own")
+    delete_with_stack: bool = Field(
+        False, description="First of two keys that let `cdk destroy` delete the data"
+    )
+    delete_data_for_good: bool = Field(False, description="Second of the two keys")
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Settings that exclude each other, and buckets that are named twice."""
+        if self.bucket and self.existing_bucket:
+            text = f"{shown(self.existing_bucket)} is not allowed beside bucket: give one of them"
+            yield Problem(("existing_bucket",), text)
+        if self.existing_bucket and self.work_expires_days:
+            yield Problem(
+                ("work_expires_days",),
+                "is for a bucket of our own: set the lifecycle of existing_bucket where that bucket"
+                " is made",
+            )
+        if self.delete_with_stack != self.delete_data_for_good:
+            key = "delete_data_for_good" if self.delete_with_stack else "delete_with_stack"
+            other = "delete_with_stack" if self.delete_with_stack else "delete_data_for_good"
+            text = f"false is not allowed beside {other}: true: both let a destroy delete data"
+            yield Problem((key,), text)
+        yield from reference_conflicts(self.bucket or self.existing_bucket, self.reference_buckets)
