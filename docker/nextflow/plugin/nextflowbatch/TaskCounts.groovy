@@ -8,6 +8,7 @@ import java.nio.file.Path
 import groovy.json.JsonOutput
 import groovy.transform.CompileStatic
 import groovy.transform.Synchronized
+import groovy.util.logging.Slf4j
 import nextflow.Session
 import nextflow.plugin.Plugins
 import nextflow.processor.TaskHandler
@@ -16,13 +17,18 @@ import nextflow.trace.event.TaskEvent
 
 /**
  * Counts the tasks that have ended, by process and outcome, in the file that run.json is made from.
- * Other than Nextflow's own trace it lies where no pipeline has a say.
+ * Unlike Nextflow's own trace it lies where no pipeline has a say.
  */
+@Slf4j
 @CompileStatic
 class TaskCounts implements TraceObserverV2 {
 
+    /** Who reads it, does so less often. */
+    private static final long INTERVAL_MILLIS = 2000
+
     private final Path file
     private final Map<String, Map<String, Integer>> processes = new TreeMap<>()
+    private boolean changed = true
 
     TaskCounts(Path file) {
         this.file = file
@@ -30,7 +36,13 @@ class TaskCounts implements TraceObserverV2 {
 
     @Override
     void onFlowCreate(Session session) {
-        write()
+        final writing = new TimerTask() {
+            @Override
+            void run() {
+                write()
+            }
+        }
+        new Timer('Task counts', true).schedule(writing, 0, INTERVAL_MILLIS)
     }
 
     @Override
@@ -43,20 +55,33 @@ class TaskCounts implements TraceObserverV2 {
         count(event.handler, 'CACHED')
     }
 
+    @Override
+    void onFlowComplete() {
+        write()
+    }
+
     @Synchronized
     private void count(TaskHandler handler, String outcome) {
         processes
             .computeIfAbsent(handler.task.processor.name) { new TreeMap<String, Integer>() }
             .merge(outcome.toLowerCase(), 1, Integer::sum)
-        write()
+        changed = true
     }
 
     /** Writes all of it, so that a reader sees either this or what was before. */
     @Synchronized
-    private void write() {
+    protected void write() {
+        if( !changed )
+            return
         final unfinished = file.resolveSibling("${file.fileName}.new")
-        Files.writeString(unfinished, JsonOutput.toJson([plugins: plugins(), processes: processes]))
-        Files.move(unfinished, file, ATOMIC_MOVE)
+        try {
+            Files.writeString(unfinished, JsonOutput.toJson([plugins: plugins(), processes: processes]))
+            Files.move(unfinished, file, ATOMIC_MOVE)
+            changed = false
+        }
+        catch( IOException e ) {
+            log.debug("The tasks could not be counted in $file", e)
+        }
     }
 
     private static List<String> plugins() {
