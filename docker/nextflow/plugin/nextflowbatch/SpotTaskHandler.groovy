@@ -58,7 +58,10 @@ class SpotTaskHandler extends AwsBatchTaskHandler {
     private boolean mayGoOn() {
         // A run that is ending submits nothing any more.
         final session = task.processor.session
-        return onDemand.takesFrom(task.config.queue) && !session.isCancelled() && !session.isAborted()
+        return losses < onDemand.spotAttempts
+            && onDemand.takesFrom(task.config.queue)
+            && !session.isCancelled()
+            && !session.isAborted()
     }
 
     private void submitAgain() {
