@@ -183,11 +183,12 @@ def test_what_ended_on_demand_is_found_by_a_resume(world: World) -> None:
     assert world.counted["processes"] == {"NAP": {"cached": 1}}
 
 
-def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(world: World) -> None:
-    output = world.run(FLEETING, NF_ON_DEMAND_QUEUE="spot-later", NF_SPOT_ATTEMPTS="2")
+@pytest.mark.parametrize("last", ["spot-later", "spot"])
+def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(world: World, last: str) -> None:
+    output = world.run(FLEETING, NF_ON_DEMAND_QUEUE=last, NF_SPOT_ATTEMPTS="2")
 
     assert output.startswith("1 "), output
-    assert world.submitted("NAP") == ["spot 1 8 MB", "spot 1 8 MB", "spot-later 1 8 MB"]
+    assert world.submitted("NAP") == ["spot 1 8 MB", "spot 1 8 MB", f"{last} 1 8 MB"]
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
     assert world.counted["processes"] == {"NAP": {"failed": 1}}
 
