@@ -5,10 +5,12 @@ A recording `nextflow` stands on PATH; S3 is a server of its own, as the head is
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from moto.server import ThreadedMotoServer
 PACKAGE = Path(__file__).parents[1] / "docker" / "nextflow"
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 RUN = f"run-{JOB}-a1"
+SESSION = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{JOB}"))
 LOGS = f"logs/run-{JOB}/a1"
 RECORD = f"logs/run-{JOB}/run.json"
 
@@ -140,7 +143,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
 
     status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
 
-    log = f"{head.folder}/.nextflow-head/{RUN}/evidence/a1/.nextflow.log"
+    log = f"{head.folder}/.nextflow-head/{SESSION}/evidence/a1/.nextflow.log"
     assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
     assert (status, output) == (7, "out\n")
     assert "\nerr\n" in errors
@@ -215,7 +218,7 @@ def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
     head.run("hello", NXF_HOME="/elsewhere")
 
     home = Path(head.variables()["NXF_HOME"])
-    assert home == head.folder / ".nextflow-head" / RUN / "home"
+    assert home == head.folder / ".nextflow-head" / SESSION / "home"
     assert "executor = 'awsbatch'" in (home / "config").read_text()
     assert (head.folder / "folder").read_text() == f"{head.folder}\n"
 
@@ -245,6 +248,37 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
     project = head.arguments()[7]
     assert head.arguments()[5:] == ["-r", "main", project, "--input", "s3://bucket/projects/p"]
     assert (Path(project) / "main.nf").read_text() == "workflow {}"
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"AWS_BATCH_JOB_ATTEMPT": "2"},
+        {"AWS_BATCH_JOB_ID": "5b3ba3b5", "NF_RESUME": JOB},
+    ],
+    ids=["the job's next attempt", "another job that resumes it"],
+)
+def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
+    head: Head, s3: Any, later: dict[str, str]
+) -> None:
+    s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
+    s3.put_object(Bucket="bucket", Key="p/data/a.csv", Body=b"1")
+    s3.put_object(Bucket="bucket", Key="x.config", Body=b"")
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+    plugins = {"NXF_PLUGINS_DIR": str(head.folder / "plugins")}
+    seen = []
+    for changes in (plugins, plugins | later):
+        status, _, errors = head.run("s3://bucket/p", "-c", "s3://bucket/x.config", **changes)
+        assert status == 0, errors
+        project, _, config = head.arguments()[7:]
+        paths = sorted((*Path(project).rglob("*"), Path(project), Path(config)))
+        seen.append([(path, path.stat().st_mtime_ns) for path in paths])
+        seen[-1].append((Path(head.variables()["NXF_HOME"]), 0))
+        # Another container has nothing of it, and its clock is another.
+        shutil.rmtree(head.folder / ".nextflow-head")
+        time.sleep(1.1)
+
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize(

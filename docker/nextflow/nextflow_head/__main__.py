@@ -87,7 +87,9 @@ class Head:
             self._given = arguments.longer(given, self._environment.arguments, self._s3)
         self._project = arguments.project(self._given)
         self._session = self._find_session()
-        self._folder = Path.cwd() / ".nextflow-head" / self._session.run_name
+        # Paths of projects and configuration enter the hashes of tasks: the same for all attempts
+        # of a session, or tasks that are done would run again.
+        self._folder = Path.cwd() / ".nextflow-head" / self._session.id
         self._reports = self._folder / "evidence" / f"a{self._environment.attempt}"
         limit = memory.limit()
         self._heap = memory.heap(limit) if limit else None

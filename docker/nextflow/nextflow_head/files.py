@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -42,9 +43,12 @@ def _copy(option: str, uri: str, folder: Path, s3: Client) -> Path:
     if source is None or not source.key:
         raise Refusal(f"{option} {uri!r} is refused: it must be s3://BUCKET/FILE")
     with refusing(f"{option} {source} cannot be read", str(source)):
-        content = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read()
+        answer = s3.get_object(Bucket=source.bucket, Key=source.key)
+        content = answer["Body"].read()
     folder.mkdir(parents=True)
     # Nextflow tells JSON from YAML by the name.
     target = folder / PurePosixPath(source.key).name
     target.write_bytes(content)
+    changed = answer["LastModified"].timestamp()
+    os.utime(target, (changed, changed))
     return target

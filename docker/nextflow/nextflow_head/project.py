@@ -1,12 +1,18 @@
 """The pipeline's project, brought here where Nextflow cannot fetch it by itself.
 
 Nextflow runs projects from a Git repository or a local folder, not from S3.
+
+Paths and modification times of a project's files enter the hashes of tasks, so each attempt gets
+the same ones, or tasks that are done would run again:
+https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nf-commons/src/main/nextflow/util/HashBuilder.java
 """
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from nextflow_head.aws import Client, refusing
@@ -42,7 +48,12 @@ def stage(project: Location, folder: Path, s3: Client) -> Path:
                 _copy(s3, project, folder)
     except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
         raise Refusal(f"{what}: {' '.join(str(error).split())}") from None
-    return _root(folder, project)
+    root = _root(folder, project)
+    # S3 and Windows keep no modes; what is in bin/ is there to be executed.
+    for program in (root / "bin").rglob("*"):
+        program.chmod(0o755)
+    _date_folders(folder)
+    return root
 
 
 def _copy(s3: Client, project: Location, folder: Path) -> None:
@@ -57,16 +68,15 @@ def _copy(s3: Client, project: Location, folder: Path) -> None:
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _download(s3, Location(project.bucket, item["Key"]), target)
-            # S3 keeps no modes; what is in bin/ is there to be executed.
-            if name.parts[0] == "bin":
-                target.chmod(0o755)
 
 
 def _download(s3: Client, source: Location, target: Path) -> None:
-    body = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"]
+    answer = s3.get_object(Bucket=source.bucket, Key=source.key)
     with target.open("wb") as file:
-        for chunk in body.iter_chunks(2**20):
+        for chunk in answer["Body"].iter_chunks(2**20):
             file.write(chunk)
+    changed = answer["LastModified"].timestamp()
+    os.utime(target, (changed, changed))
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -74,6 +84,8 @@ def _unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as content:
             for member in content.infolist():
                 path = Path(content.extract(member, folder))
+                changed = _changed(member)
+                os.utime(path, (changed, changed))
                 # The upper half holds the Unix mode, which extract() does not restore.
                 mode = (member.external_attr >> 16) & 0o777
                 if mode and not member.is_dir():
@@ -81,6 +93,24 @@ def _unpack(archive: Path, folder: Path) -> None:
     else:
         with tarfile.open(archive, "r:gz") as content:
             content.extractall(folder, filter="data")
+
+
+def _changed(member: zipfile.ZipInfo) -> float:
+    try:
+        # Without a zone; which one is assumed does not matter, as long as it is always the same.
+        return datetime(*member.date_time, tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0
+
+
+def _date_folders(folder: Path) -> float:
+    """Gives each folder the newest time of what is in it; S3 keeps none for folders."""
+    changed = 0.0
+    for path in folder.iterdir():
+        inner = path.is_dir() and not path.is_symlink()
+        changed = max(changed, _date_folders(path) if inner else path.lstat().st_mtime)
+    os.utime(folder, (changed, changed))
+    return changed
 
 
 def _root(folder: Path, project: Location) -> Path:
