@@ -25,6 +25,7 @@ from moto.server import ThreadedMotoServer
 PACKAGE = Path(__file__).parents[1] / "docker" / "nextflow"
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 RUN = f"run-{JOB}-a1"
+RESUMED = "5b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 SESSION = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{JOB}"))
 LOGS = f"logs/run-{JOB}/a1"
 RECORD = f"logs/run-{JOB}/run.json"
@@ -254,7 +255,7 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
     "later",
     [
         {"AWS_BATCH_JOB_ATTEMPT": "2"},
-        {"AWS_BATCH_JOB_ID": "5b3ba3b5", "NF_RESUME": JOB},
+        {"AWS_BATCH_JOB_ID": RESUMED, "NF_RESUME": JOB},
     ],
     ids=["the job's next attempt", "another job that resumes it"],
 )
@@ -314,8 +315,8 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         ),
         (
             ["hello"],
-            {"NF_RESUME": "5b3ba3b5"},
-            "NF_RESUME=5b3ba3b5 is refused: this image has no plugin nf-cloudcache",
+            {"NF_RESUME": RESUMED},
+            f"NF_RESUME={RESUMED} is refused: this image has no plugin nf-cloudcache",
         ),
         (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
         (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
@@ -466,7 +467,6 @@ from nextflow_head.session import Session
 session = Session.of(Environment.read(os.environ))
 for line in sys.stdin:
     given = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
-    arguments.project(given)
     given = arguments.resuming(files.stage(given, Path("p"), None), session.id)
     command = invocation.command(session, Path("log"), given)
     print(Process().run(command, os.environ, print).status, flush=True)
