@@ -253,6 +253,36 @@ def test_a_git_repository_runs_at_the_revision_that_was_asked_for(
     assert told["revision"].endswith(" [v1]")
 
 
+CONFIGURED = """
+workflow { println "cpus=${session.config.process.cpus} mem=${session.config.process.memory} x=${params.x}" }
+"""
+
+
+@pytest.mark.parametrize("form", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_of_files_in_any_encoding_and_another_script_are_read(
+    environment: dict[str, str], s3: Any, tmp_path: Path, form: str
+) -> None:
+    place = f"{tmp_path.name} project"
+    for key, text in {
+        f"{place}/build.nf": CONFIGURED,
+        f"{place}/main.nf": "error 'the wrong script'",
+        f"{tmp_path.name}/a.config": "process.cpus=1; process.executor='local'",
+        f"{tmp_path.name}/b.config": "process.memory='2 GB' // Zürich",
+        f"{tmp_path.name}/my params.json": '{"x": "Zürich"}',
+    }.items():
+        encoding = "utf-8" if key.endswith(".nf") else form
+        s3.put_object(Bucket="core", Key=key, Body=text.encode(encoding))
+    folder = f"s3://core/{tmp_path.name}"
+    given = ["-c", f"{folder}/a.config,{folder}/b.config", "-main-script", "build.nf"]
+    given += [f"s3://core/{place}", "-params-file", f"{folder}/my params.json"]
+
+    with start(environment, tmp_path, *given, project=False) as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output + errors
+    assert "cpus=1 mem=2 GB x=Zürich" in output
+
+
 READER = """
 process READ {
     input: path table; path folder

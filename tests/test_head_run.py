@@ -251,6 +251,55 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
     assert (Path(project) / "main.nf").read_text() == "workflow {}"
 
 
+def test_keys_with_blanks_lists_of_files_and_another_script_reach_nextflow(
+    head: Head, s3: Any
+) -> None:
+    for key, body in {
+        "My Pipelines/p/build.nf": b"workflow {}",
+        "my params.json": b'{"a": 1}',
+        "a b.config": b"x = 1",
+        "b.config": b"y = 2",
+        "more arguments.json": b'["-main-script", "build.nf"]',
+    }.items():
+        s3.put_object(Bucket="bucket", Key=key, Body=body)
+
+    status, _, errors = head.run(
+        *("s3://bucket/My Pipelines/p", "-params-file", "s3://bucket/my params.json", "-c"),
+        "s3://bucket/a b.config,s3://bucket/b.config",
+        NF_ARGUMENTS="s3://bucket/more arguments.json",
+    )
+
+    assert status == 0, errors
+    root, _, params, _, configuration, option, script = head.arguments()[5:]
+    assert (option, script) == ("-main-script", f"{root}/build.nf")
+    assert Path(script).read_text() == "workflow {}"
+    assert Path(params).read_text() == '{"a": 1}'
+    assert [Path(name).read_text() for name in configuration.split(",")] == ["x = 1", "y = 2"]
+
+
+@pytest.mark.parametrize(
+    "given", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
+)
+def test_the_last_session_is_this_jobs(head: Head, s3: Any, given: list[str]) -> None:
+    s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+
+    head.run(*given, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
+
+    called = head.arguments()[5:]
+    assert called[called.index("-resume") + 1] == SESSION
+    assert len(called) == 3
+    assert "last" not in called
+
+
+def test_says_what_is_probably_not_meant_and_goes_on(head: Head) -> None:
+    status, _, errors = head.run("hello", "--in", "a_1.fq", "a_2.fq")
+
+    assert status == 0
+    assert "nextflow-head: the word 'a_2.fq' belongs to no option: " in errors
+    assert head.arguments()[5:] == ["hello", "--in", "a_1.fq", "a_2.fq"]
+
+
 @pytest.mark.parametrize(
     "later",
     [
@@ -317,6 +366,27 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
             ["hello"],
             {"NF_RESUME": RESUMED},
             f"NF_RESUME={RESUMED} is refused: this image has no plugin nf-cloudcache",
+        ),
+        (
+            ["nextflow", "run", "hello"],
+            {},
+            "'nextflow run' is refused: the container's command is what follows `nextflow run`, such",
+        ),
+        (
+            ["hello -r master"],
+            {},
+            "the project 'hello -r master' is refused: it is one word with bl",
+        ),
+        (
+            ["hello"],
+            {"NF_RESUME": "nf-hello"},
+            "NF_RESUME='nf-hello' is refused: it must be the id of the Batch job to resume, not its"
+            " name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
+        ),
+        (
+            ["s3://bucket/a\nb"],
+            {},
+            "the project s3://bucket/a\\nb is none: it must be a folder, or an archive (.zip, ",
         ),
         (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
         (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
