@@ -254,7 +254,7 @@ def test_a_git_repository_runs_at_the_revision_that_was_asked_for(
 
 
 CONFIGURED = """
-workflow { println "cpus=${session.config.process.cpus} mem=${session.config.process.memory} x=${params.x}" }
+workflow { println "a=${params.a} b=${params.b} x=${params.x}" }
 """
 
 
@@ -266,8 +266,8 @@ def test_lists_of_files_in_any_encoding_and_another_script_are_read(
     for key, text in {
         f"{place}/build.nf": CONFIGURED,
         f"{place}/main.nf": "error 'the wrong script'",
-        f"{tmp_path.name}/a.config": "process.cpus=1; process.executor='local'",
-        f"{tmp_path.name}/b.config": "process.memory='2 GB' // Zürich",
+        f"{tmp_path.name}/a.config": "params.a=1; process.executor='local'",
+        f"{tmp_path.name}/b.config": "params.b='2 GB' // Zürich",
         f"{tmp_path.name}/my params.json": '{"x": "Zürich"}',
     }.items():
         encoding = "utf-8" if key.endswith(".nf") else form
@@ -280,17 +280,23 @@ def test_lists_of_files_in_any_encoding_and_another_script_are_read(
         output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, output + errors
-    assert "cpus=1 mem=2 GB x=Zürich" in output
+    assert "a=1 b=2 GB x=Zürich" in output
 
 
 READER = """
 process READ {
-    input: path table; path folder
-    output: stdout
-    script: "cat $table $folder/*; tool.sh"
+    input:
+    path table
+    path folder
+
+    output:
+    stdout
+
+    script:
+    "cat $table $folder/*; tool.sh"
 }
 
-workflow { READ("$projectDir/table.csv", "$projectDir/folder") | view }
+workflow { READ("$projectDir/table.csv", "$projectDir/folder").view() }
 """
 
 

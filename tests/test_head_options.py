@@ -52,7 +52,7 @@ System.in.eachLine { line ->
         def launcher = new Launcher()
         launcher.parseMainArgs(new JsonSlurper().parseText(line) as String[])
         def run = launcher.command
-        tell([words: run.args ?: [], resume: run.resume, params: run.paramsFile,
+        tell([words: run.args ?: [], resume: run.resume, params: run.@paramsFile,
             configuration: run.runConfig ?: [], script: run.mainScript, name: run.runName,
             report: run.withReport, stdin: run.stdin, help: run.help])
     }
