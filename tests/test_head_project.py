@@ -315,7 +315,7 @@ def test_links_that_lead_out_are_refused(
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
-@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x", "c:x"])
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x"])
 def test_an_archive_cannot_write_outside_of_its_folder(
     s3: Any, tmp_path: Path, suffix: str, name: str
 ) -> None:

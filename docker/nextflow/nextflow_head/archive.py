@@ -71,7 +71,7 @@ def place(name: str) -> PurePosixPath:
         Unusable: Out of it, or nowhere.
     """
     path = PurePosixPath(name)
-    drive = len(name) > 1 and name[1] == ":" and name[0].isalpha()
+    drive = name[1:3] == ":/" and name[0].isalpha()
     if path.is_absolute() or ".." in path.parts or drive or "\0" in name:
         raise Unusable(f"{name!r} leads out of its folder")
     return path
