@@ -26,7 +26,13 @@ OURS, THEIRS = (
         (["-profile", "test", "-resume", "s3://bucket/p"], "s3://bucket/p"),
         (["-resume", OURS, "s3://bucket/p"], "s3://bucket/p"),
         (["-process.cpus=2", "-with-report", "-ansi-log", "false", "p"], "p"),
-        (["-"], "-"),
+        (["-without-podman", "x", "p"], "p"),
+        (["-resume", "last", "s3://bucket/p"], "s3://bucket/p"),
+        (
+            ["-params-file", "-x.json", "--n", "-5", "s3://bucket/My Project"],
+            "s3://bucket/My Project",
+        ),
+        (["--zzz", "a b", "-new-option", "value", "p"], "p"),
     ],
 )
 def test_the_project_is_the_argument_that_nextflow_takes_for_it(
@@ -38,8 +44,9 @@ def test_the_project_is_the_argument_that_nextflow_takes_for_it(
     assert given[index] == named
 
 
-def test_a_project_may_come_by_standard_input() -> None:
-    assert arguments.project(["-stdin"]) is None
+@pytest.mark.parametrize("given", [["-h"], ["-help"], ["hello", "-h"]])
+def test_help_needs_no_project(given: list[str]) -> None:
+    assert arguments.project(given) is None
 
 
 @pytest.mark.parametrize("given", [[], ["--input", "s3://bucket/x"]])
@@ -55,6 +62,9 @@ def test_arguments_without_a_project_are_refused(given: list[str]) -> None:
         (["-resume", "hello"], ["-resume", OURS, "hello"]),
         (["hello", "-resume"], ["hello", "-resume", OURS]),
         (["-resume", OURS, "hello"], ["-resume", OURS, "hello"]),
+        (["-resume", "last", "hello"], ["-resume", OURS, "hello"]),
+        (["hello", "-resume", "last"], ["hello", "-resume", OURS]),
+        (["hello", "-profile", "-resume"], ["-resume", OURS, "hello", "-profile", "-resume"]),
     ],
 )
 def test_every_run_resumes_its_own_session(given: list[str], called: list[str]) -> None:
@@ -66,7 +76,109 @@ def test_another_session_is_asked_for_by_its_job() -> None:
         arguments.resuming(["hello", "-resume", THEIRS], OURS)
 
 
-@pytest.mark.parametrize("text", ["hello", '{"a": 1}', '["a", 1]', "", "[", '"hello"'])
+def test_a_run_of_a_head_is_asked_for_by_its_job() -> None:
+    with pytest.raises(Refusal) as caught:
+        arguments.resuming(["hello", "-resume", f"run-{THEIRS}-a2"], OURS)
+
+    assert caught.value.lines == (
+        f"-resume run-{THEIRS}-a2 is refused: set the variable NF_RESUME={THEIRS}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (
+            ["hello -r master"],
+            """the project 'hello -r master' is refused: it is one word with \
+blanks; the command must be a list of words, such as ["hello", "-r", "master"]""",
+        ),
+        (
+            ["nextflow run hello", "-latest"],
+            """the project 'nextflow run hello' is refused: it is \
+one word with blanks; the command must be a list of words, such as ["hello", "-latest"]""",
+        ),
+        (
+            ["hello,-r,master"],
+            """the project 'hello,-r,master' is refused: it is one word with \
+commas; the command must be a list of words, such as ["hello", "-r", "master"]""",
+        ),
+        (
+            ["nextflow", "run", "hello"],
+            """'nextflow run' is refused: the container's command is \
+what follows `nextflow run`, such as ["hello"]""",
+        ),
+        (["nextflow", "hello"], "'nextflow' is refused: "),
+        (
+            ["run", "-r", "master", "hello"],
+            """'run' is refused: the container's command is what \
+follows `nextflow run`, such as ["-r", "master", "hello"]""",
+        ),
+        (["bash", "-c", "nextflow run hello"], "'bash' is refused: no shell reads the "),
+        (["/bin/sh", "run.sh"], "'/bin/sh' is refused: no shell reads the "),
+        (
+            ["hello", "-r master"],
+            """'-r master' is refused: an option and its value are two \
+words of the command, such as ["hello", "-r", "master"]""",
+        ),
+        (
+            ["-log", "x", "hello"],
+            """-log is refused: it is an option of `nextflow`, not of \
+`nextflow run`; leave it out: the log is kept below NF_LOGSDIR""",
+        ),
+        (["-q", "hello"], "-q is refused: it is an option of `nextflow`, not of `nextflow run`;"),
+        (
+            ["-C", "a", "hello"],
+            """-C is refused: it is an option of `nextflow`, not of \
+`nextflow run`; it would drop this environment's configuration; give yours with -c""",
+        ),
+        (["-Dx=y", "hello"], "-Dx=y is refused: it is an option of `nextflow`, not of "),
+        (["-D", "x=y", "hello"], "-D is refused: it is an option of `nextflow`, not of "),
+        (["nextflow", "-q", "run", "hello"], "-q is refused: "),
+        (["hello", "-bg"], "-bg is refused: "),
+        (["-"], "- is refused: a Batch job has no standard input; put the script into S3 as "),
+        (["-stdin"], "-stdin is refused: a Batch job has no standard input; put the script "),
+        (["-stub", "-r", "x", "p"], "Nextflow would take 'true' for the project, as an option "),
+        (["-resume", "happy_euler", "p"], "-resume happy_euler is refused: name the Batch job "),
+    ],
+)
+def test_a_form_that_nextflow_cannot_mean_gets_one_line_with_the_right_one(
+    given: list[str], line: str
+) -> None:
+    with pytest.raises(Refusal) as caught:
+        arguments.project(given)
+
+    (told,) = caught.value.lines
+    assert told.startswith(line)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["hello", "-profile", "-q"],
+        ["s3://bucket/My Project, the second", "--x", "-r master"],
+        ["hello", "--x", "nextflow run", "-e.A=-q", "--log", "y"],
+        ["https://example.org/a,b"],
+    ],
+)
+def test_what_only_looks_like_such_a_form_is_passed_on(given: list[str]) -> None:
+    assert arguments.project(given) == 0
+
+
+def test_notes_what_is_probably_not_meant() -> None:
+    assert arguments.notes(["hello", "-r", "x", "--in", "a", "b"]) == [
+        "the word 'b' belongs to no option: Nextflow hands it to the script as one of `args`, which"
+        " few read"
+    ]
+    assert arguments.notes(["hello", "--in s3://b/x", "--out", "a b", "-stub"]) == [
+        "the word '--in s3://b/x' is all of it a parameter's name; name and value are two words,"
+        ' such as ["--in", "s3://b/x"]'
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", '{"a": 1}', '["a", 1]', "", "[", '"hello"', "[" * 100_000, '[["a"]]']
+)
 def test_a_file_of_arguments_must_hold_a_list_of_strings(s3: Any, text: str) -> None:
     s3.put_object(Bucket="bucket", Key="a.json", Body=text.encode())
 
@@ -76,6 +188,32 @@ def test_a_file_of_arguments_must_hold_a_list_of_strings(s3: Any, text: str) -> 
     assert caught.value.lines == (
         "NF_ARGUMENTS=s3://bucket/a.json is refused: it must hold a JSON list of strings, such as"
         ' ["hello", "-r", "v1.1"]',
+    )
+
+
+@pytest.mark.parametrize("word", ["\\u0000", "\\ud800"])
+def test_a_file_of_arguments_holds_only_what_arguments_can(s3: Any, word: str) -> None:
+    s3.put_object(Bucket="bucket", Key="a.json", Body=f'["hello", "a{word}"]'.encode())
+
+    with pytest.raises(Refusal, match="holds what no argument of a program can"):
+        arguments.longer([], Location("bucket", "a.json"), s3)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_of_arguments_may_have_a_byte_order_mark(s3: Any, encoding: str) -> None:
+    s3.put_object(Bucket="bucket", Key="my a.json", Body='["é"]'.encode(encoding))
+
+    assert arguments.longer([], Location("bucket", "my a.json"), s3) == ["é"]
+
+
+def test_a_file_of_arguments_in_another_encoding_is_refused(s3: Any) -> None:
+    s3.put_object(Bucket="bucket", Key="a.json", Body='[\n"é"]'.encode("latin-1"))
+
+    with pytest.raises(Refusal) as caught:
+        arguments.longer([], Location("bucket", "a.json"), s3)
+
+    assert caught.value.lines == (
+        "NF_ARGUMENTS=s3://bucket/a.json is not UTF-8: byte 0xE9 in line 2; save it as UTF-8",
     )
 
 

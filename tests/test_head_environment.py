@@ -17,6 +17,10 @@ GOOD = {
     "NF_LOGSDIR": "s3://bucket/_nextflow/logs/",
 }
 
+RESUMED = "5b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+_RESUMED = (
+    "the id of the Batch job to resume, not its name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+)
 _JOB_ID = "the id of a Batch job: letters and digits with single '-' between"
 
 
@@ -40,7 +44,7 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
             "NF_MAX_CPUS": "128",
             "NF_MAX_MEMORY": "943718",
             "NF_OWNER": "ada@example.org",
-            "NF_RESUME": "5b3ba3b5",
+            "NF_RESUME": RESUMED,
             "NF_ARGUMENTS": "s3://bucket/arguments.json",
             "AWS_ENDPOINT_URL": "http://localhost:5000",
         }
@@ -62,7 +66,7 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
         aws_cli="/opt/other/bin/aws",
         name="default",
         owner="ada@example.org",
-        resume="5b3ba3b5",
+        resume=RESUMED,
         arguments=Location("bucket", "arguments.json"),
         work=Location("bucket", "_nextflow/runs"),
         logs=Location("bucket", "_nextflow/logs"),
@@ -83,6 +87,13 @@ def test_takes_the_region_from_either_variable() -> None:
     environment = Environment.read(GOOD | {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-1"})
 
     assert environment.region == "eu-west-1"
+
+
+@pytest.mark.parametrize("key", ["my arguments.json", "ä/é b", "/a", "a//b", "a\nb"])
+def test_the_file_of_arguments_may_have_any_key(key: str) -> None:
+    environment = Environment.read(GOOD | {"NF_ARGUMENTS": f"s3://bucket/{key}"})
+
+    assert environment.arguments == Location("bucket", key)
 
 
 @pytest.mark.parametrize("separator", [":", "#"])
@@ -126,9 +137,16 @@ def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -
         ("NF_SPOT_ATTEMPTS", "0", "a number from 1 to 10"),
         ("NF_MAX_CPUS", "many", "a number from 1 to 999999999"),
         ("NF_MAX_MEMORY", "8 GB", "a number from 1 to 999999999"),
-        ("NF_RESUME", "the last one", _JOB_ID),
+        ("NF_RESUME", "nf-hello", _RESUMED),
+        ("NF_RESUME", "5b3ba3b5", _RESUMED),
         ("NF_ARGUMENTS", "s3://bucket", "a file in S3 such as s3://my-bucket/arguments.json"),
         ("NF_WORKDIR", "bucket/runs", "an S3 location such as s3://my-bucket/_nextflow/runs"),
+        (
+            "NF_WORKDIR",
+            "s3://bucket/my runs",
+            "an S3 location such as s3://my-bucket/_nextflow/runs",
+        ),
+        ("NF_WORKDIR", "s3://bucket//runs", "an S3 location such as s3://my-bucket/_nextflow/runs"),
         ("NF_LOGSDIR", "s3://A/", "an S3 location such as s3://my-bucket/_nextflow/runs"),
     ],
 )

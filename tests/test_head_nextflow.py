@@ -2,10 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -248,3 +251,90 @@ def test_a_git_repository_runs_at_the_revision_that_was_asked_for(
         s3.get_object(Bucket="core", Key=f"{tmp_path.name}/run-{JOB}/run.json")["Body"].read()
     )
     assert told["revision"].endswith(" [v1]")
+
+
+CONFIGURED = """
+workflow { println "a=${params.a} b=${params.b} x=${params.x}" }
+"""
+
+
+@pytest.mark.parametrize("form", ["utf-8", "utf-8-sig", "utf-16"])
+def test_lists_of_files_in_any_encoding_and_another_script_are_read(
+    environment: dict[str, str], s3: Any, tmp_path: Path, form: str
+) -> None:
+    place = f"{tmp_path.name} project"
+    for key, text in {
+        f"{place}/build.nf": CONFIGURED,
+        f"{place}/main.nf": "error 'the wrong script'",
+        f"{tmp_path.name}/a.config": "params.a=1; process.executor='local'",
+        f"{tmp_path.name}/b.config": "params.b='2 GB' // Zürich",
+        f"{tmp_path.name}/my params.json": '{"x": "Zürich"}',
+    }.items():
+        encoding = "utf-8" if key.endswith(".nf") else form
+        s3.put_object(Bucket="core", Key=key, Body=text.encode(encoding))
+    folder = f"s3://core/{tmp_path.name}"
+    given = ["-c", f"{folder}/a.config,{folder}/b.config", "-main-script", "build.nf"]
+    given += [f"s3://core/{place}", "-params-file", f"{folder}/my params.json"]
+
+    with start(environment, tmp_path, *given, project=False) as process:
+        output, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output + errors
+    assert "a=1 b=2 GB x=Zürich" in output
+
+
+READER = """
+process READ {
+    input:
+    path table
+    path folder
+
+    output:
+    stdout
+
+    script:
+    "cat $table $folder/*; tool.sh"
+}
+
+workflow { READ("$projectDir/table.csv", "$projectDir/folder").view() }
+"""
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_tasks_that_read_files_of_a_project_in_s3_are_done_for_the_next_attempt(
+    environment: dict[str, str], s3: Any, tmp_path: Path, form: str
+) -> None:
+    files = {
+        "main.nf": READER,
+        "nextflow.config": PIPELINE_CONFIG,
+        "table.csv": "a,b\n",
+        "folder/more.csv": "c,d\n",
+        "bin/tool.sh": "#!/bin/sh\necho tool\n",
+    }
+    place = f"{tmp_path.name}-project"
+    if form == "zip":
+        place += ".zip"
+        archive = tmp_path / "project.zip"
+        with zipfile.ZipFile(archive, "w") as content:
+            for name, text in files.items():
+                content.writestr(f"mine-1.0/{name}", text)
+        s3.put_object(Bucket="core", Key=place, Body=archive.read_bytes())
+    else:
+        for name, text in files.items():
+            s3.put_object(Bucket="core", Key=f"{place}/{name}", Body=text.encode())
+    status = {}
+    for attempt in ("1", "2"):
+        changes = {"AWS_BATCH_JOB_ATTEMPT": attempt, "NXF_IGNORE_RESUME_HISTORY": "true"}
+        session = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{JOB}"))
+        given = [f"s3://core/{place}", "-resume", session]
+        with start(environment | changes, tmp_path, *given, project=False) as process:
+            output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, output + errors
+        assert "tool" in output
+        trace = next(tmp_path.glob(f".nextflow-head/*/evidence/a{attempt}/trace.txt")).read_text()
+        status[attempt] = [line.split("\t")[4] for line in trace.splitlines()[1:]]
+        shutil.rmtree(tmp_path / ".nextflow-head")
+        # What is brought again at another moment.
+        time.sleep(1.1)
+
+    assert status == {"1": ["COMPLETED"], "2": ["CACHED"]}

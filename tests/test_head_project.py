@@ -1,14 +1,20 @@
 """Projects that lie in S3."""
 
+import gzip
 import io
 import tarfile
+import tempfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from nextflow_head import project
+from nextflow_head.archive import Unusable, unpack
 from nextflow_head.location import Location
 from nextflow_head.refusal import Refusal
 
@@ -75,8 +81,9 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
     [
         (
             Location("bucket", "nothing"),
-            "the project s3://bucket/nothing is none: it must be a folder, or a .zip, .tar.gz, .tgz"
-            " of one, that holds main.nf or nextflow.config",
+            "the project s3://bucket/nothing is none: it must be a folder, or an archive (.zip, .tar,"
+            " .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            " nextflow.config",
         ),
         (
             Location("bucket", "missing.zip"),
@@ -90,23 +97,52 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             Location("bucket", "broken.zip"),
-            "the project s3://bucket/broken.zip cannot be read: File is not a zip file",
+            "the project s3://bucket/broken.zip cannot be read: it is not a zip, nor a tar, plain or"
+            " by gzip, bzip2 or xz",
         ),
         (
             Location("bucket", "broken.tar.gz"),
-            "the project s3://bucket/broken.tar.gz cannot be read: not a gzip file",
+            "the project s3://bucket/broken.tar.gz cannot be read: it is not a zip, nor a tar, plain"
+            " or by gzip, bzip2 or xz",
         ),
         (
             Location("bucket", "escape"),
             "the project s3://bucket/escape cannot be read: the key 'escape/../../x' leads out of"
             " its folder",
         ),
+        (
+            Location("bucket", "twice"),
+            "the project s3://bucket/twice cannot be read: the key 'twice/a//b' has a step that no"
+            " folder can have",
+        ),
+        (
+            Location("bucket", "both"),
+            "the project s3://bucket/both cannot be read: 'data/x' is both a file and a folder",
+        ),
+        (
+            Location("bucket", "script/main.nf"),
+            "the project s3://bucket/script/main.nf is none: it must be a folder, or an archive"
+            " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf"
+            " or nextflow.config; for a script name its folder, s3://bucket/script, and -main-script"
+            " main.nf",
+        ),
+        (
+            Location("bucket", "p -r main"),
+            "the project s3://bucket/p -r main is none: it must be a folder, or an archive (.zip,"
+            " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            " nextflow.config; each option and value is a word of its own in the command",
+        ),
     ],
 )
 def test_says_in_one_line_why_a_project_cannot_be_had(
     s3: Any, tmp_path: Path, location: Location, reason: str
 ) -> None:
-    put(s3, "", {"broken.zip": b"?", "broken.tar.gz": b"??", "escape/../../x": b"?"})
+    put(
+        s3,
+        "",
+        {"broken.zip": b"?", "broken.tar.gz": b"??", "escape/../../x": b"?", "twice/a//b": b"?"},
+    )
+    put(s3, "", {"both/data": b"?", "both/data/x": b"?", "script/main.nf": b"?"})
 
     with pytest.raises(Refusal) as caught:
         project.stage(location, tmp_path / "p", s3)
@@ -114,12 +150,335 @@ def test_says_in_one_line_why_a_project_cannot_be_had(
     assert caught.value.lines == (reason,)
 
 
-def test_an_archive_cannot_write_outside_of_its_folder(s3: Any, tmp_path: Path) -> None:
-    put(s3, "", {"evil.tar.gz": archive(".tar.gz", "../"), "evil.zip": archive(".zip", "../")})
+def staged(s3: Any, folder: Path, name: str, content: bytes, script: str | None = None) -> Path:
+    s3.put_object(Bucket="bucket", Key=name, Body=content)
+    return project.stage(Location("bucket", name), folder / "p", s3, script)
 
-    with pytest.raises(Refusal, match=r"evil\.tar\.gz cannot be read: .* outside the destination"):
-        project.stage(Location("bucket", "evil.tar.gz"), tmp_path / "a" / "p", s3)
-    project.stage(Location("bucket", "evil.zip"), tmp_path / "b" / "p", s3)
 
-    assert not list(tmp_path.glob("*/main.nf"))
-    assert {path.name for path in (tmp_path / "b").iterdir()} == {"p", "evil.zip"}
+def why_not(s3: Any, folder: Path, name: str, content: bytes) -> str:
+    """The reason why an archive is refused."""
+    with pytest.raises(Refusal) as caught:
+        staged(s3, folder, name, content)
+    (line,) = caught.value.lines
+    what = f"the project s3://bucket/{name} cannot be read: "
+    assert line.startswith(what)
+    return line.removeprefix(what)
+
+
+def zipped(*members: tuple[str, bytes], **fields: int) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, data in members:
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            for field, value in fields.items():
+                setattr(info, field, value)
+            made.writestr(info, data)
+    return buffer.getvalue()
+
+
+def tarred(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as made:  # type: ignore[call-overload]
+        for info, data in members:
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+def linked(name: str, aim: str, kind: bytes = tarfile.SYMTYPE) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, aim
+    return info, b""
+
+
+def with_links(links: dict[str, str], suffix: str, **files: bytes) -> bytes:
+    """An archive of a main.nf, other files, and symbolic links."""
+    files = {"main.nf": b"workflow {}", **files}
+    if suffix == ".tar.gz":
+        members = [(tarfile.TarInfo(name), data) for name, data in files.items()]
+        return tarred(*members, *(linked(name, aim) for name, aim in links.items()))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        for name, data in files.items():
+            made.writestr(name, data)
+        for name, aim in links.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = 0o120777 << 16
+            made.writestr(info, aim)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "litter",
+    [
+        ("__MACOSX/mypipe/._main.nf", "__MACOSX/._mypipe"),
+        ("._mypipe", "mypipe/._main.nf", "mypipe/bin/._tool.sh"),
+        (".DS_Store", "mypipe/.DS_Store"),
+        ("Thumbs.db", "desktop.ini", "pax_global_header"),
+    ],
+)
+@pytest.mark.parametrize(
+    "name", ["p.zip", "P.ZIP", "p.tgz", "P.TAR.GZ", "p.tar", "p.tar.bz2", "p.tar.xz"]
+)
+def test_what_finder_explorer_and_git_leave_in_an_archive_does_not_count(
+    s3: Any, tmp_path: Path, name: str, litter: tuple[str, ...]
+) -> None:
+    members = [(f"./mypipe/{file}", data) for file, data in FILES.items()]
+    members += [(file, b"\0") for file in litter]
+    if name.lower().endswith(".zip"):
+        made = zipped(*members)
+    else:
+        kind = {"gz": "gz", "tgz": "gz", "tar": "", "bz2": "bz2", "xz": "xz"}
+        mode = kind[name.lower().rpartition(".")[2]]
+        made = tarred(*((tarfile.TarInfo(file), data) for file, data in members), mode=f"w:{mode}")
+
+    root = staged(s3, tmp_path, name, made)
+
+    assert content(root) == FILES
+    assert (root / "bin/tool.sh").stat().st_mode & 0o111, "no mode said so"
+
+
+def test_litter_of_a_folder_does_not_count_and_hidden_files_do(s3: Any, tmp_path: Path) -> None:
+    kept = FILES | {".nf-core.yml": b"a", "my data/größe.csv": b"b", "conf/.hidden": b"c"}
+    put(
+        s3,
+        "My Pipelines/p/",
+        kept | {".DS_Store": b"", "bin/._tool.sh": b"", "bin/": b"", "x/": b""},
+    )
+
+    root = project.stage(Location("bucket", "My Pipelines/p"), tmp_path / "p", s3)
+
+    assert content(root) == kept
+    assert (root / "x").is_dir()
+
+
+def test_a_zip_from_windows_has_backslashes_and_its_own_letters(s3: Any, tmp_path: Path) -> None:
+    made = zipped(("p\\main.nf", b"a"), ("p\\bin\\", b""), ("p\\bin\\x.sh", b"b"), create_system=0)
+
+    root = staged(s3, tmp_path, "p.zip", made)
+
+    assert content(root) == {"main.nf": b"a", "bin/x.sh": b"b"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp437"])
+def test_names_are_read_as_utf_8_where_that_fits_and_else_as_cp437(
+    s3: Any, tmp_path: Path, encoding: str
+) -> None:
+    raw = "größe.nf".encode(encoding)
+    # zipfile writes one letter for each byte, and says nothing of UTF-8.
+    made = zipped(("main.nf", b""), ("x" * len(raw), b"")).replace(b"x" * len(raw), raw)
+
+    assert (staged(s3, tmp_path, "p.zip", made) / "größe.nf").is_file()
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+def test_links_inside_of_an_archive_are_made(s3: Any, tmp_path: Path, suffix: str) -> None:
+    links = {"p.nf": "main.nf", "bin/go": "../sub/go", "all": "sub", "nowhere": "gone", "me": "me"}
+
+    root = staged(s3, tmp_path, f"p{suffix}", with_links(links, suffix, **{"sub/go": b"#!"}))
+
+    assert (root / "p.nf").read_bytes() == b"workflow {}"
+    assert (root / "all/go").read_bytes() == b"#!"
+    assert {name: str((root / name).readlink()) for name in links} == links
+    assert (root / "sub/go").stat().st_mode & 0o111
+
+
+def test_main_nf_may_itself_be_a_link(s3: Any, tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as out:
+        out.writestr("workflows/main.nf", "hi")
+        info = zipfile.ZipInfo("main.nf")
+        info.external_attr = 0o120777 << 16
+        out.writestr(info, "workflows/main.nf")
+
+    assert (staged(s3, tmp_path, "p.zip", buffer.getvalue()) / "main.nf").read_text() == "hi"
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+@pytest.mark.parametrize(
+    ("links", "reason"),
+    [
+        ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' leads out of its folder"),
+        ({"x": "../../y"}, "the link 'x' to '../../y' leads out of its folder"),
+        ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' leads "),
+        ({"a": "sub", "a/b": "../.."}, "'a/b' is both a link and a folder"),
+        ({"sub": "main.nf"}, "'sub' is both a link and a folder"),
+    ],
+)
+def test_links_that_lead_out_are_refused(
+    s3: Any, tmp_path: Path, suffix: str, links: dict[str, str], reason: str
+) -> None:
+    made = with_links(links, suffix, **{"sub/go": b""})
+
+    assert why_not(s3, tmp_path, f"p{suffix}", made).startswith(reason)
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+@pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", "C:/x"])
+def test_an_archive_cannot_write_outside_of_its_folder(
+    s3: Any, tmp_path: Path, suffix: str, name: str
+) -> None:
+    made = zipped((name, b"")) if suffix == ".zip" else tarred((tarfile.TarInfo(name), b""))
+
+    assert why_not(s3, tmp_path, f"p{suffix}", made) == f"{name!r} leads out of its folder"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name == "x"]
+
+
+def test_a_link_of_an_archive_is_not_written_through(s3: Any, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    made = tarred(linked("a", str(tmp_path / "out")), (tarfile.TarInfo("a/x"), b"?"))
+
+    why_not(s3, tmp_path, "p.tar.gz", made)
+
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
+    made = tarred((tarfile.TarInfo("main.nf"), b"hi"), linked("b.nf", "main.nf", tarfile.LNKTYPE))
+
+    assert content(staged(s3, tmp_path, "p.tgz", made)) == {"main.nf": b"hi", "b.nf": b"hi"}
+
+
+@pytest.mark.parametrize(
+    ("made", "reason"),
+    [
+        (
+            zipped(("main.nf", b"x")).replace(b"PK\1\2\x14\x03\x14\0\0", b"PK\1\2\x14\x03\x14\0\1"),
+            "'main.nf' is encrypted; make the archive without a password",
+        ),
+        (
+            zipped(("main.nf", b"x")).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x09\0"),
+            "it is compressed in a way that is not supported (",
+        ),
+        (
+            zipped(("main.nf", b"x" * 999)).replace(b"K", b"L"),
+            "it is not a zip, nor a tar, plain or",
+        ),
+        (zipped(("main.nf", b"x"), ("main.nf/y", b"x")), "'main.nf/y' is both a file and a folder"),
+        (zipped(("a" * 300, b"x")), f"{'a' * 300!r}: File name too long"),
+        (
+            tarred(linked("main.nf", "/dev/null", tarfile.CHRTYPE)),
+            "'main.nf' is neither a file nor a folder nor a link",
+        ),
+        (
+            tarred((tarfile.TarInfo("main.nf"), b"0" * 150 * 2**20)),
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's"
+            " disk has left",
+        ),
+        (
+            tarred(
+                (tarfile.TarInfo("main.nf"), b"0" * 30 * 2**20),
+                *(linked(f"{n}", "main.nf", tarfile.LNKTYPE) for n in range(4)),
+            ),
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's",
+        ),
+    ],
+    ids=["encrypted", "method", "broken", "both", "long", "device", "bomb", "copies"],
+)
+def test_an_archive_that_cannot_be_unpacked_is_refused_in_words(
+    s3: Any, tmp_path: Path, made: bytes, reason: str
+) -> None:
+    assert why_not(s3, tmp_path, "p.zip", made).startswith(reason)
+
+
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    kind=st.sampled_from([".zip", ".tar.gz", ".tar"]),
+    damage=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 255)), min_size=1, max_size=4),
+)
+def test_a_damaged_archive_is_refused_or_read(
+    tmp_path: Path, kind: str, damage: list[tuple[float, int]]
+) -> None:
+    raw = bytearray(
+        with_links({"l": "sub/go"}, ".zip" if kind == ".zip" else ".tar.gz", a=b"b" * 99)
+    )
+    if kind == ".tar":
+        raw = bytearray(gzip.decompress(raw))
+    for where, byte in damage:
+        raw[int(where * (len(raw) - 1))] = byte
+    with tempfile.TemporaryDirectory(dir=tmp_path) as name:
+        folder = Path(name, "folder")
+        folder.mkdir()
+        damaged = Path(name, "damaged")
+        damaged.write_bytes(raw)
+        with suppress(Unusable):
+            unpack(damaged, folder)
+
+        assert {path.name for path in Path(name).iterdir()} == {"folder", "damaged"}
+
+
+def test_a_project_larger_than_the_disk_is_not_begun(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "p/", {"main.nf": b"x" * 11})
+    put(s3, "", {"p.zip": b"x" * 11})
+    monkeypatch.setattr("nextflow_head.archive.limit", lambda _: 10)
+
+    for name, what in (("p", "it holds more"), ("p.zip", "it is larger")):
+        with pytest.raises(Refusal, match=f"{what} than 0 MiB, half of what the head's disk has"):
+            project.stage(Location("bucket", name), tmp_path / name, s3)
+
+
+def test_another_script_than_main_nf_counts_as_the_projects(s3: Any, tmp_path: Path) -> None:
+    put(s3, "p2/", {"build.nf": b"a", "lib/other.nf": b"b", "my params.json": b"{}"})
+    said: list[str] = []
+
+    given = project.bring(
+        ["-main-script", "build.nf", "s3://bucket/p2", "-params-file", "my params.json"],
+        *(2, tmp_path / "p", s3, said.append),
+    )
+    inner = project.bring(
+        ["s3://bucket/p2/", "-main-script", "lib/other.nf", "-c", "no.config,s3"],
+        *(0, tmp_path / "q", s3, said.append),
+    )
+
+    root = str(tmp_path / "p")
+    assert given == [
+        *("-main-script", f"{root}/build.nf", root, "-params-file", f"{root}/my params.json"),
+    ]
+    assert inner[2:] == [f"{tmp_path}/q/lib/other.nf", "-c", "no.config,s3"]
+    assert said == []
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("no.nf", "-main-script no.nf is refused: the project s3://bucket/p holds no such file"),
+        ("../x.nf", "-main-script ../x.nf is refused: it must be a path inside the project"),
+        ("/x.nf", "-main-script /x.nf is refused: it must be a path inside the project"),
+        (
+            "s3://b/x.nf",
+            "-main-script s3://b/x.nf is refused: it must be a path inside the project",
+        ),
+    ],
+)
+def test_a_script_that_the_project_does_not_hold_is_refused(
+    s3: Any, tmp_path: Path, script: str, reason: str
+) -> None:
+    put(s3, "p/", FILES)
+
+    with pytest.raises(Refusal) as caught:
+        project.bring(["s3://bucket/p", "-main-script", script], 0, tmp_path / "p", s3, print)
+
+    assert caught.value.lines == (reason,)
+
+
+def test_windows_line_ends_of_a_program_are_told(s3: Any, tmp_path: Path) -> None:
+    put(s3, "p/", FILES | {"bin/a.py": b"#!/usr/bin/env python3\r\nprint()\r\n", "bin/b": b"x\r\n"})
+    said: list[str] = []
+
+    project.bring(["s3://bucket/p"], 0, tmp_path / "p", s3, said.append)
+
+    assert said == [
+        "bin/a.py of s3://bucket/p has Windows line ends: Linux finds no interpreter for it; save it"
+        " with Unix line ends"
+    ]
+
+
+@pytest.mark.parametrize("name", ["s3:/bucket/p", "S3://bucket/p", "s3://Bucket/p", "s3:bucket"])
+def test_a_place_in_s3_of_another_form_is_refused(s3: Any, tmp_path: Path, name: str) -> None:
+    with pytest.raises(Refusal, match=f"the project '{name}' is refused: it must be s3://BUCKET/F"):
+        project.bring([name], 0, tmp_path / "p", s3, print)

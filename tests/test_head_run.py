@@ -5,10 +5,12 @@ A recording `nextflow` stands on PATH; S3 is a server of its own, as the head is
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,8 @@ from moto.server import ThreadedMotoServer
 PACKAGE = Path(__file__).parents[1] / "docker" / "nextflow"
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 RUN = f"run-{JOB}-a1"
+RESUMED = "5b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+SESSION = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{JOB}"))
 LOGS = f"logs/run-{JOB}/a1"
 RECORD = f"logs/run-{JOB}/run.json"
 
@@ -140,7 +144,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
 
     status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
 
-    log = f"{head.folder}/.nextflow-head/{RUN}/evidence/a1/.nextflow.log"
+    log = f"{head.folder}/.nextflow-head/{SESSION}/evidence/a1/.nextflow.log"
     assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
     assert (status, output) == (7, "out\n")
     assert "\nerr\n" in errors
@@ -217,7 +221,7 @@ def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
     head.run("hello", NXF_HOME="/elsewhere")
 
     home = Path(head.variables()["NXF_HOME"])
-    assert home == head.folder / ".nextflow-head" / RUN / "home"
+    assert home == head.folder / ".nextflow-head" / SESSION / "home"
     assert "executor = 'awsbatch'" in (home / "config").read_text()
     assert (head.folder / "folder").read_text() == f"{head.folder}\n"
 
@@ -247,6 +251,86 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
     project = head.arguments()[7]
     assert head.arguments()[5:] == ["-r", "main", project, "--input", "s3://bucket/projects/p"]
     assert (Path(project) / "main.nf").read_text() == "workflow {}"
+
+
+def test_keys_with_blanks_lists_of_files_and_another_script_reach_nextflow(
+    head: Head, s3: Any
+) -> None:
+    for key, body in {
+        "My Pipelines/p/build.nf": b"workflow {}",
+        "my params.json": b'{"a": 1}',
+        "a b.config": b"x = 1",
+        "b.config": b"y = 2",
+        "more arguments.json": b'["-main-script", "build.nf"]',
+    }.items():
+        s3.put_object(Bucket="bucket", Key=key, Body=body)
+
+    status, _, errors = head.run(
+        *("s3://bucket/My Pipelines/p", "-params-file", "s3://bucket/my params.json", "-c"),
+        "s3://bucket/a b.config,s3://bucket/b.config",
+        NF_ARGUMENTS="s3://bucket/more arguments.json",
+    )
+
+    assert status == 0, errors
+    root, _, params, _, configuration, option, script = head.arguments()[5:]
+    assert (option, script) == ("-main-script", f"{root}/build.nf")
+    assert Path(script).read_text() == "workflow {}"
+    assert Path(params).read_text() == '{"a": 1}'
+    assert [Path(name).read_text() for name in configuration.split(",")] == ["x = 1", "y = 2"]
+
+
+@pytest.mark.parametrize(
+    "given", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
+)
+def test_the_last_session_is_this_jobs(head: Head, s3: Any, given: list[str]) -> None:
+    s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+
+    head.run(*given, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
+
+    called = head.arguments()[5:]
+    assert called[called.index("-resume") + 1] == SESSION
+    assert len(called) == 3
+    assert "last" not in called
+
+
+def test_says_what_is_probably_not_meant_and_goes_on(head: Head) -> None:
+    status, _, errors = head.run("hello", "--in", "a_1.fq", "a_2.fq")
+
+    assert status == 0
+    assert "nextflow-head: the word 'a_2.fq' belongs to no option: " in errors
+    assert head.arguments()[5:] == ["hello", "--in", "a_1.fq", "a_2.fq"]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"AWS_BATCH_JOB_ATTEMPT": "2"},
+        {"AWS_BATCH_JOB_ID": RESUMED, "NF_RESUME": JOB},
+    ],
+    ids=["the job's next attempt", "another job that resumes it"],
+)
+def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
+    head: Head, s3: Any, later: dict[str, str]
+) -> None:
+    s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
+    s3.put_object(Bucket="bucket", Key="p/data/a.csv", Body=b"1")
+    s3.put_object(Bucket="bucket", Key="x.config", Body=b"")
+    (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
+    plugins = {"NXF_PLUGINS_DIR": str(head.folder / "plugins")}
+    seen = []
+    for changes in (plugins, plugins | later):
+        status, _, errors = head.run("s3://bucket/p", "-c", "s3://bucket/x.config", **changes)
+        assert status == 0, errors
+        project, _, config = head.arguments()[7:]
+        paths = sorted((*Path(project).rglob("*"), Path(project), Path(config)))
+        seen.append([(path, path.stat().st_mtime_ns) for path in paths])
+        seen[-1].append((Path(head.variables()["NXF_HOME"]), 0))
+        # Another container has nothing of it, and its clock is another.
+        shutil.rmtree(head.folder / ".nextflow-head")
+        time.sleep(1.1)
+
+    assert seen[0] == seen[1]
 
 
 @pytest.mark.parametrize(
@@ -282,8 +366,29 @@ def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
         ),
         (
             ["hello"],
-            {"NF_RESUME": "5b3ba3b5"},
-            "NF_RESUME=5b3ba3b5 is refused: this image has no plugin nf-cloudcache",
+            {"NF_RESUME": RESUMED},
+            f"NF_RESUME={RESUMED} is refused: this image has no plugin nf-cloudcache",
+        ),
+        (
+            ["nextflow", "run", "hello"],
+            {},
+            "'nextflow run' is refused: the container's command is what follows `nextflow run`, such",
+        ),
+        (
+            ["hello -r master"],
+            {},
+            "the project 'hello -r master' is refused: it is one word with bl",
+        ),
+        (
+            ["hello"],
+            {"NF_RESUME": "nf-hello"},
+            "NF_RESUME='nf-hello' is refused: it must be the id of the Batch job to resume, not its"
+            " name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
+        ),
+        (
+            ["s3://bucket/a\nb"],
+            {},
+            "the project s3://bucket/a\\nb is none: it must be a folder, or an archive (.zip, ",
         ),
         (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
         (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
@@ -434,7 +539,6 @@ from nextflow_head.session import Session
 session = Session.of(Environment.read(os.environ))
 for line in sys.stdin:
     given = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
-    arguments.project(given)
     given = arguments.resuming(files.stage(given, Path("p"), None), session.id)
     command = invocation.command(session, Path("log"), given)
     print(Process().run(command, os.environ, print).status, flush=True)

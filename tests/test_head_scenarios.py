@@ -244,7 +244,7 @@ def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> Non
     [
         (["nobody/nothing", "-offline"], {}, "nobody/nothing"),
         (["NAPS", "-params-file", "s3://BUCKET/bad.json"], {}, "neither JSON nor YAML"),
-        (["NAPS"], {"NF_RESUME": "00000000"}, "NF_RESUME=00000000 is refused: "),
+        (["NAPS"], {"NF_RESUME": "0" * 8}, "NF_RESUME='00000000' is refused: "),
         (["NAPS"], {"NF_WORKDIR": "s3://absent-bucket/x"}, "there is no bucket absent-bucket"),
     ],
 )

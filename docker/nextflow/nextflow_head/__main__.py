@@ -87,7 +87,9 @@ class Head:
             self._given = arguments.longer(given, self._environment.arguments, self._s3)
         self._project = arguments.project(self._given)
         self._session = self._find_session()
-        self._folder = Path.cwd() / ".nextflow-head" / self._session.run_name
+        # Paths of projects and configuration enter the hashes of tasks: the same for all attempts
+        # of a session, or tasks that are done would run again.
+        self._folder = Path.cwd() / ".nextflow-head" / self._session.id
         self._reports = self._folder / "evidence" / f"a{self._environment.attempt}"
         self._tasks = self._folder / "tasks.json"
         limit = memory.limit()
@@ -232,7 +234,7 @@ class Head:
     def _announce(self, limit: int | None) -> None:
         """Tells what this run is, and nothing of the environment that could be a secret."""
         say(f"run {self._session.run_name}, session {self._session.id}")
-        for line in printable(self._container):
+        for line in (*printable(self._container), *arguments.notes(self._given)):
             say(line)
         if not self._cloud_cache:
             say(
@@ -261,17 +263,9 @@ class Head:
             Refusal: Something cannot be had.
         """
         given = files.stage(self._given, self._folder / "files", self._s3)
-        if self._project is None or not given[self._project].startswith("s3://"):
+        if self._project is None:
             return given
-        try:
-            source = Location.parse(given[self._project])
-        except ValueError:
-            raise Refusal(
-                f"the project {given[self._project]!r} is refused: it must be s3://BUCKET/FOLDER,"
-                " or a .zip, .tar.gz or .tgz there"
-            ) from None
-        given[self._project] = str(project.stage(source, self._folder / "project", self._s3))
-        return given
+        return project.bring(given, self._project, self._folder / "project", self._s3, say)
 
     def _configured_home(self) -> Path:
         """Nextflow's home, with the configuration of least precedence."""

@@ -105,7 +105,7 @@ class Environment:
         aws_cli = read.optional("NF_AWS_CLI", *_AWS_CLI)
         name = read.optional("NF_ENVIRONMENT", *_NAME)
         owner = read.optional("NF_OWNER", *_NAME)
-        resume = read.optional("NF_RESUME", *_JOB_ID)
+        resume = read.optional("NF_RESUME", *_RESUMED)
         arguments = read.optional("NF_ARGUMENTS", *_FILE)
         work = read.required("NF_WORKDIR", *_LOCATION)
         logs = read.required("NF_LOGSDIR", *_LOCATION)
@@ -139,6 +139,10 @@ _JOB_ID = (
     r"(?=.{1,64}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*([:#][0-9]{1,5})?",
     "the id of a Batch job: letters and digits with single '-' between",
 )
+_RESUMED = (
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}([:#][0-9]{1,5})?",
+    "the id of the Batch job to resume, not its name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
+)
 _ATTEMPT = (r"[1-9][0-9]?", "a number from 1 to 99")
 _REGION = (r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-west-2")
 _ENDPOINT = (r"https?://[^\s/=]+/?", "http://HOST:PORT, without a path")
@@ -153,11 +157,14 @@ _AWS_CLI = (r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin
 _SPOT_ATTEMPTS = (r"[1-9]|10", "a number from 1 to 10")
 _NUMBER = (r"[1-9][0-9]{0,8}", "a number from 1 to 999999999")
 _NAME = (r"[A-Za-z0-9 _.:/=+@-]{1,256}", "a name that the value of an AWS tag can hold")
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+# A key may hold any character.
 _FILE = (
-    r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S*[^\s/]",
+    rf"{_BUCKET}/(?s:.*)[^/]",
     "a file in S3 such as s3://my-bucket/arguments.json",
 )
-_LOCATION = (Location.PATTERN, "an S3 location such as s3://my-bucket/_nextflow/runs")
+# Nextflow puts these into shell scripts and compares them with what it lists.
+_LOCATION = (rf"{_BUCKET}(/[^\s/]+)*/?", "an S3 location such as s3://my-bucket/_nextflow/runs")
 
 
 class _Reader:

@@ -1,15 +1,24 @@
-"""Files in S3 that the arguments name, brought here: Nextflow reads some of them only locally."""
+"""Files of parameters and configuration that the arguments name in S3, brought here.
+
+Nextflow reads configuration only locally, and neither in another encoding than UTF-8.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from nextflow_head.aws import Client, refusing
+from nextflow_head import options, text
+from nextflow_head.aws import Client
 from nextflow_head.location import Location
 from nextflow_head.refusal import Refusal
 
-_OPTIONS = frozenset(["-params-file", "-c", "-config", "-C"])
+_PARAMS = "-params-file"
+_CONFIGURATION = ("-c", "-config")
+# https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nextflow/src/main/groovy/nextflow/cli/CmdRun.groovy
+_ENDINGS = (".json", ".yml", ".yaml")
 
 
 def stage(arguments: Sequence[str], folder: Path, s3: Client) -> list[str]:
@@ -21,16 +30,55 @@ def stage(arguments: Sequence[str], folder: Path, s3: Client) -> list[str]:
         s3: The client.
 
     Raises:
-        Refusal: One cannot be had.
+        Refusal: One cannot be had, or Nextflow could not read it.
     """
-    staged: list[str] = []
-    option = ""
-    for argument in arguments:
-        if option in _OPTIONS and argument.startswith("s3://"):
-            staged.append(str(_copy(option, argument, folder / str(len(staged)), s3)))
-        else:
-            staged.append(argument)
-        option = argument
+    count = 0
+
+    def local(option: str, name: str) -> str:
+        nonlocal count
+        if not Location.is_meant(name.strip()):
+            return name
+        count += 1
+        return str(_copy(option, name.strip(), folder / str(count), s3))
+
+    return replaced(arguments, local)
+
+
+def inside(arguments: Sequence[str], project: Path) -> list[str]:
+    """The arguments, with files that only the project has named where they lie in it.
+
+    On a laptop one starts Nextflow in the project's folder; the head's own holds nothing.
+
+    Args:
+        arguments: The arguments of `nextflow run`.
+        project: The project's folder.
+    """
+
+    def local(_option: str, name: str) -> str:
+        return (
+            str(project / name) if not Path(name).exists() and (project / name).is_file() else name
+        )
+
+    return replaced(arguments, local)
+
+
+def replaced(arguments: Sequence[str], local: Callable[[str, str], str]) -> list[str]:
+    """The arguments, with each file of parameters or configuration replaced by another.
+
+    Args:
+        arguments: The arguments of `nextflow run`.
+        local: Gives the other, from the option and the file's name.
+    """
+    staged = list(arguments)
+    for option in options.read(arguments).find(_PARAMS, *_CONFIGURATION):
+        if option.value is None or option.value.at is None:
+            continue
+        value = option.value.text
+        # https://github.com/nextflow-io/nextflow/pull/5757
+        names = [value] if option.name == _PARAMS else value.split(",")
+        others = [local(option.name, name) for name in names]
+        if others != names:
+            staged[option.value.at] = ",".join(others)
     return staged
 
 
@@ -41,10 +89,37 @@ def _copy(option: str, uri: str, folder: Path, s3: Client) -> Path:
         source = None
     if source is None or not source.key:
         raise Refusal(f"{option} {uri!r} is refused: it must be s3://BUCKET/FILE")
-    with refusing(f"{option} {source} cannot be read", str(source)):
-        content = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read()
+    ending = PurePosixPath(source.name).suffix.lower()
+    kind = "params" if option == _PARAMS else "configuration"
+    if kind == "params" and ending not in _ENDINGS:
+        raise Refusal(
+            f"{option} {source} is refused: its name must end in {', '.join(_ENDINGS[:-1])} or"
+            f" {_ENDINGS[-1]}"
+        )
+    found = text.read(source, f"{option} {source}", f"the {kind} file {source}", s3)
+    if kind == "params":
+        _check(found.content, ending, source)
     folder.mkdir(parents=True)
-    # Nextflow tells JSON from YAML by the name.
-    target = folder / PurePosixPath(source.key).name
-    target.write_bytes(content)
+    # Nextflow tells JSON from YAML by the name, and prints it where the content is wrong.
+    stem = PurePosixPath(source.name).stem[:100]
+    target = folder / (f"{stem}{ending}" if stem.strip(".") else kind)
+    target.write_bytes(found.content.encode())
+    changed = found.changed.timestamp()
+    os.utime(target, (changed, changed))
     return target
+
+
+def _check(content: str, ending: str, source: Location) -> None:
+    if not content.strip():
+        raise Refusal(f"the params file {source} is empty: it must hold names and values")
+    if ending == ".json":
+        try:
+            found = json.loads(content, strict=False)
+        except (ValueError, RecursionError):
+            # Nextflow's own parser allows more, such as a comma before a brace.
+            return
+        if not isinstance(found, dict):
+            raise Refusal(
+                f"the params file {source} is refused: it must hold a JSON object, such as"
+                ' {"input": "s3://my-bucket/samples.csv"}'
+            )

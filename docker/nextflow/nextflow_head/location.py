@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -13,10 +12,9 @@ class Location:
 
     Attributes:
         bucket: The bucket's name.
-        key: The key, or the prefix that stands for a folder; never with a slash at either end.
+        key: The key, which may hold any character, or the prefix that stands for a folder; never
+            with a slash at its end.
     """
-
-    PATTERN: ClassVar = r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<key>\S*))?"
 
     bucket: str
     key: str
@@ -28,10 +26,17 @@ class Location:
         Raises:
             ValueError: It is not of that form.
         """
-        match = re.fullmatch(cls.PATTERN, uri)
+        match = re.fullmatch(
+            r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<key>.*))?", uri, re.DOTALL
+        )
         if match is None:
             raise ValueError(uri)
-        return cls(match["bucket"], (match["key"] or "").strip("/"))
+        return cls(match["bucket"], (match["key"] or "").rstrip("/"))
+
+    @staticmethod
+    def is_meant(text: str) -> bool:
+        """Whether whoever wrote it means a place in S3, well formed or not."""
+        return text[:3].lower() == "s3:"
 
     def __truediv__(self, name: str) -> Location:
         return Location(self.bucket, f"{self.key}/{name}" if self.key else name)
@@ -40,6 +45,11 @@ class Location:
     def parent(self) -> Location:
         """The folder that it is in."""
         return Location(self.bucket, self.key.rpartition("/")[0])
+
+    @property
+    def name(self) -> str:
+        """The last step of the key."""
+        return self.key.rpartition("/")[2]
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}".rstrip("/")

@@ -1,95 +1,208 @@
 """The pipeline's project, brought here where Nextflow cannot fetch it by itself.
 
 Nextflow runs projects from a Git repository or a local folder, not from S3.
+
+Paths and modification times of a project's files enter the hashes of tasks, so each attempt gets
+the same ones, or tasks that are done would run again:
+https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nf-commons/src/main/nextflow/util/HashBuilder.java
 """
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
+import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+from nextflow_head import archive, files, options
+from nextflow_head.archive import Unusable
 from nextflow_head.aws import Client, refusing
 from nextflow_head.location import Location
 from nextflow_head.refusal import Refusal
 
-_ARCHIVES = (".zip", ".tar.gz", ".tgz")
+_ARCHIVES = ", ".join(archive.ENDINGS)
+_SCRIPT = "-main-script"
 
 
-def stage(project: Location, folder: Path, s3: Client) -> Path:
+def bring(
+    arguments: Sequence[str], at: int, folder: Path, s3: Client, say: Callable[[str], None]
+) -> list[str]:
+    """The arguments, with a project in S3 replaced by a local copy, and what they name of it.
+
+    Args:
+        arguments: The arguments of `nextflow run`.
+        at: Which of them is the project.
+        folder: Where the copy goes.
+        s3: The client.
+        say: Tells the user a line.
+
+    Raises:
+        Refusal: There is no such project, or it must not be read.
+    """
+    line = options.read(arguments)
+    name = line.words[0].text
+    if not Location.is_meant(name):
+        return list(arguments)
+    try:
+        source = Location.parse(name)
+    except ValueError:
+        raise Refusal(
+            f"the project {name!r} is refused: it must be s3://BUCKET/FOLDER, or an archive"
+            f" ({_ARCHIVES}) there"
+        ) from None
+    scripts = [option.value for option in line.find(_SCRIPT) if option.value]
+    script = scripts[0].text if scripts else None
+    root = stage(source, folder, s3, script)
+    for program in sorted(root.glob("bin/*")):
+        if program.is_file() and _ends_interpreter_like_windows(program):
+            say(
+                f"bin/{program.name} of {source} has Windows line ends: Linux finds no interpreter"
+                " for it; save it with Unix line ends"
+            )
+    given = files.inside(arguments, root)
+    given[at] = str(root)
+    if scripts and scripts[0].at is not None:
+        # Of a local folder Nextflow looks for it where it was started.
+        given[scripts[0].at] = str(root / scripts[0].text)
+    return given
+
+
+def stage(project: Location, folder: Path, s3: Client, script: str | None = None) -> Path:
     """Copies a project from S3 into a new folder.
 
     Args:
-        project: A folder in S3, or an archive (.zip, .tar.gz, .tgz) of one.
+        project: A folder in S3, or an archive of one.
         folder: The folder to make.
         s3: The client.
+        script: The script to run, if it is another than the project's own.
 
     Returns:
-        The folder that holds the project's `main.nf` or `nextflow.config`.
+        The folder that holds the project's script or `nextflow.config`.
 
     Raises:
         Refusal: There is no such project, or it must not be read.
     """
     folder.mkdir(parents=True)
+    if script and (script.startswith("/") or ".." in script.split("/") or ":" in script):
+        raise Refusal(f"{_SCRIPT} {script} is refused: it must be a path inside the project")
     what = f"the project {project} cannot be read"
     try:
         with refusing(what, str(project)):
-            if project.key.endswith(_ARCHIVES):
-                archive = folder.with_name(PurePosixPath(project.key).name)
-                _download(s3, project, archive)
-                _unpack(archive, folder)
+            if archive.is_archive(project.key):
+                packed = folder.with_name(f"{folder.name}.archive")
+                _download(s3, project, packed)
+                archive.unpack(packed, folder)
+                packed.unlink()
             else:
                 _copy(s3, project, folder)
-    except (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError) as error:
+    except (Unusable, OSError) as error:
         raise Refusal(f"{what}: {' '.join(str(error).split())}") from None
-    return _root(folder, project)
+    root = _root(folder, project, script)
+    # S3 and Windows keep no modes; what is in bin/ is there to be executed.
+    for program in root.glob("bin/**/*"):
+        if program.is_file():
+            program.chmod(0o755)
+    _date_folders(folder)
+    return root
 
 
 def _copy(s3: Client, project: Location, folder: Path) -> None:
     prefix = f"{project.key}/" if project.key else ""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=project.bucket, Prefix=prefix):
+    for key in _listed(s3, project.bucket, prefix, archive.limit(folder)):
+        path = _place(key, prefix)
+        if archive.is_litter(path):
+            continue
+        try:
+            _bring(s3, Location(project.bucket, key), folder / path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise Unusable(f"{str(path)!r} is both a file and a folder") from None
+        except OSError as error:
+            raise Unusable(f"the key {key!r}: {error.strerror or error}") from None
+
+
+def _listed(s3: Client, bucket: str, prefix: str, room: int) -> list[str]:
+    keys: list[str] = []
+    size = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         for item in page.get("Contents", []):
-            name = PurePosixPath(item["Key"].removeprefix(prefix))
-            if item["Key"].endswith("/"):
-                continue
-            if name.is_absolute() or ".." in name.parts:
-                raise OSError(f"the key {item['Key']!r} leads out of its folder")
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _download(s3, Location(project.bucket, item["Key"]), target)
-            # S3 keeps no modes; what is in bin/ is there to be executed.
-            if name.parts[0] == "bin":
-                target.chmod(0o755)
+            keys.append(item["Key"])
+            size += item["Size"]
+        if size > room:
+            raise Unusable(
+                f"it holds more than {room // 2**20} MiB, half of what the head's disk has left"
+            )
+    return keys
+
+
+def _place(key: str, prefix: str) -> PurePosixPath:
+    name = key.removeprefix(prefix)
+    try:
+        path = archive.place(name)
+    except Unusable:
+        raise Unusable(f"the key {key!r} leads out of its folder") from None
+    # Such as a//b and a/./b, which would be the same file as a/b.
+    if name and str(path) != name.removesuffix("/"):
+        raise Unusable(f"the key {key!r} has a step that no folder can have")
+    return path
+
+
+def _bring(s3: Client, source: Location, target: Path) -> None:
+    if source.key.endswith("/"):
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _download(s3, source, target)
 
 
 def _download(s3: Client, source: Location, target: Path) -> None:
-    body = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"]
-    with target.open("wb") as file:
-        for chunk in body.iter_chunks(2**20):
-            file.write(chunk)
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    if archive.suffix == ".zip":
-        with zipfile.ZipFile(archive) as content:
-            for member in content.infolist():
-                path = Path(content.extract(member, folder))
-                # The upper half holds the Unix mode, which extract() does not restore.
-                mode = (member.external_attr >> 16) & 0o777
-                if mode and not member.is_dir():
-                    path.chmod(mode | 0o600)
-    else:
-        with tarfile.open(archive, "r:gz") as content:
-            content.extractall(folder, filter="data")
-
-
-def _root(folder: Path, project: Location) -> Path:
-    inside = list(folder.iterdir())
-    # Archives made by Git hosts hold one folder named after the revision.
-    root = inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
-    if not any((root / name).is_file() for name in ("main.nf", "nextflow.config")):
-        raise Refusal(
-            f"the project {project} is none: it must be a folder, or a {', '.join(_ARCHIVES)} of"
-            " one, that holds main.nf or nextflow.config"
+    answer = s3.get_object(Bucket=source.bucket, Key=source.key)
+    room = archive.limit(target.parent)
+    if answer["ContentLength"] > room:
+        raise Unusable(
+            f"it is larger than {room // 2**20} MiB, half of what the head's disk has left"
         )
+    with target.open("wb") as file:
+        for chunk in answer["Body"].iter_chunks(2**20):
+            file.write(chunk)
+    changed = answer["LastModified"].timestamp()
+    os.utime(target, (changed, changed))
+
+
+def _date_folders(folder: Path) -> float:
+    """Gives each folder the newest time of what is in it; S3 keeps none for folders."""
+    changed = 0.0
+    for path in folder.iterdir():
+        inner = path.is_dir() and not path.is_symlink()
+        changed = max(changed, _date_folders(path) if inner else path.lstat().st_mtime)
+    os.utime(folder, (changed, changed))
+    return changed
+
+
+def _root(folder: Path, project: Location, script: str | None) -> Path:
+    root = folder
+    names = [script] if script else ["main.nf", "nextflow.config"]
+    while not any((root / name).is_file() for name in names):
+        inside = list(root.iterdir())
+        # Archives made by Git hosts and Finder hold one folder.
+        if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_dir():
+            raise _no_project(project, script)
+        root = inside[0]
     return root
+
+
+def _no_project(project: Location, script: str | None) -> Refusal:
+    if script:
+        return Refusal(f"{_SCRIPT} {script} is refused: the project {project} holds no such file")
+    advice = f"it must be a folder, or an archive ({_ARCHIVES}) of one, that holds main.nf or"
+    hint = ""
+    if project.key.endswith(".nf"):
+        hint = f"; for a script name its folder, {project.parent}, and {_SCRIPT} {project.name}"
+    elif re.search(r"\s-", project.key):
+        hint = "; each option and value is a word of its own in the command"
+    return Refusal(f"the project {project} is none: {advice} nextflow.config{hint}")
+
+
+def _ends_interpreter_like_windows(program: Path) -> bool:
+    with program.open("rb") as file:
+        first = file.readline(1000)
+    return first.startswith(b"#!") and first.endswith(b"\r\n")

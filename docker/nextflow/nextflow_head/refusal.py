@@ -1,7 +1,11 @@
 """A run that cannot start."""
 
+import re
+
 from nextflow_head import verdict
 from nextflow_head.verdict import State
+
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 class Refusal(Exception):  # noqa: N818 - it is no defect of the program, but its answer to bad input
@@ -15,8 +19,9 @@ class Refusal(Exception):  # noqa: N818 - it is no defect of the program, but it
     state = State.BAD_INPUT
 
     def __init__(self, *lines: str) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
+        # What the user typed, and a key in S3, may hold a line break.
+        self.lines = tuple(_BREAKS.sub(lambda found: repr(found[0])[1:-1], line) for line in lines)
+        super().__init__("\n".join(self.lines))
 
     @property
     def status(self) -> int:
