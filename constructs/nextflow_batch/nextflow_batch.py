@@ -98,3 +98,5 @@ class NextflowBatch(Construct):
             largest_task=self.compute.largest_job("default", "highpriority"),
         )
         CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
+        CfnOutput(self, "LogGroup", value=self.storage.log_group.log_group_name)
+        CfnOutput(self, "LogsFolder", value=self.storage.logs_uri)
