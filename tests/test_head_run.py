@@ -421,6 +421,19 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
     assert "Z" not in (head.folder / "children").read_text()
 
 
+def test_a_process_that_nextflow_left_with_its_standard_error_holds_up_no_end(head: Head) -> None:
+    behaviour = "echo first >&2; sleep 600 >/dev/null & echo $! >left; echo last >&2; exit 4"
+
+    process = head.start("hello", behaviour=behaviour)
+    try:
+        assert process.wait(30) == 4
+    finally:
+        os.kill(int((head.folder / "left").read_text()), signal.SIGKILL)
+    _, errors = process.communicate()
+
+    assert "\nfirst\nlast\n" in errors
+
+
 DRIVER = """
 import json, os, sys
 from pathlib import Path
