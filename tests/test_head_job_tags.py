@@ -9,7 +9,9 @@ from nextflow_head import job_tags
 from nextflow_head.verdict import State, Verdict
 from tests.batch_world import REGION, World, process_world
 
-FAILED = Verdict(State.FAILED, 1, "pipeline failed: process ALIGN (a;b): exit status 1: it's \"bad\"")
+FAILED = Verdict(
+    State.FAILED, 1, 'pipeline failed: process ALIGN (a;b): exit status 1: it\'s "bad"'
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,9 @@ def test_a_success_needs_no_reason(world: World, container: dict[str, str]) -> N
     assert tags == {"lab": "ours", "nextflow-outcome": "SUCCEEDED"}
 
 
-@pytest.mark.parametrize("line", ["x" * 400, "é ü 日本 " * 60, "`a` 'b' \"c\"; (d), [e]\n\tf\u2028g"])
+@pytest.mark.parametrize(
+    "line", ["x" * 400, "é ü 日本 " * 60, "`a` 'b' \"c\"; (d), [e]\n\tf\u2028g"]
+)
 def test_a_reason_has_the_length_and_the_letters_that_aws_takes(line: str) -> None:
     reason = job_tags.of(Verdict(State.FAILED, 1, line))["nextflow-reason"]
 

@@ -146,7 +146,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
     assert "\nerr\n" in errors
     assert errors.endswith(
         f"nextflow-head: logs and reports are in s3://bucket/{LOGS}\n"
-        "nextflow-head: pipeline failed: for the reason that Nextflow gave above\n"
+        "nextflow-head: pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs\n"
     )
 
 
@@ -224,7 +224,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
     head: Head, s3: Any
 ) -> None:
     s3.create_bucket(Bucket="brief", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    wait = "touch ready; until [ -e go ]; do sleep 0.05; done; exit 5"
+    wait = "touch ready; until [ -e go ]; do sleep 0.05; done; exit 9"
     with head.start("hello", behaviour=wait, NF_LOGSDIR="s3://brief/logs") as process:
         wait_for(head.folder / "ready")
         for item in s3.list_objects_v2(Bucket="brief")["Contents"]:
@@ -233,7 +233,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
         (head.folder / "go").touch()
         _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 5
+    assert process.returncode == 9
     assert f"logs and reports could not be kept in s3://brief/{LOGS}" in errors
 
 
@@ -408,7 +408,7 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
     )
     behaviour = (
         "(true & exec true) & (sleep 0.2 & exec true); sleep 0.6;"
-        "ps -o stat= --ppid $PPID >children; exit 4"
+        "ps -o stat= --ppid $PPID >children; exit 9"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "hello"],
@@ -417,16 +417,16 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
         check=False,
     )
 
-    assert done.returncode == 4
+    assert done.returncode == 9
     assert "Z" not in (head.folder / "children").read_text()
 
 
-def test_a_process_that_nextflow_left_with_its_standard_error_holds_up_no_end(head: Head) -> None:
-    behaviour = "echo first >&2; sleep 600 >/dev/null & echo $! >left; echo last >&2; exit 4"
+def test_a_process_that_nextflow_left_with_its_output_holds_up_no_end(head: Head) -> None:
+    behaviour = "echo first >&2; sleep 600 >/dev/null & echo $! >left; echo last >&2; exit 9"
 
     process = head.start("hello", behaviour=behaviour)
     try:
-        assert process.wait(30) == 4
+        assert process.wait(30) == 9
     finally:
         os.kill(int((head.folder / "left").read_text()), signal.SIGKILL)
     _, errors = process.communicate()

@@ -45,7 +45,5 @@ class Origins:
         for copy in sorted(self.typed, key=len, reverse=True):
             text = re.sub(re.escape(copy) + r"(?![\w-])", lambda _, c=copy: self.typed[c], text)
         if self.home:
-            text = re.sub(
-                re.escape(str(self.home)) + _CLONE, lambda m: f"{m[1] or m[2]}/", text
-            )
+            text = re.sub(re.escape(str(self.home)) + _CLONE, lambda m: f"{m[1] or m[2]}/", text)
         return text

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import BinaryIO
+from typing import IO
 
 from nextflow_head import memory
 from nextflow_head.refusal import Refusal
@@ -35,13 +35,13 @@ class End:
         status: Its exit status, or 128 and the signal that ended it, as a shell reports it.
         signal: The signal that the head was told to stop with, if it was.
         out_of_memory: Whether the kernel killed it because the container's memory ran out.
-        errors: The end of what it wrote to standard error.
+        said: The end of what it printed.
     """
 
     status: int
     signal: signal.Signals | None
     out_of_memory: bool
-    errors: str = ""
+    said: str = ""
 
 
 class Process:
@@ -69,9 +69,9 @@ class Process:
     ) -> End:
         """Runs the command to its end.
 
-        It writes to the head's own output, standard error by way of the head: some refusals of
-        Nextflow stand there and not in its log. It has a process group of its own, so that a Ctrl-C
-        in a terminal reaches it once, not twice.
+        What it prints goes to the head's own output by way of the head: some refusals of Nextflow,
+        and the names of files that do not compile, stand there and not in its log. It has a process
+        group of its own, so that a Ctrl-C in a terminal reaches it once, not twice.
 
         Args:
             command: The command line; no shell reads it.
@@ -90,13 +90,15 @@ class Process:
                 command,
                 env=variables,
                 stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 process_group=0,
             )
         except OSError as error:
             raise Refusal(f"{command[0]} does not start: {error.strerror}") from error
+        assert child.stdout is not None
         assert child.stderr is not None
-        errors = _Tail(child.stderr)
+        tails = [_Tail(child.stdout, 1), _Tail(child.stderr, 2)]
         self._child = child.pid
         if self._stop is not None:
             self._hand_on(child.pid, self._stop)
@@ -105,7 +107,7 @@ class Process:
             child.returncode,
             None if self._stop is None else signal.Signals(self._stop),
             child.returncode == 128 + signal.SIGKILL and memory.kills() > killed_before,
-            errors.read(),
+            "\n".join(tail.read() for tail in tails),
         )
 
     def rest(self) -> None:
@@ -142,16 +144,18 @@ class Process:
 
 
 class _Tail:
-    """Passes on what a stream brings to the head's standard error, and keeps its end."""
+    """Passes on what a stream brings to a file descriptor of the head's, and keeps its end."""
 
-    _KEPT = 2**14
+    #: Bytes; more than the errors of a large pipeline that does not compile.
+    _KEPT = 2**18
     #: Seconds to wait for the stream's end: a process that Nextflow left may hold it open.
     _PATIENCE = 2.0
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes], target: int) -> None:
         self._stream = stream
-        self._end = b""
-        self._thread = threading.Thread(target=self._pass_on, name="standard error", daemon=True)
+        self._target = target
+        self._end = bytearray()
+        self._thread = threading.Thread(target=self._pass_on, name="output", daemon=True)
         self._thread.start()
 
     def read(self) -> str:
@@ -162,7 +166,9 @@ class _Tail:
     def _pass_on(self) -> None:
         with self._stream as stream:
             while chunk := os.read(stream.fileno(), 2**16):
-                self._end = (self._end + chunk)[-self._KEPT :]
+                self._end += chunk
+                if len(self._end) > 2 * self._KEPT:
+                    del self._end[: -self._KEPT]
                 left = memoryview(chunk)
                 while left:
-                    left = left[os.write(2, left) :]
+                    left = left[os.write(self._target, left) :]
