@@ -1,6 +1,6 @@
-"""Runs a real Nextflow into each of its ends and keeps what it wrote, for tests/test_head_endings.py.
+r"""Runs a real Nextflow into each of its ends and keeps what it wrote, for test_head_endings.py.
 
-    NEXTFLOW=/opt/nextflow/bin/nextflow NXF_PLUGINS_DIR=/opt/nextflow/plugins \\
+    NEXTFLOW=/opt/nextflow/bin/nextflow NXF_PLUGINS_DIR=/opt/nextflow/plugins \
         python -m tests.nextflow_corpus [WAY ...]
 
 The head runs it, as in a job; the local AWS is beside it, and tasks are processes. What is kept
@@ -169,6 +169,7 @@ def _variables(way: Way, folder: Path, host: str, world: World, queue: str) -> d
         "NF_WORKDIR": "s3://bucket/runs",
         "NF_LOGSDIR": "s3://bucket/logs",
         "NF_LOG_GROUP": "/nextflow",
+        "NF_AWS_CLI": str(folder / "state" / "worker" / "opt" / "aws-cli" / "bin" / "aws"),
         **{name: value.replace("HOST", host) for name, value in way.variables.items()},
     }
 
@@ -245,7 +246,7 @@ def _keep(way: Way, folder: Path, host: str, target: Path) -> None:
 _ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
 _LAST = 10
 _KEPT = re.compile(
-    r"\] (?:ERROR|WARN) |aborted|Parsing config file|AWS BATCH|Handling unexpected|N E X T F L O W|Launching|Start plugin"
+    r"\] (?:ERROR|WARN) |aborted|Parsing config file|Failed to create directory|AWS BATCH|Handling unexpected|N E X T F L O W|Launching|Start plugin"
 )
 
 

@@ -3,6 +3,7 @@
 tests/nextflow_corpus.py makes them anew, for another version too.
 """
 
+import csv
 import json
 from pathlib import Path
 
@@ -18,7 +19,15 @@ from tests.nextflow_ways import WAYS
 LOGS = Path(__file__).parent / "data" / "nextflow_logs"
 HOME = "/home/nextflow/.nextflow-head/run-0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9-a1/home"
 
-ENDS: dict[str, tuple[State, str]] = {}
+#: What to say of each way: its name, the kind of end, the line.
+ENDS = {
+    name: (State(state), line)
+    for name, state, line in csv.reader(
+        (LOGS.parent / "nextflow_ends.tsv").read_text().splitlines(),
+        delimiter="\t",
+        quoting=csv.QUOTE_NONE,
+    )
+}
 
 
 def judge(name: str, tmp_path: Path) -> Verdict:

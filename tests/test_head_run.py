@@ -211,6 +211,25 @@ def test_parameters_and_configuration_may_lie_in_s3(head: Head, s3: Any) -> None
     assert Path(config).read_text() == "process.cpus = 2"
 
 
+def test_what_is_wrong_is_named_as_the_user_typed_it(head: Head, s3: Any) -> None:
+    s3.put_object(Bucket="bucket", Key="in/my.config", Body=b"process {")
+    entry = "Nov-28 10:00:00.000 [main] DEBUG nextflow.config.ConfigBuilder - Parsing config file"
+    behaviour = (
+        f'for last; do :; done; echo "{entry}: $last" >"$2";'
+        "echo \"Error my.config:2:1: Unexpected input: '}'\"; exit 1"
+    )
+
+    status, _, errors = head.run("hello", "-c", "s3://bucket/in/my.config", behaviour=behaviour)
+
+    line = (
+        "s3://bucket/in/my.config, line 2, column 1: Unexpected input: '}'; if the pipeline is"
+        " older than Nextflow 26.04, set the job's variable NXF_SYNTAX_PARSER=v1"
+    )
+    assert status == 2
+    assert errors.splitlines()[-1] == f"nextflow-head: {line}"
+    assert record(s3)["reason"] == line
+
+
 def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
     head.run("hello", NXF_HOME="/elsewhere")
 

@@ -43,7 +43,9 @@ class Origins:
     def restore(self, text: str) -> str:
         """The text with the user's own names in place of the local paths."""
         for copy in sorted(self.typed, key=len, reverse=True):
-            text = re.sub(re.escape(copy) + r"(?![\w-])", lambda _, c=copy: self.typed[c], text)
+            text = re.sub(
+                re.escape(copy) + r"(?![\w-])", self.typed[copy].replace("\\", r"\\"), text
+            )
         if self.home:
             text = re.sub(re.escape(str(self.home)) + _CLONE, lambda m: f"{m[1] or m[2]}/", text)
         return text

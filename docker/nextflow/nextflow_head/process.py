@@ -96,8 +96,7 @@ class Process:
             )
         except OSError as error:
             raise Refusal(f"{command[0]} does not start: {error.strerror}") from error
-        assert child.stdout is not None
-        assert child.stderr is not None
+        assert child.stdout and child.stderr  # noqa: S101, PT018 - tells mypy
         tails = [_Tail(child.stdout, 1), _Tail(child.stderr, 2)]
         self._child = child.pid
         if self._stop is not None:

@@ -54,6 +54,12 @@ _ERROR = r"\] ERROR nextflow\.\S+ - "
 _PASSING = (
     r"(?:Unable to execute HTTP request|Status Code: 50[0234]|SDK Attempt Count: (?!1\))|SlowDown)"
 )
+#: 26.04 says no more at the end; why stands in an earlier entry of the log.
+_NO_FOLDER = (
+    r"\A(?=[\s\S]*?(?:Cannot create work-dir '(?=s3:)|Unable to create directory=)"
+    r"(?P<path>[^\s']+))"
+)
+
 RULES: tuple[Rule, ...] = (
     # What AWS does not allow
     Rule(
@@ -110,8 +116,18 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.UNREACHABLE,
-        r"Unable to create directory=(?P<path>\S+) -- check file system permissions",
-        f"S3 did not answer, or refuses, when {{path}} was to be made; {_RESUME}",
+        _NO_FOLDER + rf"(?=[\s\S]*?Failed to create directory[\s\S]*?{_PASSING})",
+        f"S3 did not answer when {{path}} was to be made; {_RESUME}",
+    ),
+    Rule(
+        State.NO_PERMISSION,
+        _NO_FOLDER + r"(?=[\s\S]*?Failed to create directory[\s\S]*?(?:Access ?Denied|: 403))",
+        f"no permission for s3:PutObject on {{path}}: {_ALLOW}",
+    ),
+    Rule(
+        State.UNREACHABLE,
+        _NO_FOLDER,
+        f"{{path}} could not be made: does S3 answer, and may the head write there? {_RESUME}",
     ),
     Rule(
         State.UNREACHABLE,
@@ -126,7 +142,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        _UNCOMPILED + r"(?P<why>(?:Invalid include source|Included name|Module could not|Incorrect"
+        _UNCOMPILED + r"Invalid include source: '(?P<file>.+)'",
+        "{place}: there is no file {file} to include",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        _UNCOMPILED + r"(?P<why>(?:Included name|Module could not|Incorrect"
         r"|Unexpected character|`[^`]+` is).*)",
         "{place}: {why}",
     ),
@@ -151,7 +172,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        r"Unable to parse config file: '(?P<file>.+)'$[\s\S]*?^Caused by: (?:[\w$.]+: )?(?P<why>.+)",
+        r"Unable to parse config file: '(?P<file>.+)'$[\s\S]*?^Caused by: (?:[\w$.]+: )?"
+        r"(?P<why>.+)",
         "the configuration {file} cannot be read: {why}{at}",
     ),
     Rule(
@@ -162,7 +184,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        r"Cannot parse params file: (?P<file>.+?)$(?=[\s\S]*MalformedInputException)",
+        r"Cannot parse params file: (?P<file>.+?)(?: - Cause: .*)?$"
+        r"(?=[\s\S]*MalformedInputException)",
         "the params file {file} is not UTF-8: save it as UTF-8",
     ),
     Rule(
@@ -179,8 +202,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        r"Cannot parse params file: (?P<file>.+?)$(?=[\s\S]*?(?P<why>expected [^\n]+)\n in 'string',"
-        r" line (?P<line>\d+), column (?P<column>\d+))",
+        r"Cannot parse params file: (?P<file>.+?)$(?=[\s\S]*?(?P<why>expected [^\n]+)\n in"
+        r" 'string', line (?P<line>\d+), column (?P<column>\d+))",
         "the params file {file} is not valid YAML, line {line}, column {column}: {why}",
     ),
     Rule(
@@ -195,7 +218,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        r"Not a valid params file extension: (?P<file>.+?) -- It must be one of .*: (?P<allowed>.+)",
+        r"Not a valid params file extension: (?P<file>.+?) -- It must be one of .*:"
+        r" (?P<allowed>.+)",
         "the params file {file} is refused: its name must end with one of {allowed}",
     ),
     Rule(
@@ -211,14 +235,16 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
-        r"Nextflow version (?P<has>\S+) does not match version required by pipeline: (?P<wants>\S+)",
+        r"Nextflow version (?P<has>\S+) does not match version required by pipeline:"
+        r" (?P<wants>\S+)",
         "the pipeline asks for Nextflow {wants}, and the head has {has}: run another release of"
         " the pipeline (-r), or build the head's image with another Nextflow",
     ),
     Rule(
         State.BAD_INPUT,
-        r"The following invalid input values have been detected:\s*(?P<why>(?:^\s*(?:->|\*|-) .*\n?)+)",
-        "the pipeline does not allow these parameters: {why}",
+        r"The following invalid input values have been detected:\s*"
+        r"(?P<why>(?:^\s*(?:->|\*|-) .*\n?)+)",
+        "the pipeline refuses its parameters: {why}",
     ),
     # Projects and plugins
     Rule(
@@ -229,8 +255,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.UNREACHABLE,
-        r"cause: Unable to connect to (?P<host>https?://[^/\s]+)[\s\S]*Plugin with id (?P<plugin>\S+)"
-        r" not found in any repository",
+        r"cause: Unable to connect to (?P<host>https?://[^/\s]+)[\s\S]*Plugin with id"
+        r" (?P<plugin>\S+) not found in any repository",
         "the plugin {plugin} cannot be fetched, as {host} does not answer: let the head reach it,"
         " or build the plugin into the head's image (NEXTFLOW_PLUGINS)",
     ),
@@ -244,8 +270,8 @@ RULES: tuple[Rule, ...] = (
         r"^Pulling (?P<project>\S+) \.\.\.(?=[\s\S]*\b(?P<why>UnresolvedAddressException"
         r"|UnknownHostException|ConnectException|\w*TimeoutException|NoRouteToHostException"
         r"|SSL\w*Exception))",
-        "the Git host of {project} did not answer ({why}): let the head reach it, or put the project"
-        " into S3",
+        "the Git host of {project} did not answer ({why}): let the head reach it, or put the"
+        " project into S3",
     ),
     Rule(
         State.BAD_INPUT,
@@ -301,6 +327,11 @@ RULES: tuple[Rule, ...] = (
         State.FAILED,
         r"Job attempt duration exceeded timeout",
         _FAILED + "{process}ran longer than its time limit: give the process more (`time`)",
+    ),
+    Rule(
+        State.FAILED,
+        r"^\s+Error executing request, Exception : (?P<why>.+)",
+        _FAILED + "{process}Batch refused it: {why}",
     ),
     Rule(
         State.FAILED,

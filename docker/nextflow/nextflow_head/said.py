@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from nextflow_head.origins import Origins
 
 _ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
-# What a plugin tried in vain and does without stands at other levels; the last three tell which
-# files are meant.
-_TELLING = re.compile(r"\] ERROR |aborted|Parsing config file: |Launching|Parsed script files")
+# What a plugin tried in vain and does without stands at other levels, and so does why a folder in
+# S3 could not be made; the last three tell which files are meant.
+_TELLING = re.compile(
+    r"\] ERROR |aborted|Failed to create directory"
+    r"|Parsing config file: |Launching|Parsed script files"
+)
 # From here on a pipeline may print what it likes.
 _RUNNING = "ScriptRunner - > Launching execution"
 # The report on a failed task:

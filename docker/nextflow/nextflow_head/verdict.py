@@ -99,7 +99,7 @@ def of(end: End, log: Path, heap: int | None, origins: Origins) -> Verdict:
 #: Of a JVM with -XX:+ExitOnOutOfMemoryError.
 _HEAP_USED_UP = 3
 _KILLED = (
-    "Nextflow was killed by SIGKILL, which the head did not send, nor the kernel for want of memory;"
+    "Nextflow was killed by SIGKILL, which neither the head sent nor the kernel for want of memory;"
     " resume this run by NF_RESUME and this job's id"
 )
 
