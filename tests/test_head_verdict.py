@@ -84,8 +84,9 @@ DENIED = (
             process("Host EC2 (instance i-0a1b2c) terminated."),
             State.HOST_LOST,
             5,
-            "process A (2): lost its host (i-0a1b2c) more often than it is retried; with"
-            " head.on_demand_queue in the settings its further attempts run On-Demand",
+            "process A (2): lost its host (i-0a1b2c) more often than it is retried; resume this run"
+            " by NF_RESUME and this job's id, and see that head.on_demand_queue is set in the"
+            " settings",
         ),
         (
             ABORTED.replace("CAUSE", DENIED),

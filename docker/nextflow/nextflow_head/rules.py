@@ -111,8 +111,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         State.HOST_LOST,
         r"Host EC2 \(instance (?P<host>[\w-]+)\) terminated",
-        "{process}lost its host ({host}) more often than it is retried; with"
-        " head.on_demand_queue in the settings its further attempts run On-Demand",
+        f"{{process}}lost its host ({{host}}) more often than it is retried; {_RESUME}, and see"
+        " that head.on_demand_queue is set in the settings",
     ),
     Rule(
         State.UNREACHABLE,
@@ -372,6 +372,12 @@ RULES: tuple[Rule, ...] = (
         _FAILED + "{process}{why}{at}{last}",
     ),
     # What is not there
+    Rule(
+        State.BAD_INPUT,
+        r"NoSuchFileException: (?P<file>/.+)$",
+        "there is no file {file} in the head's container: put it into S3 and name its s3://"
+        " address",
+    ),
     Rule(
         State.BAD_INPUT,
         r"NoSuchFileException: (?P<file>\S.*)$",
