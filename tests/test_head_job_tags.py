@@ -1,12 +1,16 @@
 """A head's job says how its run ended where `aws batch describe-jobs` shows it."""
 
 import re
+import shlex
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from nextflow_head import job_tags
 from nextflow_head.verdict import State, Verdict
+from stacks import paths
 from tests.batch_world import REGION, World, process_world
 
 FAILED = Verdict(
@@ -86,3 +90,47 @@ def test_a_batch_that_refuses_is_said_and_ends_no_run(
 
     assert line.startswith("the job's tags do not say how it ended: ")
     assert "batch:" in line or "AccessDenied" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("hello -zzz", "Unknown option: -zzz: nextflow run has no such option - or wants a value"),
+        ("-zzz", "no pipeline is named: the containers command must be the arguments of nextflow"),
+    ],
+    ids=["refused by Nextflow", "refused by the head"],
+)
+def test_a_head_tags_the_job_that_it_is(
+    world: World, tmp_path: Path, arguments: str, reason: str
+) -> None:
+    nextflow = tmp_path / "nextflow"
+    nextflow.write_text(
+        "#!/bin/sh\necho 'Unknown option: -zzz -- Check the available commands' >&2\nexit 1\n"
+    )
+    nextflow.chmod(0o755)
+    world.client("s3").create_bucket(
+        Bucket=tmp_path.name.replace("_", "-"),
+        CreateBucketConfiguration={"LocationConstraint": REGION},
+    )
+    variables = {
+        "PYTHONPATH": str(paths.HEAD_IMAGE),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_REGION": REGION,
+        "NF_JOB_QUEUE": "default",
+        "NF_WORKDIR": f"s3://{tmp_path.name.replace('_', '-')}/runs",
+        "NF_LOGSDIR": f"s3://{tmp_path.name.replace('_', '-')}/logs",
+    }
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+
+    job = world.wait(
+        world.submit(
+            f"PATH={tmp_path}:$PATH {assignments} {sys.executable} -m nextflow_head {arguments}"
+        ),
+        seconds=60,
+    )
+
+    assert job["container"]["exitCode"] == 2
+    assert job["tags"]["nextflow-outcome"] == "BAD_INPUT"
+    assert job["tags"]["nextflow-reason"].startswith(reason)

@@ -330,6 +330,24 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.FAILED,
+        r"finalizing task '(?P<task>.+)' - cause: Failed to create publish directory:"
+        r" (?P<path>\S+)",
+        _FAILED + "process {task}: {path}, where it publishes, could not be made: is there such a"
+        " bucket, may the head write there, and does S3 answer?",
+    ),
+    Rule(
+        State.FAILED,
+        r"Unexpected error while finalizing task '(?P<task>.+)' - cause: (?P<why>.+)",
+        _FAILED + "process {task}: {why}",
+    ),
+    Rule(
+        State.FAILED,
+        r"Invalid AWS Batch job definition -- provide a Docker image",
+        _FAILED + "{process}has no container image: name one by process.container in a"
+        " configuration",
+    ),
+    Rule(
+        State.FAILED,
         r"^\s+Error executing request, Exception : (?P<why>.+)",
         _FAILED + "{process}Batch refused it: {why}",
     ),
