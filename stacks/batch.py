@@ -132,6 +132,12 @@ class BatchStack(Stack):
             value=f"aws batch submit-job --job-name nf-hello --job-queue {settings.head_queue}"
             f" --job-definition {definition} --container-overrides command=hello",
         )
+        CfnOutput(
+            self,
+            "HowItEnded",
+            value="aws batch describe-jobs --jobs JOBID --query jobs[].tags",
+            description="Says how a head ended, and why",
+        )
 
 
 def _built(program: GoProgram) -> Path:

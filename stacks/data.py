@@ -50,6 +50,18 @@ class DataStack(Stack):
             removal_policy=removal,
         )
         CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
+        CfnOutput(
+            self,
+            "LogGroup",
+            value=self.storage.log_group.log_group_name,
+            description="What heads, tasks and workers print",
+        )
+        CfnOutput(
+            self,
+            "LogsFolder",
+            value=self.storage.logs_uri,
+            description="Logs and reports of each run, in run-JOBID/",
+        )
 
     def _make_key(self, removal: RemovalPolicy) -> kms.Key:
         key = kms.Key(

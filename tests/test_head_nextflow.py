@@ -171,7 +171,7 @@ def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
     assert "who: nobody" in output, "a params file wins over the pipeline's configuration"
     assert "queue: of the pipeline" in output, "the pipeline's configuration wins over the head's"
     assert "nobody to greet" in output + errors
-    assert errors.splitlines()[-1] == "nextflow-head: pipeline failed: nobody to greet"
+    assert errors.splitlines()[-1].startswith("nextflow-head: pipeline failed: nobody to greet")
     assert ".nextflow.log" in kept(s3, tmp_path)
 
 
@@ -211,10 +211,10 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (["nobody/nothing"], 2, "Unknown project `nobody/nothing` -- NOTE: automatic download"),
-        (["PROJECT", "-params-file", "b.json"], 2, "the params file is neither JSON nor YAML: "),
-        (["PROJECT", "-zzz"], 2, "Nextflow refused its command line, for the reason that it gave"),
-        (["PROJECT", "--fail", "7"], 1, "pipeline failed: process GREET: Process `GREET` termin"),
+        (["nobody/nothing"], 2, "there is no project nobody/nothing here, and -offline or "),
+        (["PROJECT", "-params-file", "b.json"], 2, "the params file b.json is not valid JSON, l"),
+        (["PROJECT", "-zzz"], 2, "Unknown option: -zzz: `nextflow run` has no such option"),
+        (["PROJECT", "--fail", "7"], 1, "pipeline failed: process GREET: exit status 7 (work d"),
     ],
 )
 def test_its_own_words_tell_bad_input_from_a_failed_pipeline(

@@ -150,7 +150,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
     assert "\nerr\n" in errors
     assert errors.endswith(
         f"nextflow-head: logs and reports are in s3://bucket/{LOGS}\n"
-        "nextflow-head: pipeline failed: for the reason that Nextflow gave above\n"
+        "nextflow-head: pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs\n"
     )
 
 
@@ -217,6 +217,25 @@ def test_parameters_and_configuration_may_lie_in_s3(head: Head, s3: Any) -> None
     assert Path(config).read_text() == "process.cpus = 2"
 
 
+def test_what_is_wrong_is_named_as_the_user_typed_it(head: Head, s3: Any) -> None:
+    s3.put_object(Bucket="bucket", Key="in/my.config", Body=b"process {")
+    entry = "Nov-28 10:00:00.000 [main] DEBUG nextflow.config.ConfigBuilder - Parsing config file"
+    behaviour = (
+        f'for last; do :; done; echo "{entry}: $last" >"$2";'
+        "echo \"Error my.config:2:1: Unexpected input: '}'\"; exit 1"
+    )
+
+    status, _, errors = head.run("hello", "-c", "s3://bucket/in/my.config", behaviour=behaviour)
+
+    line = (
+        "s3://bucket/in/my.config, line 2, column 1: Unexpected input: '}'; if the pipeline is"
+        " older than Nextflow 26.04, set the job's variable NXF_SYNTAX_PARSER=v1"
+    )
+    assert status == 2
+    assert errors.splitlines()[-1] == f"nextflow-head: {line}"
+    assert record(s3)["reason"] == line
+
+
 def test_nextflow_finds_the_configuration_in_its_home(head: Head) -> None:
     head.run("hello", NXF_HOME="/elsewhere")
 
@@ -230,7 +249,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
     head: Head, s3: Any
 ) -> None:
     s3.create_bucket(Bucket="brief", CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
-    wait = "touch ready; until [ -e go ]; do sleep 0.05; done; exit 5"
+    wait = "touch ready; until [ -e go ]; do sleep 0.05; done; exit 9"
     with head.start("hello", behaviour=wait, NF_LOGSDIR="s3://brief/logs") as process:
         wait_for(head.folder / "ready")
         for item in s3.list_objects_v2(Bucket="brief")["Contents"]:
@@ -239,7 +258,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
         (head.folder / "go").touch()
         _, errors = process.communicate(timeout=60)
 
-    assert process.returncode == 5
+    assert process.returncode == 9
     assert f"logs and reports could not be kept in s3://brief/{LOGS}" in errors
 
 
@@ -515,7 +534,7 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
     )
     behaviour = (
         "(true & exec true) & (sleep 0.2 & exec true); sleep 0.6;"
-        "ps -o stat= --ppid $PPID >children; exit 4"
+        "ps -o stat= --ppid $PPID >children; exit 9"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "hello"],
@@ -524,8 +543,21 @@ def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
         check=False,
     )
 
-    assert done.returncode == 4
+    assert done.returncode == 9
     assert "Z" not in (head.folder / "children").read_text()
+
+
+def test_a_process_that_nextflow_left_with_its_output_holds_up_no_end(head: Head) -> None:
+    behaviour = "echo first >&2; sleep 600 >/dev/null & echo $! >left; echo last >&2; exit 9"
+
+    process = head.start("hello", behaviour=behaviour)
+    try:
+        assert process.wait(30) == 9
+    finally:
+        os.kill(int((head.folder / "left").read_text()), signal.SIGKILL)
+    _, errors = process.communicate()
+
+    assert "\nfirst\nlast\n" in errors
 
 
 DRIVER = """

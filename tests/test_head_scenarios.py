@@ -196,10 +196,15 @@ def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> 
         world.put_project("failing", f'process P {{ script: "{script}" }}\nworkflow {{ P() }}')
     )
 
-    assert world.end(job) == (
-        "FAILED",
-        1,
-        "pipeline failed: process P: exit status 7: no such genome",
+    state, status, line = world.end(job)
+
+    assert (state, status) == ("FAILED", 1)
+    assert line.startswith("pipeline failed: process P: exit status 7: no such genome (work dir")
+    # As `aws batch describe-jobs` shows it.
+    tags = world.describe(job)[0]["tags"]
+    assert tags["nextflow-outcome"] == "FAILED"
+    assert tags["nextflow-reason"].startswith(
+        "pipeline failed: process P: exit status 7: no such genome work directory: s3://"
     )
 
 
@@ -243,7 +248,11 @@ def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> Non
     ("command", "variables", "line"),
     [
         (["nobody/nothing", "-offline"], {}, "nobody/nothing"),
-        (["NAPS", "-params-file", "s3://BUCKET/bad.json"], {}, "neither JSON nor YAML"),
+        (
+            ["NAPS", "-params-file", "s3://BUCKET/bad.json"],
+            {},
+            "bad.json is not valid JSON, line 1",
+        ),
         (["NAPS"], {"NF_RESUME": "0" * 8}, "NF_RESUME='00000000' is refused: "),
         (["NAPS"], {"NF_WORKDIR": "s3://absent-bucket/x"}, "there is no bucket absent-bucket"),
     ],

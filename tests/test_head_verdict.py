@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from nextflow_head import verdict
+from nextflow_head.origins import Origins
 from nextflow_head.process import End
 from nextflow_head.verdict import State
 
@@ -39,7 +40,7 @@ CAUSE
 def judge(tmp_path: Path, text: str, status: int = 1) -> verdict.Verdict:
     log = tmp_path / ".nextflow.log"
     log.write_text(text)
-    return verdict.of(End(status, None, out_of_memory=False), log, 512)
+    return verdict.of(End(status, None, out_of_memory=False), log, 512, Origins())
 
 
 def process(cause: str, stderr: str = "bad") -> str:
@@ -83,8 +84,9 @@ DENIED = (
             process("Host EC2 (instance i-0a1b2c) terminated."),
             State.HOST_LOST,
             5,
-            "process A (2): lost its host (i-0a1b2c) more often than it is retried; with"
-            " head.on_demand_queue in the settings its further attempts run On-Demand",
+            "process A (2): lost its host (i-0a1b2c) more often than it is retried; resume this run"
+            " by NF_RESUME and this job's id, and see that head.on_demand_queue is set in the"
+            " settings",
         ),
         (
             ABORTED.replace("CAUSE", DENIED),
@@ -101,14 +103,14 @@ DENIED = (
             ),
             State.NO_PERMISSION,
             4,
-            "process A (2): no permission for s3:PutObject on what the log names: allow it in the"
-            " role's policy",
+            "process A (2): no permission for s3:PutObject on what the task's log names: allow it in"
+            " the tasks' role",
         ),
         (
             ABORTED.replace("CAUSE", "java.nio.file.AccessDeniedException: /bucket/runs/a"),
             State.NO_PERMISSION,
             4,
-            "no permission for s3:* on /bucket/runs/a: allow it in the role's policy",
+            "no permission for s3:* on s3://bucket/runs/a: allow it in the role's policy",
         ),
         (
             ABORTED.replace("CAUSE", "Unable to execute HTTP request: Connection refused"),
@@ -155,34 +157,17 @@ DENIED = (
             " HTTP request: x",
         ),
         (
-            USAGE.replace(
-                "CAUSE",
-                "nextflow.exception.AbortOperationException: Unknown project `nobody/nothing`",
-            ),
+            USAGE.replace("CAUSE", "nextflow.exception.AbortOperationException: Not a valid name"),
             State.BAD_INPUT,
             2,
-            "Unknown project `nobody/nothing`",
+            "Not a valid name",
         ),
         (
-            USAGE.replace("CAUSE", "java.net.UnknownHostException: api.github.com"),
-            State.UNREACHABLE,
-            6,
-            "the project's host did not answer (UnknownHostException: api.github.com); let the head"
-            " reach it, or put the project into S3",
+            "",
+            State.FAILED,
+            1,
+            "pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs",
         ),
-        (
-            USAGE.replace("CAUSE", "groovy.json.JsonException: expecting '}'"),
-            State.BAD_INPUT,
-            2,
-            "the params file is neither JSON nor YAML: expecting '}'",
-        ),
-        (
-            f"{STAMP} [main] ERROR nextflow.cli.Launcher - Unable to parse config file: '/a'\n\n x",
-            State.BAD_INPUT,
-            2,
-            "Unable to parse config file: '/a'",
-        ),
-        ("", State.FAILED, 1, "pipeline failed: for the reason that Nextflow gave above"),
     ],
 )
 def test_tells_the_ends_of_a_run_apart(
@@ -207,36 +192,42 @@ def test_a_success_needs_no_words(tmp_path: Path) -> None:
     )
 
 
-def test_nextflow_without_a_log_has_refused_its_options(tmp_path: Path) -> None:
-    found = verdict.of(End(1, None, out_of_memory=False), tmp_path / "none", None)
+@pytest.mark.parametrize("status", [2, 3, 4, 5, 6])
+def test_a_pipelines_own_exit_status_blames_nobody_else(tmp_path: Path, status: int) -> None:
+    found = judge(tmp_path, ABORTED, status=status)
 
-    assert (found.state, found.status) == (State.BAD_INPUT, 2)
+    assert (found.state, found.status) == (State.FAILED, 1)
 
 
 @pytest.mark.parametrize(
     ("end", "used"),
     [
-        (End(3, None, out_of_memory=False), "Nextflow's heap of 512 MiB"),
-        (End(137, None, out_of_memory=True), "it all"),
+        (
+            End(3, None, out_of_memory=False, said="Terminating due to java.lang.OutOfMemoryError"),
+            "its heap of 512 MiB",
+        ),
+        (End(137, None, out_of_memory=True), "all that its container has"),
     ],
 )
 def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, end: End, used: str) -> None:
-    found = verdict.of(end, tmp_path / "none", 512)
+    found = verdict.of(end, tmp_path / "none", 512, Origins())
 
     assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
-    assert found.line.startswith(f"out of memory: Nextflow used {used}; give the head more, by")
+    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more, by")
 
 
 def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:
     log = tmp_path / ".nextflow.log"
     log.write_text(ABORTED)
 
-    found = verdict.of(End(1, signal.SIGTERM, out_of_memory=False), log, 512)
+    found = verdict.of(End(1, signal.SIGTERM, out_of_memory=False), log, 512, Origins())
 
     assert (found.state, found.status) == (State.CANCELLED, 143)
 
 
 def test_a_run_that_ends_well_in_spite_of_a_signal_has_succeeded(tmp_path: Path) -> None:
-    found = verdict.of(End(0, signal.SIGTERM, out_of_memory=False), tmp_path / "none", 512)
+    found = verdict.of(
+        End(0, signal.SIGTERM, out_of_memory=False), tmp_path / "none", 512, Origins()
+    )
 
     assert found.status == 0

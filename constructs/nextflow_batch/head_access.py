@@ -20,7 +20,8 @@ class HeadAccess(iam.ManagedPolicy):
     """The head's access to Batch, from the calls that Nextflow's awsbatch executor and it make.
 
     Nextflow tags the job definitions that it registers (nextflow.io/createdAt and
-    nextflow.io/version), so it needs batch:TagResource. docs/permissions.md lists each call.
+    nextflow.io/version), and the head its own job with how the run ended, so they need
+    batch:TagResource. docs/permissions.md lists each call.
     """
 
     def __init__(

@@ -161,6 +161,8 @@ class NextflowBatch(Construct):
             memory_mib=_HEAD.memory_mib,
         )
         CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
+        CfnOutput(self, "LogGroup", value=self.storage.log_group.log_group_name)
+        CfnOutput(self, "LogsFolder", value=self.storage.logs_uri)
 
     def _names_of_others(self, queues: Mapping[str, QueueOrder]) -> Iterator[Problem]:
         """Names that another environment of the app has; they are known once to a region."""

@@ -18,6 +18,7 @@ from nextflow_head import (
     files,
     history,
     invocation,
+    job_tags,
     memory,
     orphans,
     plugin,
@@ -28,6 +29,7 @@ from nextflow_head.aws import Aws, Client, refusing
 from nextflow_head.environment import Environment, printable
 from nextflow_head.evidence import Evidence
 from nextflow_head.location import Location
+from nextflow_head.origins import Origins
 from nextflow_head.process import Process, Stopped
 from nextflow_head.record import Record, session_of
 from nextflow_head.refusal import Refusal
@@ -46,12 +48,20 @@ def main() -> int:
     try:
         return Head(process, sys.argv[1:], os.environ).run()
     except Refusal as refusal:
-        for line in refusal.lines:
+        for line in refusal.lines[:-1]:
             say(line)
-        return refusal.status
+        ended = refused(refusal)
     except Stopped as stop:
-        say(cancelled(stop).line)
-        return cancelled(stop).status
+        ended = cancelled(stop)
+    tagging = job_tags.put(ended, os.environ, say)
+    tagging.join(job_tags.PATIENCE)
+    say(ended.line)
+    return ended.status
+
+
+def refused(refusal: Refusal) -> Verdict:
+    """The verdict on what could not start."""
+    return Verdict(refusal.state, refusal.status, refusal.lines[-1])
 
 
 def cancelled(stop: Stopped) -> Verdict:
@@ -121,6 +131,8 @@ class Head:
         ) as evidence:
             ended = self._attempt(evidence, batch)
             record.end(ended)
+            tagging = job_tags.put(ended, self._container, say)
+        tagging.join(job_tags.PATIENCE)
         kept = "are" if evidence.kept else "could not be kept"
         say(f"logs and reports {kept} in {session.logs}")
         say(ended.line or "the pipeline succeeded")
@@ -139,7 +151,7 @@ class Head:
         except Refusal as refusal:
             for line in refusal.lines[:-1]:
                 say(line)
-            ended = Verdict(refusal.state, refusal.status, refusal.lines[-1])
+            ended = refused(refusal)
         except Stopped as stop:
             ended = cancelled(stop)
         if self._ran and ended.status and not invocation.leaves_tasks(self._given, self._container):
@@ -187,6 +199,7 @@ class Head:
             evidence.hurry()
 
         log = self._reports / ".nextflow.log"
+        origins = Origins.of(self._given, given, home)
         if self._cloud_cache:
             given = arguments.resuming(given, self._session.id)
         self._ran = True
@@ -203,7 +216,7 @@ class Head:
             ),
             stopping,
         )
-        return verdict.of(end, log, self._heap)
+        return verdict.of(end, log, self._heap, origins)
 
     @property
     def _cloud_cache(self) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FrameType
+from typing import IO
 
 from nextflow_head import memory
 from nextflow_head.refusal import Refusal
@@ -33,11 +35,13 @@ class End:
         status: Its exit status, or 128 and the signal that ended it, as a shell reports it.
         signal: The signal that the head was told to stop with, if it was.
         out_of_memory: Whether the kernel killed it because the container's memory ran out.
+        said: The end of what it printed.
     """
 
     status: int
     signal: signal.Signals | None
     out_of_memory: bool
+    said: str = ""
 
 
 class Process:
@@ -65,8 +69,9 @@ class Process:
     ) -> End:
         """Runs the command to its end.
 
-        It writes to the head's own output. It has a process group of its own, so that a Ctrl-C in
-        a terminal reaches it once, not twice.
+        What it prints goes to the head's own output by way of the head: some refusals of Nextflow,
+        and the names of files that do not compile, stand there and not in its log. It has a process
+        group of its own, so that a Ctrl-C in a terminal reaches it once, not twice.
 
         Args:
             command: The command line; no shell reads it.
@@ -82,10 +87,17 @@ class Process:
         killed_before = memory.kills()
         try:
             child = subprocess.Popen(
-                command, env=variables, stdin=subprocess.DEVNULL, process_group=0
+                command,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
             )
         except OSError as error:
             raise Refusal(f"{command[0]} does not start: {error.strerror}") from error
+        assert child.stdout and child.stderr  # noqa: S101, PT018 - tells mypy
+        tails = [_Tail(child.stdout, 1), _Tail(child.stderr, 2)]
         self._child = child.pid
         if self._stop is not None:
             self._hand_on(child.pid, self._stop)
@@ -94,6 +106,7 @@ class Process:
             child.returncode,
             None if self._stop is None else signal.Signals(self._stop),
             child.returncode == 128 + signal.SIGKILL and memory.kills() > killed_before,
+            "\n".join(tail.read() for tail in tails),
         )
 
     def rest(self) -> None:
@@ -127,3 +140,34 @@ class Process:
     def _hand_on(self, child: int, number: int) -> None:
         os.kill(child, number)
         self._on_stop(signal.Signals(number).name)
+
+
+class _Tail:
+    """Passes on what a stream brings to a file descriptor of the head's, and keeps its end."""
+
+    #: Bytes; more than the errors of a large pipeline that does not compile.
+    _KEPT = 2**18
+    #: Seconds to wait for the stream's end: a process that Nextflow left may hold it open.
+    _PATIENCE = 2.0
+
+    def __init__(self, stream: IO[bytes], target: int) -> None:
+        self._stream = stream
+        self._target = target
+        self._end = bytearray()
+        self._thread = threading.Thread(target=self._pass_on, name="output", daemon=True)
+        self._thread.start()
+
+    def read(self) -> str:
+        """The end of the stream, once the process has ended."""
+        self._thread.join(self._PATIENCE)
+        return self._end.decode(errors="replace")
+
+    def _pass_on(self) -> None:
+        with self._stream as stream:
+            while chunk := os.read(stream.fileno(), 2**16):
+                self._end += chunk
+                if len(self._end) > 2 * self._KEPT:
+                    del self._end[: -self._KEPT]
+                left = memoryview(chunk)
+                while left:
+                    left = left[os.write(self._target, left) :]

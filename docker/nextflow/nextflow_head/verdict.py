@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from nextflow_head.rules import RULES, Rule
+from nextflow_head.said import Said
+from nextflow_head.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nextflow_head.origins import Origins
     from nextflow_head.process import End
 
-
-class State(StrEnum):
-    """What became of an attempt; the word that run.json holds."""
-
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    BAD_INPUT = "BAD_INPUT"
-    OUT_OF_MEMORY = "OUT_OF_MEMORY"
-    NO_PERMISSION = "NO_PERMISSION"
-    HOST_LOST = "HOST_LOST"
-    UNREACHABLE = "UNREACHABLE"
-    CANCELLED = "CANCELLED"
-
+__all__ = ["AUTHORIZATION", "STATUSES", "State", "Verdict", "missing", "of"]
 
 #: The exit status of each end. Nextflow knows only 0 and 1; 2 is the shell's convention for wrong
 #: usage, 3 the JVM's for a heap that is used up. A cancelled run ends with 128 and the signal.
@@ -44,6 +36,15 @@ STATUSES = {
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 AUTHORIZATION = re.compile(
     r"not authorized to perform: (?P<action>[\w:-]+)(?: on resource: \"?(?P<resource>[^\s\"]+))?"
+)
+
+#: Characters of a line, so that it can be read at a glance in a list of jobs.
+_LONGEST = 300
+# What a group of a rule's pattern may take of it, until the line fits.
+_SHARES = (200, 150, 110, 80, 60, 40)
+# What AWS and its SDK add to a message for its support.
+_AWS_NUMBERS = re.compile(
+    r"(?:, RequestId: [\w-]+)? \(Service: [^)]*Request ID: [^)]*\)(?: \(SDK Attempt Count: \d+\))?"
 )
 
 
@@ -67,148 +68,79 @@ def missing(action: str, resource: str) -> str:
     return f"no permission for {action} on {resource}: allow it in the role's policy"
 
 
-def of(end: End, log: Path, heap: int | None) -> Verdict:
+def of(end: End, log: Path, heap: int | None, origins: Origins) -> Verdict:
     """The verdict on a Nextflow that ran.
 
     Args:
         end: How the process ended.
         log: Nextflow's own log.
         heap: Its Java heap in MiB, or None if the JVM decided.
+        origins: What the user named for each local copy.
     """
     if end.status == 0:
         return _verdict(State.SUCCEEDED, "")
     if end.signal is not None:
         line = f"cancelled: {end.signal.name} reached the head, and Nextflow has ended its tasks"
         return Verdict(State.CANCELLED, 128 + end.signal, line)
-    if end.out_of_memory or end.status == _HEAP_USED_UP:
-        used = (
-            f"Nextflow's heap of {heap} MiB" if end.status == _HEAP_USED_UP and heap else "it all"
-        )
+    heap_used_up = end.status == _HEAP_USED_UP and "java.lang.OutOfMemoryError" in end.said
+    if end.out_of_memory or heap_used_up:
+        used = f"its heap of {heap} MiB" if heap_used_up and heap else "all that its container has"
         return _verdict(
             State.OUT_OF_MEMORY,
-            f"out of memory: Nextflow used {used}; give the head more, by head.memory_mib in the"
+            f"out of memory: Nextflow used up {used}; give the head more, by head.memory_mib in the"
             ' settings or --container-overrides \'{"resourceRequirements": [{"type": "MEMORY",'
             ' "value": "16384"}]}\'',
         )
-    return _of_log(end, log)
+    if end.status == 128 + signal.SIGKILL:
+        return Verdict(State.FAILED, end.status, _KILLED)
+    return _of_words(end, Said.of(end.said, log, origins))
 
 
 #: Of a JVM with -XX:+ExitOnOutOfMemoryError.
 _HEAP_USED_UP = 3
-
-_ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
-_ABORTED_BY_USAGE = re.compile(r"nextflow\.cli\.Launcher - Operation aborted\n(?P<why>.+)")
-_BROKEN_FILE = re.compile(r"nextflow\.cli\.Launcher - (?P<why>Unable to parse config file: .+)")
-_NO_GIT_HOST = re.compile(r"java\.(?:net|nio)\.\S*?(?P<why>\w+Exception(?:: .+)?)$")
-_PARAMS = re.compile(r"(?:groovy\.json|org\.yaml\.snakeyaml)\.\S+: (?P<why>.+)")
-# A task's S3 client, Nextflow's own file system, and the SDK's answer that names no action.
-_S3_DENIED = re.compile(
-    r"An error occurred \((?:AccessDenied|403|Forbidden)\) when calling the (?P<call>\w+) operation"
-    r"|java\.nio\.file\.AccessDeniedException: (?P<path>\S+)"
-    r"|Access ?Denied \(Service: (?P<service>\w+), Status Code: 403"
+_KILLED = (
+    "Nextflow was killed by SIGKILL, which neither the head sent nor the kernel for want of memory;"
+    " resume this run by NF_RESUME and this job's id"
 )
-_HOST_LOST = re.compile(r"Host EC2 \(instance (?P<host>[\w-]+)\) terminated")
-_NO_ANSWER = re.compile(
-    r"(?P<why>Unable to execute HTTP request: .+|\(Service: \w+, Status Code: 50[0234].*)"
-)
-# What the SDK did more than once, it took for passing.
-_ABORTED_BY_AWS = re.compile(
-    r"(?:Session aborted -- Cause: |Error executing process > '.+'\n\nCaused by:\n\s+)"
-    r"(?P<why>.*(?:Unable to execute HTTP|Status Code: 50[0234]|SDK Attempt Count: (?!1\))).*)"
-)
-_PROCESS = re.compile(r"Error executing process > '(?P<name>.+)'")
-_CAUSE = re.compile(r"Session aborted -- Cause: (?P<why>.+)|Caused by:\n\s+(?P<cause>.+)")
-# What Batch says of each task with an exit status, which tells nothing.
-_ESSENTIAL = "Essential container in task exited"
-_EXIT = re.compile(r"Command exit status:\n\s+(?P<status>\d+)\n")
-_STDERR = re.compile(r"Command error:\n(?:  .*\n)*?  (?P<last>\S.*)\n(?!  )")
-_MESSAGE = re.compile(r"\] ERROR \S+ - (?!@unknown)(?P<why>.+)|@unknown\n\S+?: (?P<cause>.+)")
 
 
-def _of_log(end: End, log: Path) -> Verdict:
-    """The verdict on a Nextflow that failed, from the errors in its log."""
-    if not log.is_file() and end.status == 1:
-        return _verdict(
-            State.BAD_INPUT, "Nextflow refused its command line, for the reason that it gave above"
-        )
-    errors = _errors(log)
-    process = _PROCESS.search(errors)
-    where = f"process {process['name']}: " if process else ""
-    told = (look(errors, where) for look in (_usage, _denied, _host_lost, _no_answer))
-    return next((found for found in told if found), None) or Verdict(
-        State.FAILED, end.status, f"pipeline failed: {where}{_cause(errors)}"
-    )
+def _of_words(end: End, said: Said) -> Verdict:
+    """The verdict on a Nextflow that failed: the first rule that fits."""
+    for rule in RULES:
+        if found := rule.match(said):
+            status = STATUSES[rule.state] if rule.state is not State.FAILED else _own(end.status)
+            return Verdict(rule.state, status, _line(rule, found, said))
+    raise AssertionError("the last rule fits everything")
 
 
-def _usage(errors: str, where: str) -> Verdict | None:
-    found = _ABORTED_BY_USAGE.search(errors) or _BROKEN_FILE.search(errors)
-    if not found:
-        return None
-    if absent := _NO_GIT_HOST.match(found["why"]):
-        return _verdict(
-            State.UNREACHABLE,
-            f"the project's host did not answer ({absent['why']}); let the head reach it, or put"
-            " the project into S3",
-        )
-    why = re.sub(r"^[\w.]+(?:Exception|Error): ", "", found["why"])
-    if broken := _PARAMS.search(found["why"]):
-        why = f"the params file is neither JSON nor YAML: {broken['why']}"
-    return _verdict(State.BAD_INPUT, where + why)
+def _own(status: int) -> int:
+    """A pipeline's own exit status, unless it has another meaning here."""
+    return 1 if status in STATUSES.values() else status
 
 
-def _denied(errors: str, where: str) -> Verdict | None:
-    if found := AUTHORIZATION.search(errors):
-        action, resource = found["action"], found["resource"]
-    elif found := _S3_DENIED.search(errors):
-        action, resource = f"s3:{found['call'] or '*'}", found["path"]
-    else:
-        return None
-    said = missing(action, resource or "what the log names")
-    return _verdict(State.NO_PERMISSION, where + said)
+def _line(rule: Rule, found: re.Match[str], said: Said) -> str:
+    groups = {
+        name: " ".join(_AWS_NUMBERS.sub("", text or "").split())
+        for name, text in found.groupdict().items()
+    }
+    values = {**said.facts, **groups}
+    line = ""
+    for share in _SHARES:
+        line = rule.line.format_map({name: _short(text, share) for name, text in values.items()})
+        if len(line) <= _LONGEST:
+            break
+    where = f" (work directory: {values['work']})"
+    if values["work"] and len(line) + len(where) <= _LONGEST:
+        line += where
+    return line
 
 
-def _host_lost(errors: str, where: str) -> Verdict | None:
-    found = _HOST_LOST.search(errors)
-    return found and _verdict(
-        State.HOST_LOST,
-        f"{where}lost its host ({found['host']}) more often than it is retried; with"
-        " head.on_demand_queue in the settings its further attempts run On-Demand",
-    )
-
-
-def _no_answer(errors: str, where: str) -> Verdict | None:
-    # A task's own words are no answer to the head.
-    found = _ABORTED_BY_AWS.search(errors) or (None if where else _NO_ANSWER.search(errors))
-    return found and _verdict(
-        State.UNREACHABLE,
-        f"AWS did not answer: {found['why']}; resume this run by NF_RESUME and this job's id",
-    )
-
-
-def _cause(errors: str) -> str:
-    found = _CAUSE.search(errors) or _MESSAGE.search(errors)
-    told = next((text for text in found.groups() if text), "") if found else ""
-    if told == _ESSENTIAL and (status := _EXIT.search(errors)):
-        told = f"exit status {status['status']}"
-    if told and (said := _STDERR.search(errors)):
-        told = f"{told}: {said['last'][:300]}"
-    return told or "for the reason that Nextflow gave above"
-
-
-def _errors(log: Path) -> str:
-    """The entries of the log that tell why it ended; none if there is no log."""
-    if not log.is_file():
-        return ""
-    kept: list[str] = []
-    keeping = False
-    with log.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if _ENTRY.match(line):
-                # What a plugin tried in vain and does without stands at other levels.
-                keeping = "] ERROR " in line or "aborted" in line
-            if keeping:
-                kept.append(line)
-    return "".join(kept)
+def _short(text: str, longest: int) -> str:
+    """A text without its middle; a place in S3 or a message is known by both of its ends."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 1) // 2
+    return f"{text[:half]}…{text[-half:]}"
 
 
 def _verdict(state: State, line: str) -> Verdict:

@@ -1,0 +1,70 @@
+"""The tags that say how a run ended, on the head's own Batch job.
+
+A container cannot set its job's statusReason, which is `Essential container in task exited` for
+all that fail; a job's tags may be changed while it runs, and `aws batch describe-jobs` and Batch's
+console show them: https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from nextflow_head.aws import Aws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from nextflow_head.verdict import Verdict
+
+OUTCOME, REASON = "nextflow-outcome", "nextflow-reason"
+
+#: Seconds that a head waits for Batch to take the tags before it ends without them.
+PATIENCE = 5.0
+
+# https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+_LONGEST = 256
+_NOT_ALLOWED = re.compile(r"[^\w .:/=+@-]+")
+
+
+def of(ended: Verdict) -> dict[str, str]:
+    """The tags for a verdict, in the letters that AWS takes."""
+    tags = {OUTCOME: ended.state.value}
+    if ended.line:
+        text = re.sub(r"[;,] ", " - ", re.sub("[`'\"]", "", ended.line))
+        text = " ".join(_NOT_ALLOWED.sub(" ", text).split()).replace(" :", ":")
+        tags[REASON] = text[:_LONGEST].strip()
+    return tags
+
+
+def put(
+    ended: Verdict, container: Mapping[str, str], say: Callable[[str], None]
+) -> threading.Thread:
+    """Begins to tag the head's own job; join the thread for at most `PATIENCE` seconds.
+
+    Args:
+        ended: How the run ended.
+        container: The container's environment, which names the job; it may lack anything.
+        say: Tells the user a line.
+
+    Returns:
+        The thread that does it. Whatever happens in it ends no run.
+    """
+    thread = threading.Thread(target=_put, args=(ended, container, say), daemon=True)
+    thread.start()
+    return thread
+
+
+def _put(ended: Verdict, container: Mapping[str, str], say: Callable[[str], None]) -> None:
+    region = container.get("AWS_REGION") or container.get("AWS_DEFAULT_REGION")
+    job = container.get("AWS_BATCH_JOB_ID")
+    if not region or not job:
+        return
+    try:
+        aws = Aws(region, container.get("AWS_ENDPOINT_URL"))
+        batch = aws.client("batch", attempts=2)
+        for known in batch.describe_jobs(jobs=[job])["jobs"]:
+            batch.tag_resource(resourceArn=known["jobArn"], tags=of(ended))
+    except Exception as error:  # the tags are a courtesy: without them the run ends as it would
+        say(f"the job's tags do not say how it ended: {' '.join(str(error).split())}")

@@ -1,0 +1,121 @@
+"""What Nextflow said of its failure, in its log and on the terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from nextflow_head.origins import Origins
+
+_ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
+# What a plugin tried in vain and does without stands at other levels, and so does why a folder in
+# S3 could not be made; the last three tell which files are meant.
+_TELLING = re.compile(
+    r"\] ERROR |aborted|Failed to create directory"
+    r"|Parsing config file: |Launching|Parsed script files"
+)
+# From here on a pipeline may print what it likes.
+_RUNNING = "ScriptRunner - > Launching execution"
+# The report on a failed task:
+# https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nextflow/src/main/groovy/nextflow/processor/TaskErrorFormatter.groovy
+_PROCESS = re.compile(r"Error executing process > '(?P<process>.+)'")
+_BLOCK = r"^{title}:\n(?P<text>(?:\n|[ \t].*\n)*)"
+_PRINTED = ("Command error", "Command log", "Command output")
+_NOT_NEXTFLOWS = re.compile(
+    _BLOCK.format(title=r"(?:Command (?:executed.*|error|log|output)|Source block)"), re.MULTILINE
+)
+# The line in the pipeline that a stack trace names by the class that Nextflow made of a script.
+_FRAME = re.compile(r"\((?P<name>Main|_nf_script_[0-9a-f]{16}):(?P<line>\d+)\)$", re.MULTILINE)
+_UNCOMPILED = re.compile(r"^Error (?P<file>\S.*?):(?P<line>\d+):(?P<column>\d+): ", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """Nextflow's words, sorted by whose they are.
+
+    Attributes:
+        nextflow: What Nextflow itself says.
+        task: What the task that failed printed last, its errors if it printed any.
+        facts: What is known beside it, each empty where it is not: `process` that failed, its
+            `work` directory and its `last` line; the `place` in a file, and the same in brackets,
+            `at`. They bring the colons and blanks that they need.
+    """
+
+    nextflow: str
+    task: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, printed: str, log: Path, origins: Origins) -> Said:
+        """Reads what a Nextflow that failed has left.
+
+        Args:
+            printed: The end of what it printed.
+            log: Its log; there need be none.
+            origins: What the user named for each local copy.
+        """
+        text = origins.restore(_entries(log))
+        printed = "" if _RUNNING in text else origins.restore(printed)
+        report = _PROCESS.search(text)
+        blocks = text[report.start() :] if report else ""
+        task = next((found for title in _PRINTED if (found := _block(title, blocks))), "")
+        place = _place(text, printed)
+        facts = {
+            "process": f"process {report['process']}: " if report else "",
+            "work": _block("Work dir", blocks),
+            "last": f": {task.rsplit(chr(10), 1)[-1].strip()}" if task else "",
+            "place": place,
+            "at": f" ({place})" if place else "",
+        }
+        return cls(_NOT_NEXTFLOWS.sub("", f"{printed}\n{text}"), task, facts)
+
+
+def _entries(log: Path) -> str:
+    """The entries of the log that tell why it ended; none if there is no log."""
+    if not log.is_file():
+        return ""
+    kept: list[str] = []
+    keeping = False
+    with log.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            if _ENTRY.match(line):
+                keeping = _TELLING.search(line) is not None
+            if keeping:
+                kept.append(line)
+    return "".join(kept)
+
+
+def _block(title: str, report: str) -> str:
+    """What stands below a title in the report on a task."""
+    found = re.search(_BLOCK.format(title=title), report, re.MULTILINE)
+    text = found["text"].strip() if found else ""
+    return "" if text in {"(empty)", "-"} else text
+
+
+def _place(text: str, printed: str) -> str:
+    """Which line of which file is wrong: of one that does not compile, else of a stack trace."""
+    if wrong := _UNCOMPILED.search(printed):
+        return f"{_whole(wrong['file'], text)}, line {wrong['line']}, column {wrong['column']}"
+    if frame := _FRAME.search(text):
+        script = re.search(rf"^\s+{frame['name']}: (?P<file>\S.*)$", text, re.MULTILINE)
+        return f"{script['file']}, line {frame['line']}" if script else ""
+    return ""
+
+
+def _whole(file: str, text: str) -> str:
+    """The path of a file that Nextflow names as seen from another one.
+
+    That is the main script or, for a configuration, the file itself.
+    """
+    configuration = re.findall(r"Parsing config file: (\S.*)$", text, re.MULTILINE)
+    # A script of this machine, or the address of a repository.
+    if main := re.search(r"Launching `(\S.*?)(?:/[^/`]+\.nf)?`", text):
+        return f"{main[1]}/{file}"
+    if configuration and configuration[-1].rsplit("/", 1)[-1] == file:
+        return str(configuration[-1])
+    return f"{file} (included by {configuration[-1]})" if configuration else file

@@ -1,0 +1,66 @@
+"""What a head says of each way in which Nextflow 26.04.6 ended: the logs are its own.
+
+tests/nextflow_corpus.py makes them anew, for another version too.
+"""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from nextflow_head import verdict
+from nextflow_head.origins import Origins
+from nextflow_head.process import End
+from nextflow_head.state import State
+from nextflow_head.verdict import STATUSES, Verdict
+from tests.nextflow_ways import WAYS
+
+LOGS = Path(__file__).parent / "data" / "nextflow_logs"
+HOME = "/home/nextflow/.nextflow-head/run-0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9-a1/home"
+
+#: What to say of each way: its name, the kind of end, the line.
+ENDS = {
+    name: (State(state), line)
+    for name, state, line in csv.reader(
+        (LOGS.parent / "nextflow_ends.tsv").read_text().splitlines(),
+        delimiter="\t",
+        quoting=csv.QUOTE_NONE,
+    )
+}
+
+
+def judge(name: str, tmp_path: Path) -> Verdict:
+    """The verdict on a kept log."""
+    header, rest = (LOGS / f"{name}.log").read_text().split("\n", 1)
+    told = json.loads(header)
+    printed, entries = rest.removeprefix("--- output\n").split("\n--- .nextflow.log\n")
+    log = tmp_path / ".nextflow.log"
+    if told["log"]:
+        log.write_text(entries)
+    end = End(told["status"], None, out_of_memory=False, said=printed)
+    return verdict.of(end, log, 512, Origins(told["typed"], Path(HOME)))
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_last_line_is_the_reason(name: str, tmp_path: Path) -> None:
+    found = judge(name, tmp_path)
+
+    assert (found.state, found.line) == ENDS[name]
+    assert found.status == STATUSES[found.state]
+
+
+def test_every_way_has_its_log_and_its_line() -> None:
+    kept = {log.stem for log in LOGS.glob("*.log")}
+
+    assert kept == set(ENDS) == set(WAYS)
+    assert len(kept) >= 40
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_line_is_short_and_names_no_path_of_the_head(name: str, tmp_path: Path) -> None:
+    line = judge(name, tmp_path).line
+
+    assert len(line) <= 300
+    assert "\n" not in line
+    assert ".nextflow-head" not in line

@@ -1,0 +1,136 @@
+"""A head's job says how its run ended where `aws batch describe-jobs` shows it."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nextflow_head import job_tags
+from nextflow_head.verdict import State, Verdict
+from stacks import paths
+from tests.batch_world import REGION, World, process_world
+
+FAILED = Verdict(
+    State.FAILED, 1, 'pipeline failed: process ALIGN (a;b): exit status 1: it\'s "bad"'
+)
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with process_world() as made:
+        yield made
+
+
+@pytest.fixture
+def container(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    return {
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_BATCH_JOB_ID": world.submit("sleep 30", tags={"lab": "ours"}),
+    }
+
+
+def said(ended: Verdict, container: dict[str, str]) -> list[str]:
+    """Tags the job and returns what the head said of it."""
+    lines: list[str] = []
+    job_tags.put(ended, container, lines.append).join(20)
+    return lines
+
+
+def test_describe_jobs_shows_how_a_run_ended(world: World, container: dict[str, str]) -> None:
+    assert said(FAILED, container) == []
+
+    assert world.describe(container["AWS_BATCH_JOB_ID"])["tags"] == {
+        "lab": "ours",
+        "nextflow-outcome": "FAILED",
+        "nextflow-reason": "pipeline failed: process ALIGN a b: exit status 1: its bad",
+    }
+
+
+def test_a_success_needs_no_reason(world: World, container: dict[str, str]) -> None:
+    said(Verdict(State.SUCCEEDED, 0, ""), container)
+
+    tags = world.describe(container["AWS_BATCH_JOB_ID"])["tags"]
+    assert tags == {"lab": "ours", "nextflow-outcome": "SUCCEEDED"}
+
+
+@pytest.mark.parametrize(
+    "line", ["x" * 400, "é ü 日本 " * 60, "`a` 'b' \"c\"; (d), [e]\n\tf\u2028g"]
+)
+def test_a_reason_has_the_length_and_the_letters_that_aws_takes(line: str) -> None:
+    reason = job_tags.of(Verdict(State.FAILED, 1, line))["nextflow-reason"]
+
+    assert 0 < len(reason) <= 256
+    # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
+    assert re.fullmatch(r"[\w .:/=+@-]+", reason)
+
+
+@pytest.mark.parametrize("lacking", ["AWS_REGION", "AWS_BATCH_JOB_ID"])
+def test_a_container_that_does_not_know_its_job_tags_none(
+    container: dict[str, str], lacking: str
+) -> None:
+    del container[lacking]
+
+    assert said(FAILED, container) == []
+
+
+def test_a_batch_that_refuses_is_said_and_ends_no_run(
+    world: World, container: dict[str, str]
+) -> None:
+    world.server.faults.denied("batch", "/v1/", 600)
+    try:
+        (line,) = said(FAILED, container)
+    finally:
+        world.server.faults.clear()
+
+    assert line.startswith("the job's tags do not say how it ended: ")
+    assert "batch:" in line or "AccessDenied" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ("hello -zzz", "Unknown option: -zzz: nextflow run has no such option - or wants a value"),
+        ("-zzz", "no pipeline is named: the containers command must be the arguments of nextflow"),
+    ],
+    ids=["refused by Nextflow", "refused by the head"],
+)
+def test_a_head_tags_the_job_that_it_is(
+    world: World, tmp_path: Path, arguments: str, reason: str
+) -> None:
+    nextflow = tmp_path / "nextflow"
+    nextflow.write_text(
+        "#!/bin/sh\necho 'Unknown option: -zzz -- Check the available commands' >&2\nexit 1\n"
+    )
+    nextflow.chmod(0o755)
+    world.client("s3").create_bucket(
+        Bucket=tmp_path.name.replace("_", "-"),
+        CreateBucketConfiguration={"LocationConstraint": REGION},
+    )
+    variables = {
+        "PYTHONPATH": str(paths.HEAD_IMAGE),
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_REGION": REGION,
+        "NF_JOB_QUEUE": "default",
+        "NF_WORKDIR": f"s3://{tmp_path.name.replace('_', '-')}/runs",
+        "NF_LOGSDIR": f"s3://{tmp_path.name.replace('_', '-')}/logs",
+    }
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+
+    job = world.wait(
+        world.submit(
+            f"PATH={tmp_path}:$PATH {assignments} {sys.executable} -m nextflow_head {arguments}"
+        ),
+        seconds=60,
+    )
+
+    assert job["container"]["exitCode"] == 2
+    assert job["tags"]["nextflow-outcome"] == "BAD_INPUT"
+    assert job["tags"]["nextflow-reason"].startswith(reason)
