@@ -6,7 +6,7 @@ from pathlib import Path
 from nextflow_head import configuration
 from nextflow_head.environment import Environment
 from nextflow_head.location import Location
-from nextflow_head.plugin import Plugin, baked
+from nextflow_head.plugin import always, baked
 from nextflow_head.session import Session
 
 BARE = Environment(
@@ -42,18 +42,13 @@ FULL = dataclasses.replace(
     name="it's mine",
     owner="ada@example.org",
 )
-PLUGINS = {
-    "nf-amazon": Plugin("nf-amazon", "3.9.2"),
-    "nf-cloudcache": Plugin("nf-cloudcache", "0.6.0"),
-}
 
 
-def render(environment: Environment, *, plugins: bool, heap: int | None) -> list[str]:
+def render(environment: Environment, *, heap: int | None) -> list[str]:
     """The configuration without comments and empty lines."""
     text = configuration.render(
         environment,
         Session.of(environment),
-        PLUGINS if plugins else {},
         Path("/evidence"),
         heap,
     )
@@ -63,17 +58,12 @@ def render(environment: Environment, *, plugins: bool, heap: int | None) -> list
 def test_writes_all_that_a_fully_described_environment_needs() -> None:
     session = Session.of(FULL).id
 
-    assert render(FULL, plugins=True, heap=512) == [
-        "plugins {",
-        "    id 'nf-amazon@3.9.2'",
-        "    id 'nf-cloudcache@0.6.0'",
-        "}",
+    assert render(FULL, heap=512) == [
         "workDir = 's3://bucket/runs/run-0b3ba3b5/work'",
         "process {",
         "    executor = 'awsbatch'",
-        "    queue = { task.attempt > 2 ? 'highpriority' : 'default' }",
+        "    queue = 'default'",
         "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
-        "    maxRetries = 2",
         "    resourceLimits = [cpus: 128, memory: '943718 MB']",
         f"    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', 'nextflow-session': '{session}', "
         "'nextflow-environment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
@@ -127,7 +117,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
 
 
 def test_leaves_out_what_the_environment_does_not_have() -> None:
-    bare = render(BARE, plugins=False, heap=None)
+    bare = render(BARE, heap=None)
 
     assert bare[: bare.index("report {")] == [
         "workDir = 's3://bucket/runs/run-0b3ba3b5/work'",
@@ -174,4 +164,7 @@ def test_finds_the_plugins_that_the_image_brings(tmp_path: Path) -> None:
         "nf-cloudcache@0.6.0",
         "nf-schema@2.5.1-rc1",
     }
+    assert (
+        always(baked({"NXF_PLUGINS_DIR": str(tmp_path)})) == "nf-amazon@3.9.2,nf-cloudcache@0.6.0"
+    )
     assert baked({}) == baked({"NXF_PLUGINS_DIR": str(tmp_path / "missing")}) == {}

@@ -93,58 +93,6 @@ def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_runni
     assert told["attempts"][0]["reason"].startswith("Host EC2")
 
 
-@pytest.mark.parametrize("losses", [1, 2])
-def test_a_task_that_loses_its_host_goes_on_demand_and_gives_up_after_that(
-    world: HeadWorld, losses: int
-) -> None:
-    project = world.put_project(
-        "fleeting",
-        """
-        process NAP {
-            cpus 64
-            memory '900 GB'
-            output: stdout
-            script: "sleep 8; echo done"
-        }
-        workflow { NAP | view }
-        """,
-        # Batch would repeat it five times before Nextflow heard of it.
-        config="aws.batch.maxSpotAttempts = 1",
-    )
-    job = world.submit(
-        project,
-        NF_ON_DEMAND_QUEUE="highpriority",
-        NF_MAX_CPUS="2",
-        NF_MAX_MEMORY="2048",
-        NF_OWNER="ada",
-    )
-    for count in range(1, losses + 1):
-        world.until(lambda count=count: len(world.tasks(job)) == count, f"attempt {count}")  # type: ignore[misc]
-        (task,) = world.alive(job)
-        world.until(lambda task=task: world.status(task["jobId"]) == "RUNNING", "it runs")  # type: ignore[misc]
-        world.aws.faults.host_reclaimed(task["jobId"])
-
-    state, status, line = world.end(job)
-
-    if losses == 1:
-        assert (state, status, line) == SUCCESS
-    else:
-        assert (state, status) == ("HOST_LOST", 5)
-        assert line.startswith("process NAP: lost its host (i-")
-    first, second = sorted(world.tasks(job), key=lambda task: int(task["createdAt"]))
-    assert first["jobQueue"].endswith("/default")
-    assert second["jobQueue"].endswith("/highpriority")
-    for task in (first, second):
-        needs = {need["type"]: need["value"] for need in task["container"]["resourceRequirements"]}
-        assert needs == {"VCPU": "2", "MEMORY": "2048"}, "no more than the largest instance has"
-        assert task["tags"] == {
-            "nextflow-run": f"run-{job}-a1",
-            "nextflow-session": world.record(job)["session"]["id"],
-            "nextflow-environment": "workshop",
-            "nextflow-owner": "ada",
-        }
-
-
 def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(world: HeadWorld, naps: str) -> None:
     job = world.submit(naps, "--seconds", "300")
     world.until(lambda: len(world.alive(job)) == 4, "all tasks run")

@@ -8,6 +8,7 @@ import pytest
 
 from nextflow_head import invocation, memory
 from nextflow_head.environment import Environment
+from nextflow_head.plugin import Plugin
 from nextflow_head.session import Session
 
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
@@ -59,13 +60,17 @@ def test_nextflow_accepts_the_session_id_and_the_runs_name(job_id: str) -> None:
     assert RUN_NAME.fullmatch(session(job_id, attempt=99).run_name)
 
 
-def variables(given: dict[str, str], *, cloud_cache: bool = True) -> dict[str, str]:
+def variables(given: dict[str, str], *brought: Plugin) -> dict[str, str]:
     home = Path("/home")
-    return invocation.variables(given, environment(), session(), home, 512, cloud_cache=cloud_cache)
+    plugins = {plugin.name: plugin for plugin in brought}
+    tasks = Path("/tasks.json")
+    return invocation.variables(
+        given, environment(), session(), home, 512, plugins=plugins, tasks=tasks
+    )
 
 
 def test_nextflow_keeps_and_finds_what_is_done_in_the_sessions_cache() -> None:
-    told = variables({})
+    told = variables({}, Plugin("nf-cloudcache", "0.6.0"))
 
     assert told["NXF_UUID"] == session().id
     assert told["NXF_CLOUDCACHE_PATH"] == str(session().cache)
@@ -73,10 +78,21 @@ def test_nextflow_keeps_and_finds_what_is_done_in_the_sessions_cache() -> None:
 
 
 def test_without_the_cloud_cache_plugin_asks_for_nothing_that_needs_it() -> None:
-    told = variables({}, cloud_cache=False)
+    told = variables({}, Plugin("nf-amazon", "3.9.2"))
 
     assert told["NXF_UUID"] == session().id
     assert not {"NXF_CLOUDCACHE_PATH", "NXF_IGNORE_RESUME_HISTORY"} & set(told)
+
+
+def test_each_run_has_the_heads_plugins_in_the_images_versions() -> None:
+    brought = [
+        Plugin("nf-tower", "1.28.2"),
+        Plugin("nf-head", "1.0.0"),
+        Plugin("nf-amazon", "3.9.2"),
+    ]
+
+    assert variables({}, *brought)["NXF_PLUGINS_DEFAULT"] == "nf-amazon@3.9.2,nf-head@1.0.0"
+    assert "NXF_PLUGINS_DEFAULT" not in variables({})
 
 
 def test_a_run_that_resumes_has_the_others_session_and_its_own_name_and_logs() -> None:

@@ -89,6 +89,7 @@ class Head:
         self._session = self._find_session()
         self._folder = Path.cwd() / ".nextflow-head" / self._session.run_name
         self._reports = self._folder / "evidence" / f"a{self._environment.attempt}"
+        self._tasks = self._folder / "tasks.json"
         limit = memory.limit()
         self._heap = memory.heap(limit) if limit else None
         self._ran = False
@@ -195,7 +196,8 @@ class Head:
                 self._session,
                 home,
                 self._heap,
-                cloud_cache=self._cloud_cache,
+                plugins=self._plugins,
+                tasks=self._tasks,
             ),
             stopping,
         )
@@ -244,11 +246,11 @@ class Head:
         return Record(
             self._reports.parent / "run.json",
             reports=self._reports,
+            tasks=self._tasks,
             environment=self._environment,
             session=self._session,
             project=None if self._project is None else self._given[self._project],
             arguments=self._given,
-            plugins=self._plugins,
             earlier=earlier,
         )
 
@@ -278,7 +280,6 @@ class Head:
         text = configuration.render(
             self._environment,
             self._session,
-            self._plugins,
             self._reports,
             self._heap,
         )

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from nextflow_head import memory, orphans
 from nextflow_head.environment import Environment
-from nextflow_head.plugin import AMAZON, CLOUD_CACHE, Plugin
 from nextflow_head.session import Session
 
 TEMPLATE = Path(__file__).with_name("nextflow.config")
@@ -17,7 +16,6 @@ TEMPLATE = Path(__file__).with_name("nextflow.config")
 def render(
     environment: Environment,
     session: Session,
-    plugins: Mapping[str, Plugin],
     evidence: Path,
     heap: int | None,
 ) -> str:
@@ -26,7 +24,6 @@ def render(
     Args:
         environment: What the head was told.
         session: The run's identity.
-        plugins: The plugins that the image brings, by name.
         evidence: The folder for the four reports.
         heap: The Java heap in MiB, or None if the JVM decides.
     """
@@ -40,11 +37,8 @@ def render(
     return _fill(
         TEMPLATE.read_text(),
         {
-            "nf_amazon": _pin(plugins.get(AMAZON)),
-            "nf_cloudcache": _pin(plugins.get(CLOUD_CACHE)),
             "work_dir": _text(str(session.work)),
-            "queue": _queue(environment),
-            "retries": str(environment.spot_attempts) if environment.on_demand_queue else None,
+            "queue": _text(environment.job_queue),
             "limits": _limits(environment),
             "labels": "[" + ", ".join(f"'{k}': {_text(v)}" for k, v in labels.items() if v) + "]",
             "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,
@@ -63,14 +57,6 @@ def render(
     )
 
 
-def _queue(environment: Environment) -> str | None:
-    queue = _text(environment.job_queue)
-    if not environment.on_demand_queue:
-        return queue
-    later = _text(environment.on_demand_queue)
-    return f"{{ task.attempt > {environment.spot_attempts} ? {later} : {queue} }}"
-
-
 def _limits(environment: Environment) -> str | None:
     limits = []
     if environment.max_cpus:
@@ -78,10 +64,6 @@ def _limits(environment: Environment) -> str | None:
     if environment.max_memory:
         limits.append(f"memory: '{environment.max_memory} MB'")
     return f"[{', '.join(limits)}]" if limits else None
-
-
-def _pin(plugin: Plugin | None) -> str | None:
-    return _text(str(plugin)) if plugin else None
 
 
 def _text(value: str | None) -> str | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from nextflow_head import plugin
 from nextflow_head.environment import Environment
+from nextflow_head.plugin import Plugin
 from nextflow_head.session import Session
 
 #: The variable with the content of Nextflow's file of Git credentials.
@@ -46,7 +48,8 @@ def variables(
     home: Path,
     heap: int | None,
     *,
-    cloud_cache: bool,
+    plugins: Mapping[str, Plugin],
+    tasks: Path,
 ) -> dict[str, str]:
     """Nextflow's environment: the container's, and what the head adds.
 
@@ -56,7 +59,8 @@ def variables(
         session: The run's identity.
         home: Nextflow's home, where it reads the configuration of least precedence.
         heap: The Java heap in MiB, or None if the JVM decides.
-        cloud_cache: Whether the image brings the plugin that keeps the cache in S3.
+        plugins: The plugins that the image brings, by name.
+        tasks: The file in which the head's plugin counts tasks.
     """
     defaults = {
         # For the log: whole lines instead of a display that redraws itself.
@@ -74,11 +78,14 @@ def variables(
     added = {
         "NXF_HOME": str(home),
         "NXF_UUID": session.id,
+        "NF_TASKS_FILE": str(tasks),
         # Nextflow looks at one of them in some places, at the other in others.
         "AWS_REGION": environment.region,
         "AWS_DEFAULT_REGION": environment.region,
     }
-    if cloud_cache:
+    if pinned := plugin.always(plugins):
+        added["NXF_PLUGINS_DEFAULT"] = pinned
+    if plugin.CLOUD_CACHE in plugins:
         added["NXF_CLOUDCACHE_PATH"] = str(session.cache)
         # The history is a file of the container before; without it, the session id decides.
         added["NXF_IGNORE_RESUME_HISTORY"] = "true"

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-#: The plugins that the head itself relies on: Batch and S3, and the task cache in S3.
-AMAZON, CLOUD_CACHE = "nf-amazon", "nf-cloudcache"
+#: The plugins that the head itself relies on: Batch and S3, the task cache in S3, and its own.
+AMAZON, CLOUD_CACHE, HEAD = "nf-amazon", "nf-cloudcache", "nf-head"
 
 
 @dataclass(frozen=True, order=True)
@@ -25,6 +25,17 @@ class Plugin:
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def always(plugins: Mapping[str, Plugin]) -> str:
+    """Of the plugins in the image those that each run has, as `NXF_PLUGINS_DEFAULT` lists them.
+
+    A block `plugins` in the head's configuration would not do: that of a pipeline replaces it. What
+    this variable lists is added to either, unless the pipeline pins another version.
+    https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nf-commons/src/main/nextflow/plugin/PluginsFacade.groovy#L450-L461
+    """
+    names = (AMAZON, CLOUD_CACHE, HEAD)
+    return ",".join(str(plugins[name]) for name in names if name in plugins)
 
 
 def baked(variables: Mapping[str, str]) -> dict[str, Plugin]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import time
@@ -13,12 +12,11 @@ from nextflow_head.aws import Client, refusing
 from nextflow_head.verdict import State, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from nextflow_head.environment import Environment
     from nextflow_head.history import Attempt
-    from nextflow_head.plugin import Plugin
     from nextflow_head.session import Session
 
 #: Raised when a reader of the file would have to change.
@@ -31,11 +29,11 @@ class Record:
     Args:
         file: Where it is written.
         reports: The folder of this attempt's log and reports.
+        tasks: The file in which the head's plugin counts tasks.
         environment: What the head was told.
         session: The run's identity.
         project: What is run, as the user named it.
         arguments: The arguments of `nextflow run`.
-        plugins: The plugins that the image brings.
         earlier: The attempts before this one.
     """
 
@@ -44,15 +42,16 @@ class Record:
         file: Path,
         *,
         reports: Path,
+        tasks: Path,
         environment: Environment,
         session: Session,
         project: str | None,
         arguments: Sequence[str],
-        plugins: Mapping[str, Plugin],
         earlier: Sequence[Attempt],
     ) -> None:
         self._file = file
         self._reports = reports
+        self._tasks = tasks
         self._place = session.record
         self._nextflow: str | None = None
         self._revision: str | None = None
@@ -71,7 +70,6 @@ class Record:
             "project": project,
             "arguments": list(arguments),
         }
-        self._plugins = [str(plugin) for plugin in plugins.values()]
         self._earlier = [
             {
                 "number": attempt.number,
@@ -120,28 +118,27 @@ class Record:
             "started": self._started,
             "ended": self._ended,
         }
+        counted = self._counted()
         content = {
             **self._fixed,
             **state,
             "started": self._earlier[0]["started"] if self._earlier else self._started,
             "updated": _now(),
-            "tasks": self._tasks(),
-            **self._told(),
+            "tasks": _total(counted["processes"].values()),
+            "processes": counted["processes"],
+            **self._told(counted["plugins"]),
             "attempts": [*self._earlier, {**self._current, **state}],
         }
         return json.dumps(content, indent=2) + "\n"
 
-    def _tasks(self) -> dict[str, int]:
-        """How many tasks ended how, in this attempt, from the trace."""
-        trace = self._reports / "trace.txt"
-        if not trace.is_file():
-            return {}
-        with trace.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            counts = Counter(row["status"] for row in rows if row.get("status"))
-        return {status.lower(): count for status, count in sorted(counts.items())}
+    def _counted(self) -> dict[str, Any]:
+        """By process how many tasks ended how, in this attempt, and the plugins in use."""
+        if not self._tasks.is_file():
+            return {"processes": {}, "plugins": []}
+        counted: dict[str, Any] = json.loads(self._tasks.read_text())
+        return counted
 
-    def _told(self) -> dict[str, Any]:
+    def _told(self, plugins: Sequence[str]) -> dict[str, Any]:
         """What Nextflow's log says, soon after its start, of itself and of the project."""
         log = self._reports / ".nextflow.log"
         if self._revision is None and log.is_file():
@@ -153,8 +150,16 @@ class Record:
             self._revision = revision[1] if revision else None
         return {
             "revision": self._revision,
-            "versions": {"nextflow": self._nextflow, "plugins": self._plugins},
+            "versions": {"nextflow": self._nextflow, "plugins": plugins},
         }
+
+
+def _total(processes: Iterable[dict[str, int]]) -> dict[str, int]:
+    """The counts of all processes together."""
+    total: Counter[str] = Counter()
+    for counts in processes:
+        total.update(counts)
+    return dict(sorted(total.items()))
 
 
 def session_of(record: dict[str, Any]) -> tuple[str, str]:

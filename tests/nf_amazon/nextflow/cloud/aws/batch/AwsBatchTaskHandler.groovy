@@ -1,0 +1,63 @@
+package nextflow.cloud.aws.batch
+
+import nextflow.exception.ProcessException
+import nextflow.executor.BashWrapperBuilder
+import nextflow.processor.TaskHandler
+import nextflow.processor.TaskRun
+import nextflow.processor.TaskStatus
+
+/**
+ * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory. A queue
+ * whose name begins with `spot` loses the host of each job.
+ */
+class AwsBatchTaskHandler extends TaskHandler {
+
+    private Process job
+
+    AwsBatchTaskHandler(TaskRun task, AwsBatchExecutor executor) {
+        super(task)
+    }
+
+    @Override
+    void prepareLauncher() {
+        new BashWrapperBuilder(task.toTaskBean()).build()
+    }
+
+    @Override
+    void submit() {
+        final config = task.config
+        final line = [task.processor.name, config.queue, config.attempt, config.memory].join(' ')
+        synchronized (AwsBatchTaskHandler) {
+            new File('submitted') << "$line\n"
+        }
+        job = new ProcessBuilder('bash', '.command.run').directory(task.workDir.toFile()).start()
+        status = TaskStatus.SUBMITTED
+    }
+
+    @Override
+    boolean checkIfRunning() {
+        if( !isSubmitted() )
+            return false
+        status = TaskStatus.RUNNING
+        return true
+    }
+
+    @Override
+    boolean checkIfCompleted() {
+        if( !isRunning() || job.isAlive() )
+            return false
+        task.stdout = task.workDir.resolve(TaskRun.CMD_OUTFILE)
+        task.stderr = task.workDir.resolve(TaskRun.CMD_ERRFILE)
+        if( task.config.queue.startsWith('spot') )
+            task.error = new ProcessException('Host EC2 (instance i-0abc) terminated.')
+        else
+            task.exitStatus = job.exitValue()
+        status = TaskStatus.COMPLETED
+        return true
+    }
+
+    @Override
+    protected void killTask() {
+        job.destroy()
+    }
+}

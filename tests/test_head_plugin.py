@@ -1,0 +1,232 @@
+"""The head's plugin in a real Nextflow: its core, with a stand-in for its executor for AWS Batch.
+
+Against the real nf-amazon it is compiled in each build of the image, and run by `make test-head`.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_aws.rehearsal import core
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "docker" / "nextflow"
+STAND_IN = Path(__file__).with_name("nf_amazon")
+PLUGINS = "nf-amazon@0.0.1,nf-head@1.0.0"
+
+#: As in nf-core's base.config: what a retry may mend is retried with more, anything else ends the
+#: run, some processes apart.
+STRATEGY = """
+process.executor = 'awsbatch'
+process.queue = 'spot'
+process.memory = { 8.MB * task.attempt }
+process.errorStrategy = { task.exitStatus in ((130..145) + 104 + 175) ? 'retry' : 'finish' }
+process.maxRetries = 1
+process.maxErrors = '-1'
+process { withLabel: 'error_ignore' { errorStrategy = 'ignore' } }
+"""
+
+PIPELINE = """
+process GREEDY {
+    output: stdout
+    script: "test ${task.attempt} -gt 1 || exit 137; echo enough"
+}
+process BAD {
+    label 'error_ignore'
+    script: "exit 3"
+}
+process THEIRS {
+    label 'error_ignore'
+    queue 'spot-of-the-pipeline'
+    script: "true"
+}
+workflow {
+    GREEDY | view
+    BAD()
+    THEIRS()
+}
+"""
+
+FLEETING = """
+process NAP {
+    output: stdout
+    script: "echo done"
+}
+workflow { NAP | view }
+"""
+
+
+@dataclass
+class World:
+    """A folder with a Nextflow that has the plugin."""
+
+    folder: Path
+    nextflow: Path
+    variables: dict[str, str]
+
+    def run(self, pipeline: str, *arguments: str, **variables: str) -> str:
+        """Run it to its end and give its output, its exit status before it."""
+        (self.folder / "main.nf").write_text(pipeline)
+        (self.folder / "nextflow.config").write_text(STRATEGY)
+        (self.folder / "submitted").write_text("")
+        done = subprocess.run(
+            [self.nextflow / "bin" / "nextflow", "run", "main.nf", *arguments],
+            cwd=self.folder,
+            env=self.variables | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return f"{done.returncode} {done.stdout}"
+
+    def submitted(self, process: str) -> list[str]:
+        """Queue, attempt and memory of each submission of a process."""
+        lines = (self.folder / "submitted").read_text().splitlines()
+        return [line.split(" ", 1)[1] for line in lines if line.startswith(f"{process} ")]
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """What the plugin has counted."""
+        return dict(json.loads((self.folder / "tasks.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The core, the stand-in and the plugin, compiled as in the image."""
+    try:
+        fetched = core.fetch(ROOT / "build" / "rehearsal")
+    except core.CoreUnavailable as reason:
+        pytest.skip(str(reason))
+    made = tmp_path_factory.mktemp("distribution")
+    for part in ("bin", "lib"):
+        (made / part).symlink_to(fetched / part)
+    classes = made / "plugins" / "nf-amazon-0.0.1" / "classes"
+    shutil.copytree(STAND_IN / "META-INF", classes / "META-INF")
+    compiler = ["java", "-cp", f"{made}/lib/*", "org.codehaus.groovy.tools.FileSystemCompiler"]
+    subprocess.run(
+        [*compiler, "-d", classes, *sorted(map(str, STAND_IN.rglob("*.groovy")))], check=True
+    )
+    install(made)
+    return made
+
+
+def install(distribution: Path) -> str:
+    """Install the plugin as the Dockerfile does, and give what is said."""
+    done = subprocess.run(
+        [SOURCES / "install-plugin.sh", SOURCES / "plugin", distribution],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return f"{done.returncode} {done.stdout}"
+
+
+@pytest.fixture
+def world(distribution: Path, tmp_path: Path) -> World:
+    return World(
+        tmp_path,
+        distribution,
+        {
+            "PATH": os.environ["PATH"],
+            "HOME": str(tmp_path),
+            "NXF_HOME": str(tmp_path / "home"),
+            "NXF_JVM_ARGS": "-XX:TieredStopAtLevel=1",
+            "NXF_ANSI_LOG": "false",
+            "NXF_OFFLINE": "true",
+            "NXF_UUID": str(uuid.uuid4()),
+            "NXF_PLUGINS_DIR": str(distribution / "plugins"),
+            "NXF_PLUGINS_DEFAULT": PLUGINS,
+            "NF_TASKS_FILE": str(tmp_path / "tasks.json"),
+            "NF_JOB_QUEUE": "arn:aws:batch:us-west-2:123456789012:job-queue/spot",
+        },
+    )
+
+
+def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hears_of_the_rest(
+    world: World,
+) -> None:
+    output = world.run(PIPELINE, NF_ON_DEMAND_QUEUE="on-demand")
+
+    assert output.startswith("0 "), output
+    # The loss costs neither memory nor one of its retries; what it fails of afterwards does.
+    assert world.submitted("GREEDY") == ["spot 1 8 MB", "on-demand 1 8 MB", "on-demand 2 16 MB"]
+    assert world.submitted("BAD") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+    assert world.submitted("THEIRS") == ["spot-of-the-pipeline 1 8 MB"]
+    assert "NOTE: GREEDY has lost its hosts: Host EC2 (instance i-0abc) terminated." in output
+    assert world.counted == {
+        "plugins": PLUGINS.split(","),
+        "processes": {
+            "BAD": {"failed": 1},
+            "GREEDY": {"completed": 1, "failed": 1},
+            "THEIRS": {"failed": 1},
+        },
+    }
+
+
+def test_what_ended_on_demand_is_found_by_a_resume(world: World) -> None:
+    world.run(FLEETING, NF_ON_DEMAND_QUEUE="on-demand")
+    assert world.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+
+    output = world.run(FLEETING, "-resume", world.variables["NXF_UUID"], NF_ON_DEMAND_QUEUE="x")
+
+    assert output.startswith("0 "), output
+    assert world.submitted("NAP") == []
+    assert world.counted["processes"] == {"NAP": {"cached": 1}}
+
+
+def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(world: World) -> None:
+    output = world.run(FLEETING, NF_ON_DEMAND_QUEUE="spot-later", NF_SPOT_ATTEMPTS="2")
+
+    assert output.startswith("1 "), output
+    assert world.submitted("NAP") == ["spot 1 8 MB", "spot 1 8 MB", "spot-later 1 8 MB"]
+    assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
+    assert world.counted["processes"] == {"NAP": {"failed": 1}}
+
+
+def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(world: World) -> None:
+    output = world.run(FLEETING)
+
+    assert output.startswith("1 "), output
+    assert world.submitted("NAP") == ["spot 1 8 MB"]
+    assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
+
+
+def test_a_pipelines_own_plugins_do_not_displace_it(world: World) -> None:
+    text = "plugins { id 'nf-amazon@0.0.1' }\n"
+    (world.folder / "more.config").write_text(text)
+
+    world.run(FLEETING, "-c", "more.config", NF_ON_DEMAND_QUEUE="on-demand")
+
+    assert world.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+
+
+def test_a_plugin_that_does_not_fit_nextflow_fails_the_build_of_the_image(
+    distribution: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "lib").symlink_to(distribution / "lib")
+    assert install(tmp_path).startswith("1 "), "there is no folder of plugins"
+    (tmp_path / "plugins" / "nf-amazon-9.0.0" / "classes").mkdir(parents=True)
+
+    told = install(tmp_path)
+
+    assert told.startswith("1 ")
+    assert "unable to resolve class nextflow.cloud.aws.batch.AwsBatchExecutor" in told
+    assert "does not compile against this Nextflow and nf-amazon-9.0.0" in told
+
+
+def test_where_there_are_no_plugins_it_is_left_out_in_words(tmp_path: Path) -> None:
+    (tmp_path / "no-plugins").write_text("this is a rehearsal\n")
+
+    assert install(tmp_path) == (
+        "0 install-plugin: the head's own is left out too: this is a rehearsal\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["no-plugins"]
