@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo local-aws test test-s3 test-head test-kernel lint types check format synth diff bootstrap deploy \
-	destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-disk bench-s3 bench-boot \
+	destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head bench-scale bench-disk bench-s3 bench-boot \
 	clean clean-docker
 
 help: ## Lists these targets
@@ -105,6 +105,9 @@ bench-synth: $(READY) ## cdk synth against an app with one bucket
 
 bench-head: $(READY) ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
+
+bench-scale: $(READY) ## TASKS (10,000) tasks that do nothing, by the head and by Nextflow alone; needs the same
+	python -m benchmarks.scale
 
 bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, in pretended time
 	PYTHONPATH=assets/worker python -m benchmarks.disk

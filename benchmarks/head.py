@@ -10,18 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from benchmarks.calls import Calls
 from benchmarks.report import Figure, write
-from local_aws import gateway
 from stacks import paths
 from tests.head_world import HELLO, HeadWorld, NoNextflow, head_world
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _RUNS = 5
 _TASKS = 200
@@ -47,34 +41,6 @@ _ALONE = """FROM {image}
 COPY project /project
 ENTRYPOINT ["nextflow"]
 """
-
-
-class Calls:
-    """Counts what jobs ask of the local AWS; what this program asks has other keys."""
-
-    def __init__(self) -> None:
-        self.counted: Counter[str] = Counter()
-
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """Counts from now on."""
-        answer = gateway.Gateway.__call__
-
-        def counting(this: Any, environ: Any, start: Any) -> Any:
-            signed = environ.get("HTTP_AUTHORIZATION", "")
-            if signed and "Credential=testing/" not in signed and "Credential=local/" not in signed:
-                self.counted[gateway.service_of(environ)] += 1
-            return answer(this, environ, start)
-
-        gateway.Gateway.__call__ = counting  # type: ignore[method-assign, assignment]
-        try:
-            yield
-        finally:
-            gateway.Gateway.__call__ = answer  # type: ignore[method-assign]
-
-    def reset(self) -> None:
-        """Begins anew."""
-        self.counted.clear()
 
 
 def main() -> int:
@@ -142,7 +108,7 @@ def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
     # Not measured: it brings the image's files into memory, and tells which plugins there are.
     first = world.submit(project)
     world.end(first)
-    alone = _define_alone(world, world.record(first)["versions"]["plugins"])
+    alone = define_alone(world, _MANY, world.record(first)["versions"]["plugins"])
     hello, ours, theirs = [], [], []
     for _ in range(3):
         hello.append(_measured(world, calls, [project], "nextflow"))
@@ -171,15 +137,21 @@ def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
     ]
 
 
-def _define_alone(world: HeadWorld, plugins: list[str]) -> str:
-    """A job definition that runs Nextflow itself, with what it needs and no more."""
+def define_alone(world: HeadWorld, pipeline: str, plugins: list[str]) -> str:
+    """Registers a job definition that runs Nextflow itself, with what it needs and no more.
+
+    Args:
+        world: Where.
+        pipeline: What it runs as `/project`.
+        plugins: The plugins that the image brings, as run.json names them.
+    """
     container = world.definition["containerProperties"]
     told = {entry["name"]: entry["value"] for entry in container["environment"]}
     tag = "nextflow-batch-bench/alone:local"
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "project")
         project.mkdir()
-        (project / "main.nf").write_text(_MANY)
+        (project / "main.nf").write_text(pipeline)
         (project / "nextflow.config").write_text(_plain_config(world, told, plugins))
         Path(folder, "Dockerfile").write_text(_ALONE.format(image=world.image))
         subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
@@ -224,7 +196,7 @@ def _measured(
     done = world.wait(job)
     if done["status"] != "SUCCEEDED":
         raise RuntimeError("\n".join(world.log(done)))
-    return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.counted.total()
+    return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.count()
 
 
 def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
@@ -242,7 +214,7 @@ def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
     in_flight = len(world.tasks(job)) - done
     if world.wait(job, 1800)["status"] != "SUCCEEDED":
         raise RuntimeError("\n".join(world.log(world.describe(job)[0])))
-    seconds, asked = round(time.monotonic() - began), calls.counted.copy()
+    seconds = round(time.monotonic() - began)
     repeated = len(world.tasks(job)) - _TASKS
     return [
         Figure(
@@ -266,10 +238,12 @@ def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
         ),
         Figure(
             metric="calls for each of them, S3 and all",
-            value=round(asked.total() / _TASKS, 1),
+            value=round(calls.count() / _TASKS, 1),
             unit="calls",
         ),
-        Figure(metric="of these to Batch", value=round(asked["batch"] / _TASKS, 2), unit="calls"),
+        Figure(
+            metric="of these to Batch", value=round(calls.count("batch") / _TASKS, 2), unit="calls"
+        ),
     ]
 
 

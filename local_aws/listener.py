@@ -7,21 +7,60 @@ from typing import TYPE_CHECKING, Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
+from werkzeug.test import run_wsgi_app
+from werkzeug.wsgi import LimitedStream
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 _BACKLOG = 256
+_CHUNK = 1 << 20
+_WITHOUT_BODY = ("204", "304")
 
 
 class _RequestHandler(MotoRequestHandler):  # type: ignore[misc]
-    """Answers requests without a line on the terminal for each."""
+    """Answers the requests of one connection, without a line on the terminal for each."""
 
     protocol_version = "HTTP/1.1"
+    # An answer leaves in one piece, and at once.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def handle_expect_100(self) -> bool:
-        """Leaves the "100 Continue" to werkzeug: `http.server` would send a second one."""
+        """Leaves the "100 Continue" to `run_wsgi`: `http.server` would send it to any refusal."""
         return True
+
+    def run_wsgi(self) -> None:
+        """Answers one request and leaves the connection open for the next.
+
+        werkzeug's own closes it, which costs each call of an SDK a connection and a thread.
+        """
+        if self.headers.get("Expect", "").lower().strip() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+        self.environ = environ = self.make_environ()
+        if not environ.get("wsgi.input_terminated"):
+            environ["wsgi.input"] = LimitedStream(
+                self.rfile, int(self.headers["Content-Length"] or 0)
+            )
+            environ["wsgi.input_terminated"] = True
+        sent = environ["wsgi.input"]
+        parts, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
+        body = b"".join(parts)
+        # What the answer did not depend on is not the next request.
+        while sent.read(_CHUNK):
+            pass
+        code, _, reason = status.partition(" ")
+        self.send_response(int(code), reason)
+        for name, value in headers:
+            self.send_header(name, value)
+        if "Content-Length" not in headers and code not in _WITHOUT_BODY:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Says nothing."""
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Says nothing."""

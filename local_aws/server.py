@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from contextlib import ExitStack, suppress
+from functools import cache
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any, Self
@@ -162,6 +163,8 @@ class LocalAws:
         # No web page may read an answer.
         werkzeug_app.DISABLE_GLOBAL_CORS = True
         services = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
+        # moto would look through its own folders at each request, one request at a time.
+        services.get_backend_for_host = cache(services.get_backend_for_host)
         gateway = Gateway(services, self.faults, self.state_dir / "errors.log")
         given = self._given_runner
         if usable_engine() if given is None else is_docker(given):

@@ -84,6 +84,7 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=1200,
         )
         return f"{done.returncode} {done.stdout}"
 
@@ -199,6 +200,32 @@ def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(world: Wo
     assert output.startswith("1 "), output
     assert world.submitted("NAP") == ["spot 1 8 MB"]
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
+
+
+def test_a_short_run_does_not_wait_for_nextflows_own_poll(world: World) -> None:
+    """Which would not come within the test's time."""
+    output = world.run(FLEETING, POLL="1 h")
+
+    assert output.startswith("1 "), output
+    assert "Host EC2 (instance i-0abc) terminated." in output
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "executor.pollInterval = '1 sec'",
+        "executor.'$awsbatch'.pollInterval = '1 sec'",
+        "executor { $awsbatch { pollInterval = '1 sec' } }",
+    ],
+)
+def test_a_poll_interval_that_somebody_has_set_is_kept(world: World, setting: str) -> None:
+    (world.folder / "more.config").write_text(f"{setting}\n")
+
+    world.run(FLEETING, "-c", "more.config")
+    log = (world.folder / ".nextflow.log").read_text()
+
+    assert "PollFactory" in log
+    assert "Observer: nextflowbatch.Poll\n" not in log
 
 
 def test_a_pipelines_own_plugins_do_not_displace_it(world: World) -> None:

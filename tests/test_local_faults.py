@@ -32,7 +32,9 @@ def switch(aws: LocalAws, fault: Any) -> tuple[int, Any]:
     connection = http.client.HTTPConnection("localhost", aws.port, timeout=5)
     connection.request("POST", "/_local/faults", body)
     answer = connection.getresponse()
-    return answer.status, json.load(answer)
+    found = json.load(answer)
+    connection.close()
+    return answer.status, found
 
 
 @pytest.mark.parametrize(

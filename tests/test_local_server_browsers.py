@@ -15,6 +15,7 @@ def ask(aws: LocalAws, method: str = "GET", path: str = "/", **headers: str) -> 
     connection.request(method, path, headers=named)
     answer = connection.getresponse()
     answer.read()
+    connection.close()
     return answer.status, answer.headers
 
 

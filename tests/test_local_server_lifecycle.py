@@ -31,7 +31,9 @@ def taken() -> Iterator[int]:
 def healthy(host: str, port: int) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=5)
     connection.request("GET", "/_local/health")
-    return connection.getresponse().status == 200
+    is_healthy = connection.getresponse().status == 200
+    connection.close()
+    return is_healthy
 
 
 def test_it_answers_by_name_and_as_one_account(tmp_path: Path) -> None:

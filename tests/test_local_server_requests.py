@@ -32,9 +32,11 @@ def test_an_image_that_is_none_is_refused_in_words(aws: LocalAws, body: Any, mes
     connection = http.client.HTTPConnection("localhost", aws.port, timeout=5)
     connection.request("POST", "/_local/images", sent)
     answer = connection.getresponse()
+    error = json.load(answer)["error"]
+    connection.close()
 
     assert answer.status == 400
-    assert message in json.load(answer)["error"]
+    assert message in error
 
 
 @pytest.fixture

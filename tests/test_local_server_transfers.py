@@ -153,6 +153,25 @@ def test_a_range_and_an_empty_object_come_as_asked(aws: LocalAws) -> None:
     assert s3.get_object(Bucket="data", Key="ten", Range="bytes=2-4")["Body"].read() == b"234"
 
 
+def test_a_connection_serves_one_request_after_the_other(aws: LocalAws) -> None:
+    """SDKs keep theirs open; a body that nobody read is not the next request."""
+    connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=5)
+    connection.connect()
+    kept = connection.sock
+    for method, path, status in (
+        ("POST", "/_local/nothing", 404),
+        ("HEAD", "/_local/health", 200),
+        ("PUT", "/data/kept", 200),
+        ("GET", "/_local/health", 200),
+    ):
+        connection.request(method, path, body=b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+    assert connection.sock is kept
+    connection.close()
+
+
 def test_many_clients_at_once_are_all_answered(aws: LocalAws) -> None:
     """Ours: 32 at once are what a head's transfers make here."""
     s3 = impatient(aws, "s3")

@@ -9,13 +9,13 @@ import nextflow.util.Duration
 import nextflow.util.ServiceName
 import org.pf4j.ExtensionPoint
 
-/** Jobs are processes; where they run is up to their queue. */
+/** Jobs are processes; where they run is up to their queue. POLL is how often they are looked at. */
 @ServiceName('awsbatch')
 class AwsBatchExecutor extends Executor implements ExtensionPoint {
 
     @Override
     protected TaskMonitor createTaskMonitor() {
-        return TaskPollingMonitor.create(session, name, 100, Duration.of('100ms'))
+        return TaskPollingMonitor.create(session, name, 100, Duration.of(System.getenv('POLL') ?: '100ms'))
     }
 
     @Override
