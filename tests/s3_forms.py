@@ -55,7 +55,7 @@ class Form:
     """
 
     name: str
-    arguments: tuple[str | bytes, ...]
+    arguments: tuple[str, ...]
     given: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
@@ -227,6 +227,11 @@ TREE = {
 RECURSIVE = (*CP, "--recursive", "--storage-class", "STANDARD")
 
 
+def _hard_link_and_holes(folder: Path) -> None:
+    (folder / "d/b").hardlink_to(folder / "d/a")
+    os.truncate(folder / "d/a", 9 * MIB)
+
+
 def _folders_up() -> Iterable[Form]:
     links = {"d/link": "a", "d/folder link": "sub dir"}
     for source in ("d", "d/", "./d"):
@@ -296,10 +301,7 @@ def _folders_up() -> Iterable[Form]:
         "a folder with a hard link and a file with holes",
         (*RECURSIVE, "d", "s3://bucket/d"),
         files={"d/a": b"a"},
-        make=lambda folder: (
-            os.link(folder / "d/a", folder / "d/b"),
-            os.truncate(folder / "d/a", 9 * MIB),
-        ),
+        make=_hard_link_and_holes,
     )
     yield Form(
         "a folder with a large file",
