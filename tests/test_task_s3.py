@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import platform
 import shutil
 import signal
@@ -131,6 +132,133 @@ def test_one_file_that_fails_does_not_end_the_others(
 
     assert aws(*CP, "--recursive", "s3://bucket/d", "d").returncode == 1
     assert sorted(path.name for path in Path("d").iterdir()) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    ("links", "left"),
+    [
+        ({"d/l1": ".", "d/l2": "."}, ["d/a"]),
+        ({"d/x/l": "../y", "d/y/l": "../x"}, ["d/a", "d/x/l/b", "d/y/b"]),
+    ],
+    ids=["itself twice", "each other"],
+)
+def test_a_folder_that_contains_itself_is_left_out(
+    server: S3Server, aws: Callable[..., Any], links: dict[str, str], left: list[str]
+) -> None:
+    """The AWS CLI follows the first of these 2^40 times."""
+    Path("d").mkdir()
+    Path("d/a").write_text("a")
+    if "d/y/l" in links:
+        Path("d/x").mkdir()
+        Path("d/y").mkdir()
+        Path("d/y/b").write_text("b")
+    for name, target in links.items():
+        Path(name).symlink_to(target)
+
+    done = aws(*UP, "--recursive", "d", "s3://bucket/d")
+
+    assert done.returncode == 2
+    assert sorted(server.objects()) == left
+    warnings = done.stderr.decode().splitlines()
+    assert len(warnings) == 2
+    assert all(". Folder contains itself: it is a link to d" in line for line in warnings)
+
+
+def test_links_that_multiply_are_given_up(server: S3Server, aws: Callable[..., Any]) -> None:
+    """Each folder has two links to the next: 2^30 paths, none of which goes round."""
+    for number in range(31):
+        Path(f"d/{number}").mkdir(parents=True)
+        for name in ("l1", "l2"):
+            Path(f"d/{number}/{name}").symlink_to(f"../{number + 1}")
+    Path("d/31").mkdir()
+    Path("d/31/a").write_text("a")
+
+    failed = aws(*UP, "--recursive", "d", "s3://bucket/d")
+
+    assert failed.returncode == 1
+    (line,) = failed.stderr.decode().splitlines()
+    assert line.endswith("More than 1000 paths of links lead to this folder")
+
+
+def test_an_empty_folder_survives_the_trip(server: S3Server, aws: Callable[..., Any]) -> None:
+    for name in ("d/empty", "d/sub/empty", "alone"):
+        Path(name).mkdir(parents=True)
+    for name in ("d", "alone"):
+        assert aws(*UP, "--recursive", name, f"s3://bucket/{name}").returncode == 0
+        assert aws("s3", "ls", f"s3://bucket/{name}").stdout.split() == [
+            b"PRE",
+            f"{name}/".encode(),
+        ]
+        assert aws(*CP, "--recursive", f"s3://bucket/{name}", f"got/{name}").returncode == 0
+    assert sorted(server.objects()) == ["alone/", "d/empty/", "d/sub/empty/"]
+    made = sorted(str(path) for path in Path("got").rglob("*"))
+    assert made == ["got/alone", "got/d", "got/d/empty", "got/d/sub", "got/d/sub/empty"]
+
+
+@pytest.mark.parametrize("key", ["l/out", "l", "l/deep/out", "l/"])
+def test_a_link_in_the_target_does_not_lead_a_download_out(
+    server: S3Server, aws: Callable[..., Any], key: str
+) -> None:
+    Path("d").mkdir()
+    Path("out").mkdir()
+    Path("d/l").symlink_to("../out")
+    server.put(f"d/{key}", b"" if key.endswith("/") else b"a")
+    server.put("d/ok", b"a")
+
+    aws(*CP, "--recursive", "s3://bucket/d", "d")
+
+    assert list(Path("out").iterdir()) == []
+    assert Path("d/ok").read_bytes() == b"a"
+
+
+def test_a_pipe_in_the_target_does_not_hold_a_download(
+    server: S3Server, aws: Callable[..., Any]
+) -> None:
+    Path("d").mkdir()
+    os.mkfifo("d/p")
+    server.put("d/p", b"a")
+
+    failed = aws(*CP, "--recursive", "s3://bucket/d", "d")
+
+    assert failed.returncode == 1
+    assert b"FIFO" in failed.stderr
+
+
+@pytest.mark.parametrize("content", [b"0123456789" * 100, LARGE], ids=["small", "large"])
+def test_a_file_that_becomes_shorter_meanwhile_is_not_uploaded(
+    server: S3Server, aws: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    # Not tried again a hundred times either, with up to 20 s between.
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "100")
+    Path("a").write_bytes(content)
+    os.truncate("a", len(content))
+
+    def shorten(call: Call, _: Any, start: Callable[..., Any]) -> list[bytes] | None:
+        if call.operation not in {"PutObject", "UploadPart"}:
+            return None
+        os.truncate("a", 10)
+        body = b"<Error><Code>SlowDown</Code><Message>Slow down.</Message></Error>"
+        start("503 Slow Down", [("Content-Length", str(len(body)))])
+        return [body]
+
+    server.faults.append(shorten)
+
+    failed = aws(*UP, "a", "s3://bucket/a")
+
+    assert failed.returncode == 1
+    assert failed.stderr.decode().endswith("the file became shorter while it was uploaded\n")
+    assert (server.objects(), server.pending()) == ({}, 0)
+
+
+@pytest.mark.parametrize("name", ["new\nline", "esc\x1b[31m", "\udcff"], ids=repr)
+def test_a_message_is_one_line_whatever_the_name(aws: Callable[..., Any], name: str) -> None:
+    Path("d").mkdir()
+    Path("d", name).symlink_to("none")
+    done = aws(*UP, "--recursive", "d", "s3://bucket/d")
+    assert done.returncode == 2
+    said = done.stderr.decode()
+    assert said.endswith("\n")
+    assert said[:-1].isprintable()
 
 
 def test_an_object_that_changes_meanwhile_is_not_mixed(

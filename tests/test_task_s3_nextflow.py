@@ -42,8 +42,10 @@ TASK = """
 set -u
 echo start | put - s3://bucket/work/.command.begin
 all 'get s3://bucket/in/folder folder' "get 's3://bucket/in/one file.txt' one\\ file.txt" \
-    'get s3://bucket/in/folder-not staged'
+    'get s3://bucket/in/folder-not staged' 'get s3://bucket/in/none none'
+test -d none/deeper
 mkdir out && cp -r folder out/ && ln -s ../staged out/link && : > out/empty
+mv none out/
 echo done > 'a result.txt'
 all "put 'out' s3://bucket/work" "put 'a result.txt' s3://bucket/work"
 put .command.log s3://bucket/work
@@ -58,6 +60,7 @@ WANTED = {
     "out/folder/a": b"a",
     "out/folder/deep/b": b"b",
     "out/link": b"c",
+    "out/none/deeper/": b"",
 }
 
 
@@ -70,6 +73,7 @@ def server() -> Iterator[S3Server]:
             ("folder/deep/b", b"b"),
             ("folder-not", b"c"),
             ("one file.txt", b"1"),
+            ("none/deeper/", b""),
         ):
             running.put(f"in/{key}", content)
         yield running

@@ -178,6 +178,22 @@ func regionOf(answer *smithyhttp.ResponseError) string {
 	return answer.Response.Header.Get("X-Amz-Bucket-Region")
 }
 
+// errStop ends a listing whose rest nobody wants.
+var errStop = errors.New("seen enough")
+
+// has says whether there is an object of that name.
+func (bucket *bucket) has(ctx context.Context, key string) (bool, error) {
+	found := false
+	err := bucket.pages(ctx, key, "", func(read page) error {
+		found = len(read.objects) > 0 && *read.objects[0].Key == key
+		return errStop
+	})
+	if err == errStop {
+		err = nil
+	}
+	return found, err
+}
+
 // words says what went wrong as the AWS CLI does.
 func words(err error) string {
 	var operation *smithy.OperationError

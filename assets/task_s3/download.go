@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 	"golang.org/x/sync/errgroup"
@@ -36,48 +35,32 @@ func download(ctx context.Context, bucket *bucket, command command) int {
 		return transfers.end()
 	}
 	if status, err := os.Stat(target); strings.HasSuffix(target, "/") || err == nil && status.IsDir() {
-		target = filepath.Join(target, base(key))
-	}
-	transfers.downloadFile(bucket, key, target)
-	return transfers.end()
-}
-
-// downloadFolder downloads all below a prefix while it is still being listed.
-func downloadFolder(ctx context.Context, transfers *transfers, bucket *bucket, command command) error {
-	// There afterwards even if nothing is below the prefix.
-	if err := os.MkdirAll(command.target.text, 0o777); err != nil {
-		return err
-	}
-	prefix := command.source.key
-	if prefix != "" && !strings.HasSuffix(prefix, "/") {
-		prefix += "/"
-	}
-	return bucket.pages(ctx, prefix, "", func(read page) error {
-		for _, object := range read.objects {
-			key, class := *object.Key, object.StorageClass
-			name := strings.TrimPrefix(key, prefix)
-			switch {
-			case strings.HasSuffix(key, "/") && aws.ToInt64(object.Size) == 0:
-				// What the console and Nextflow make so that a folder can be seen.
-			case strings.HasPrefix(filepath.Clean(name), "../"):
-				transfers.warn("Skipping file s3://%s/%s. File references a parent directory.", bucket.name, key)
-			case isArchived(class) && !command.thawed:
-				transfers.warn(archived, bucket.name, key, class, class)
-			default:
-				transfers.downloadFile(bucket, key, filepath.Join(command.target.text, name))
-			}
+		name := base(key)
+		if name == "" || name == "." || name == ".." {
+			transfers.report("download failed: %s to %s %s", command.source.text, target, errFolder)
+			return transfers.end()
 		}
-		return ctx.Err()
+		target = filepath.Join(target, name)
+	}
+	transfers.downloadFile(bucket, key, target, func(ctx context.Context, found *content) error {
+		return found.saveAs(ctx, target)
 	})
+	return transfers.end()
 }
 
 func isArchived(class types.ObjectStorageClass) bool {
 	return class == types.ObjectStorageClassGlacier || class == types.ObjectStorageClassDeepArchive
 }
 
-func (transfers *transfers) downloadFile(bucket *bucket, key, path string) {
+func (transfers *transfers) downloadFile(
+	bucket *bucket, key, path string, save func(context.Context, *content) error,
+) {
 	transfers.start(func(ctx context.Context) {
-		err := bucket.file(ctx, key, path)
+		found, err := bucket.get(ctx, key)
+		if err == nil {
+			err = save(ctx, found)
+			found.Close()
+		}
 		var refusal smithy.APIError
 		switch {
 		case errors.As(err, &refusal) && refusal.ErrorCode() == "InvalidObjectState":
@@ -88,13 +71,8 @@ func (transfers *transfers) downloadFile(bucket *bucket, key, path string) {
 	}, func() {})
 }
 
-// file downloads an object. The file is there whole, under its name, or not at all.
-func (bucket *bucket) file(ctx context.Context, key, path string) error {
-	found, err := bucket.get(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer found.Close()
+// saveAs saves an object under a path that somebody chose.
+func (found *content) saveAs(ctx context.Context, path string) error {
 	// A device or a pipe cannot be replaced by a file.
 	if status, err := os.Stat(path); err == nil && !status.Mode().IsRegular() && !status.IsDir() {
 		device, err := os.OpenFile(path, os.O_WRONLY, 0)
@@ -106,31 +84,44 @@ func (bucket *bucket) file(ctx context.Context, key, path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	part, err := openPart(path)
+	root, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return found.saveIn(ctx, root, filepath.Base(path))
+}
+
+// saveIn saves an object below a folder. The file is there whole, under its name, or not at all.
+func (found *content) saveIn(ctx context.Context, root *os.Root, name string) error {
+	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	part, hidden, err := openPart(root, filepath.Dir(name))
 	if err != nil {
 		return err
 	}
 	err = errors.Join(found.save(ctx, part), part.Close())
 	if err == nil && !found.changed.IsZero() {
-		err = os.Chtimes(part.Name(), found.changed, found.changed)
+		err = root.Chtimes(hidden, found.changed, found.changed)
 	}
 	if err == nil {
-		err = os.Rename(part.Name(), path)
+		err = root.Rename(hidden, name)
 	}
 	if err != nil {
-		os.Remove(part.Name())
+		root.Remove(hidden)
 	}
 	return err
 }
 
 // openPart opens a new file beside the one that is to be, under a name that fits whatever the
 // length of that one's.
-func openPart(path string) (*os.File, error) {
+func openPart(root *os.Root, folder string) (*os.File, string, error) {
 	for try := 0; ; try++ {
-		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".aws-%d-%d.part", os.Getpid(), unique.Add(1)))
-		part, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		name := filepath.Join(folder, fmt.Sprintf(".aws-%d-%d.part", os.Getpid(), unique.Add(1)))
+		part, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 		if !errors.Is(err, os.ErrExist) || try == 100 {
-			return part, err
+			return part, name, err
 		}
 	}
 }

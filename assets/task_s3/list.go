@@ -84,7 +84,7 @@ func list(ctx context.Context, bucket *bucket, place location) int {
 		return nil
 	})
 	if err != nil {
-		complain("\n%s", words(err))
+		complain("%s", words(err))
 		return code(err)
 	}
 	if empty && place.key != "" {

@@ -8,8 +8,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Exit codes of the AWS CLI:
@@ -80,6 +84,24 @@ type interrupted struct{ signal syscall.Signal }
 
 func (end interrupted) Error() string { return "interrupted by " + end.signal.String() }
 
+// complain writes one line, whatever is in the names that it tells.
 func complain(format string, values ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", values...)
+	fmt.Fprintln(os.Stderr, printable(fmt.Sprintf(format, values...)))
+}
+
+func printable(text string) string {
+	var line strings.Builder
+	for len(text) > 0 {
+		letter, size := utf8.DecodeRuneInString(text)
+		switch {
+		case letter == utf8.RuneError && size == 1:
+			fmt.Fprintf(&line, `\x%02x`, text[0])
+		case unicode.IsPrint(letter):
+			line.WriteRune(letter)
+		default:
+			line.WriteString(strings.Trim(strconv.QuoteRune(letter), "'"))
+		}
+		text = text[size:]
+	}
+	return line.String()
 }

@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -47,7 +49,7 @@ func upload(ctx context.Context, bucket *bucket, command command) int {
 	}
 	status, err := os.Stat(source)
 	if errors.Is(err, os.ErrNotExist) {
-		complain("\nThe user-provided path %s does not exist.", source)
+		complain("The user-provided path %s does not exist.", source)
 		return other
 	}
 	transfers := newTransfers(ctx)
@@ -57,7 +59,7 @@ func upload(ctx context.Context, bucket *bucket, command command) int {
 	case command.recursive && !status.IsDir():
 		transfers.skip(source+"/", os.ErrNotExist)
 	case command.recursive:
-		uploadFolder(transfers, made, source)
+		uploadFolder(transfers, made, source, status)
 	case status.IsDir():
 		transfers.report("upload failed: %s to %s %s", source, command.target.text, "Is a directory")
 	default:
@@ -69,36 +71,6 @@ func upload(ctx context.Context, bucket *bucket, command command) int {
 	return transfers.end()
 }
 
-// uploadFolder uploads all files below a folder, following links as the AWS CLI does.
-func uploadFolder(transfers *transfers, made object, folder string) {
-	prefix := made.key
-	if prefix != "" && !strings.HasSuffix(prefix, "/") {
-		prefix += "/"
-	}
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		transfers.skip(folder, err)
-		return
-	}
-	for _, entry := range entries {
-		if transfers.ctx.Err() != nil {
-			return
-		}
-		path := filepath.Join(folder, entry.Name())
-		made.key = prefix + entry.Name()
-		// Links that lead in a circle end where the kernel says ELOOP.
-		status, err := os.Stat(path)
-		switch {
-		case err != nil:
-			transfers.skip(path, err)
-		case status.IsDir():
-			uploadFolder(transfers, made, path)
-		default:
-			transfers.uploadFile(made, path)
-		}
-	}
-}
-
 func (transfers *transfers) uploadFile(made object, path string) {
 	file, err := openRegular(path)
 	if err != nil {
@@ -106,15 +78,32 @@ func (transfers *transfers) uploadFile(made object, path string) {
 		return
 	}
 	made.contentType = cmp.Or(contentType(path), unknownType)
-	transfers.start(func(ctx context.Context) {
+	transfers.upload(made, path, func(ctx context.Context) error {
 		defer file.Close()
-		if err := made.putFile(ctx, file); err != nil {
-			transfers.report("upload failed: %s to s3://%s/%s %s", path, made.bucket.name, made.key, words(err))
-		}
+		return made.putFile(ctx, file)
 	}, func() { file.Close() })
 }
 
-var errSpecial = errors.New("file is character special device, block special device, FIFO, or socket")
+func (transfers *transfers) upload(made object, path string, put func(context.Context) error, drop func()) {
+	transfers.start(func(ctx context.Context) {
+		err := errNotUTF8
+		// It would be sent, and S3 refuse it or another server take it for another name.
+		if utf8.ValidString(made.key) {
+			err = put(ctx)
+		} else {
+			drop()
+		}
+		if err != nil {
+			transfers.report("upload failed: %s to s3://%s/%s %s", path, made.bucket.name, made.key, words(err))
+		}
+	}, drop)
+}
+
+var (
+	errSpecial = errors.New("file is character special device, block special device, FIFO, or socket")
+	errNotUTF8 = errors.New("the name is not UTF-8, which names in S3 must be")
+	errShrunk  = errors.New("the file became shorter while it was uploaded")
+)
 
 // openRegular opens a file without ever waiting for the other end of a pipe.
 func openRegular(path string) (*os.File, error) {
@@ -125,7 +114,38 @@ func openRegular(path string) (*os.File, error) {
 	if !status.Mode().IsRegular() {
 		return nil, errSpecial
 	}
-	return os.Open(path)
+	// Should it be a pipe by now, opening it would not return.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if status, err = file.Stat(); err == nil && !status.Mode().IsRegular() {
+		err = errSpecial
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// steady is a file from which nothing may have been cut off since we looked at its size. What fails
+// is given up at once: the SDK would take it for a connection that broke, and try again.
+type steady struct {
+	*os.File
+	size int64
+	fail context.CancelCauseFunc
+}
+
+func (file steady) ReadAt(into []byte, from int64) (int, error) {
+	count, err := file.File.ReadAt(into, from)
+	if err == io.EOF && from+int64(count) < file.size {
+		err = errShrunk
+	}
+	if err != nil && err != io.EOF {
+		file.fail(err)
+	}
+	return count, err
 }
 
 // putFile uploads as much of a file as there is now: Nextflow uploads logs that still grow.
@@ -134,14 +154,23 @@ func (made object) putFile(ctx context.Context, file *os.File) error {
 	if err != nil {
 		return err
 	}
-	size := status.Size()
-	if size < threshold {
-		return made.put(ctx, io.NewSectionReader(file, 0, size))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	source := steady{file, status.Size(), cancel}
+	if err := made.putSteady(ctx, source); err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	return nil
+}
+
+func (made object) putSteady(ctx context.Context, file steady) error {
+	if file.size < threshold {
+		return made.put(ctx, io.NewSectionReader(file, 0, file.size))
 	}
 	return made.inParts(ctx, func(_ context.Context, send sender) error {
-		step := sizeOfParts(size)
-		for from := int64(0); from < size; from += step {
-			if err := send(io.NewSectionReader(file, from, min(step, size-from)), func() {}); err != nil {
+		step := sizeOfParts(file.size)
+		for from := int64(0); from < file.size; from += step {
+			if err := send(io.NewSectionReader(file, from, min(step, file.size-from)), func() {}); err != nil {
 				return err
 			}
 		}
