@@ -216,7 +216,7 @@ def test_nextflow_without_a_log_has_refused_its_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("end", "used"),
     [
-        (End(3, None, out_of_memory=False), "Nextflow's heap of 512 MiB"),
+        (End(3, None, out_of_memory=False), "its heap of 512 MiB"),
         (End(137, None, out_of_memory=True), "it all"),
     ],
 )

@@ -81,9 +81,7 @@ def of(end: End, log: Path, heap: int | None) -> Verdict:
         line = f"cancelled: {end.signal.name} reached the head, and Nextflow has ended its tasks"
         return Verdict(State.CANCELLED, 128 + end.signal, line)
     if end.out_of_memory or end.status == _HEAP_USED_UP:
-        used = (
-            f"Nextflow's heap of {heap} MiB" if end.status == _HEAP_USED_UP and heap else "it all"
-        )
+        used = f"its heap of {heap} MiB" if end.status == _HEAP_USED_UP and heap else "it all"
         return _verdict(
             State.OUT_OF_MEMORY,
             f"out of memory: Nextflow used {used}; give the head more, by head.memory_mib in the"
