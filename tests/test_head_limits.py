@@ -1,7 +1,6 @@
 """What the head sets stays within what the libraries that get it accept; these are asked."""
 
 import dataclasses
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from local_aws.rehearsal import core
 from nextflow_head import configuration, memory
 from nextflow_head.session import Session
+from tests import groovy
 from tests.test_head_configuration import BARE
 
 CACHE = Path(__file__).parents[1] / "build" / "rehearsal"
@@ -61,21 +61,10 @@ def retries(attempts: int) -> int:
 def test_the_client_that_copies_files_accepts_the_retries_however_many_attempts_are_asked_for(
     libraries: list[Path], tmp_path: Path
 ) -> None:
-    script = tmp_path / "ask.groovy"
-    script.write_text(ASK)
     asked = [retries(1), retries(5), retries(100), retries(10**6), configuration.CRT_RETRIES + 1]
 
-    done = subprocess.run(
-        [
-            *("java", "-cp", ":".join(map(str, libraries)), "groovy.ui.GroovyMain", str(script)),
-            *map(str, asked),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    *accepted, beyond = groovy.run(ASK, tmp_path, libraries, *map(str, asked))
 
-    *accepted, beyond = done.stdout.splitlines()
     assert accepted == [f"{count} accepted" for count in (0, 4, 63, 63)]
     assert beyond == "64 refused", "or the head could allow more"
 

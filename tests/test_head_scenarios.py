@@ -171,7 +171,7 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
             output: stdout
             script: "sleep ${n < 3 ? 1 : 600}; echo nap $n done"
         }
-        workflow { channel.of(1..params.tasks) | NAP | view }
+        workflow { channel.of(1..(params.tasks as Integer)) | NAP | view }
         """,
     )
     first = world.submit(project, "--tasks", "3")
@@ -243,9 +243,16 @@ def test_a_nextflow_that_gave_up_on_aws_is_started_again(
 
 
 def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
-    script = "echo 'no such genome' >&2; exit 7"
     job = world.submit(
-        world.put_project("failing", f'process P {{ script: "{script}" }}\nworkflow {{ P() }}')
+        world.put_project(
+            "failing",
+            """
+            process P {
+                script: "echo 'no such genome' >&2; exit 7"
+            }
+            workflow { P() }
+            """,
+        )
     )
 
     assert world.end(job) == (
