@@ -34,7 +34,8 @@ case "$*" in *wait*) echo waiting; while :; do sleep 0.1; done ;; esac
 exit 7
 """
 PLUGINS = {
-    f"plugins/nf-{name}/x": "" for name in ("amazon-3.9.2", "cloudcache-0.6.0", "tower-1.28.2")
+    f"plugins/nf-{name}/x": ""
+    for name in ("amazon-3.9.2", "cloudcache-0.6.0", "schema-2.5.1", "tower-1.28.2")
 }
 
 
@@ -274,5 +275,6 @@ def test_the_image_brings_its_plugins_and_lets_a_run_add_others(image: str) -> N
         "more",
         "nf-amazon-3.9.2",
         "nf-cloudcache-0.6.0",
+        "nf-schema-2.5.1",
         "nf-tower-1.28.2",
     ]

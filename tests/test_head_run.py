@@ -171,7 +171,11 @@ def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> Non
 
 
 def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -> None:
-    log = "N E X T F L O W  ~  version 1.2.3\nLaunching \\`hello\\` [x] DSL2 - revision: 3c2cdc9823 [v1]"
+    log = (
+        "N E X T F L O W  ~  version 1.2.3\n"
+        "INFO  org.pf4j.AbstractPluginManager - Start plugin 'nf-amazon@3.9.2'\n"
+        "Launching \\`hello\\` [x] DSL2 - revision: 3c2cdc9823 [v1]"
+    )
     behaviour = (
         f'echo "{log}" >"$2"; printf "task_id\\tstatus\\n1\\tCACHED\\n2\\tFAILED\\n'
         '3\\tCACHED\\n" >"${2%/*}/trace.txt"; exit 1'
@@ -182,7 +186,7 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
     (attempt,) = told["attempts"]
     assert (told["job"], told["owner"], told["environment"]) == (JOB, "ada", "lab")
     assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
-    assert told["versions"] == {"nextflow": "1.2.3", "plugins": []}
+    assert told["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-amazon@3.9.2"]}
     assert told["revision"] == "3c2cdc9823 [v1]"
     assert told["tasks"] == {"cached": 2, "failed": 1}
     assert (told["state"], told["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)

@@ -248,7 +248,6 @@ class Head:
             session=self._session,
             project=None if self._project is None else self._given[self._project],
             arguments=self._given,
-            plugins=self._plugins,
             earlier=earlier,
         )
 

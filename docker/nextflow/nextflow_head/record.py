@@ -13,12 +13,11 @@ from nextflow_head.aws import Client, refusing
 from nextflow_head.verdict import State, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nextflow_head.environment import Environment
     from nextflow_head.history import Attempt
-    from nextflow_head.plugin import Plugin
     from nextflow_head.session import Session
 
 #: Raised when a reader of the file would have to change.
@@ -35,7 +34,6 @@ class Record:
         session: The run's identity.
         project: What is run, as the user named it.
         arguments: The arguments of `nextflow run`.
-        plugins: The plugins that the image brings.
         earlier: The attempts before this one.
     """
 
@@ -48,13 +46,13 @@ class Record:
         session: Session,
         project: str | None,
         arguments: Sequence[str],
-        plugins: Mapping[str, Plugin],
         earlier: Sequence[Attempt],
     ) -> None:
         self._file = file
         self._reports = reports
         self._place = session.record
         self._nextflow: str | None = None
+        self._plugins: list[str] = []
         self._revision: str | None = None
         self._verdict = Verdict(State.RUNNING, 0, "")
         self._ended: int | None = None
@@ -71,7 +69,6 @@ class Record:
             "project": project,
             "arguments": list(arguments),
         }
-        self._plugins = [str(plugin) for plugin in plugins.values()]
         self._earlier = [
             {
                 "number": attempt.number,
@@ -150,6 +147,8 @@ class Record:
             version = re.search(r"N E X T F L O W +~ +version (\S+)", beginning)
             revision = re.search(r"Launching `.*- revision: (.+)", beginning)
             self._nextflow = version[1] if version else None
+            # The image brings more than a run uses, and a pipeline may name others.
+            self._plugins = re.findall(r" - Start plugin '([^']+)'", beginning)
             self._revision = revision[1] if revision else None
         return {
             "revision": self._revision,
