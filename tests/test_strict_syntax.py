@@ -48,9 +48,9 @@ def pipelines() -> dict[str, str]:
     for path in sources:
         if path.suffix == ".py" and path.name not in WRONG:
             for node in ast.walk(ast.parse(path.read_text())):
-                text = node.value if isinstance(node, ast.Constant) else None
-                if isinstance(text, str) and _PIPELINE.search(text):
-                    found[f"{path.relative_to(ROOT)}:{node.lineno}"] = text
+                match node:
+                    case ast.Constant(value=str(text)) if _PIPELINE.search(text):
+                        found[f"{path.relative_to(ROOT)}:{node.lineno}"] = text
     return found
 
 
