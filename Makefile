@@ -45,7 +45,7 @@ test-s3: $(READY) ## Every form of the tasks' S3 client against the AWS CLI, ver
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: $(READY) ## Runs the head through losses and faults with a real Nextflow; needs Docker
-	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py
+	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_nf_core.py
 
 test-kernel: $(READY) ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py

@@ -31,7 +31,7 @@ process NAP {
     output: stdout
     script: "sleep 1; echo nap $n done"
 }
-workflow { channel.of(1..params.tasks) | NAP | view }
+workflow { channel.of(1..(params.tasks as Integer)) | NAP | view }
 """
 # What the head has used up, with what it has waited for, when it starts Nextflow.
 _CLOCK = """#!/bin/sh

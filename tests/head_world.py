@@ -38,7 +38,7 @@ process NAP {
     script: "sleep ${params.seconds}; echo nap $n done"
 }
 
-workflow { channel.of(1..params.tasks) | NAP | view }
+workflow { channel.of(1..(params.tasks as Integer)) | NAP | view }
 """
 #: What `hello` runs, without the way to its repository, which not every machine has.
 HELLO = (paths.ROOT / "local_aws" / "rehearsal" / "replay" / "hello" / "main.nf").read_text()
@@ -51,7 +51,7 @@ process NAP {
 
 workflow {
     NAP( channel.of(1, 2) )
-    channel.of(1).map { sleep(8000); def held = []; while( true ) held << new byte[1 << 20] }
+    channel.of(1).map { _n -> sleep(8000); (1..100000).collect { _m -> 'x'.multiply(1 << 20) } }
 }
 """
 _RECORDER = """#!/usr/bin/env python3

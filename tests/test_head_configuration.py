@@ -3,17 +3,22 @@
 import dataclasses
 from pathlib import Path
 
+import image_lock
 from nextflow_head import configuration
 from nextflow_head.environment import Environment
 from nextflow_head.location import Location
 from nextflow_head.plugin import always, baked
 from nextflow_head.session import Session
+from tests import nextflow_options
+
+DOCKERFILE = Path(image_lock.__file__).with_name("Dockerfile")
 
 BARE = Environment(
     job_id="0b3ba3b5",
     attempt=1,
     own_queue=None,
     region="us-west-2",
+    max_attempts=100,
     endpoint=None,
     job_queue="default",
     on_demand_queue=None,
@@ -71,10 +76,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "}",
         "executor {",
         "    queueSize = 1000",
-        "    submitRateLimit = '25/1sec'",
-        "    '$AWSBatch-reaper' {",
-        "        submitRateLimit = '100/1sec'",
-        "    }",
+        "    submitRateLimit = '40/1sec'",
         "}",
         "aws {",
         "    region = 'us-west-2'",
@@ -87,6 +89,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "        terminateUnschedulableJobs = true",
         "    }",
         "    client {",
+        "        maxErrorRetry = 63",
         "        endpoint = 'http://169.254.170.2:5000'",
         "        s3PathStyleAccess = true",
         "        maxDownloadHeapMemory = '128 MB'",
@@ -129,10 +132,7 @@ def test_leaves_out_what_the_environment_does_not_have() -> None:
         "}",
         "executor {",
         "    queueSize = 1000",
-        "    submitRateLimit = '25/1sec'",
-        "    '$AWSBatch-reaper' {",
-        "        submitRateLimit = '100/1sec'",
-        "    }",
+        "    submitRateLimit = '40/1sec'",
         "}",
         "aws {",
         "    region = 'us-west-2'",
@@ -142,8 +142,34 @@ def test_leaves_out_what_the_environment_does_not_have() -> None:
         "        maxSpotAttempts = 5",
         "        terminateUnschedulableJobs = true",
         "    }",
+        "    client {",
+        "        maxErrorRetry = 63",
+        "    }",
         "}",
     ]
+
+
+def test_says_nothing_that_the_pinned_nextflow_does_not_know() -> None:
+    arguments = image_lock.block(DOCKERFILE.read_text())
+    version, known = nextflow_options.declared()
+    assert version == arguments["NEXTFLOW_VERSION"], "renew the list: tests/nextflow_options.py"
+
+    # Nextflow warns at each start of an option that it does not know.
+    assert options(render(FULL, plugins=False, heap=512)) <= known
+
+
+def options(lines: list[str]) -> set[str]:
+    """The names of all options in a configuration, such as `aws.batch.cliPath`."""
+    scope: list[str] = []
+    found = set()
+    for line in map(str.strip, lines):
+        if line.endswith("{"):
+            scope.append(line.removesuffix("{").strip())
+        elif line == "}":
+            scope.pop()
+        else:
+            found.add(".".join([*scope, line.partition(" = ")[0]]))
+    return found
 
 
 def test_explains_every_setting_that_is_not_obvious_to_whoever_reads_it() -> None:

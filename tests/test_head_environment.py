@@ -47,6 +47,7 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
             "NF_RESUME": RESUMED,
             "NF_ARGUMENTS": "s3://bucket/arguments.json",
             "AWS_ENDPOINT_URL": "http://localhost:5000",
+            "AWS_MAX_ATTEMPTS": "7",
         }
     )
 
@@ -55,6 +56,7 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
         attempt=2,
         own_queue="highpriority",
         region="us-west-2",
+        max_attempts=7,
         endpoint="http://localhost:5000",
         job_queue=GOOD["NF_JOB_QUEUE"],
         on_demand_queue="highpriority",
@@ -126,6 +128,8 @@ def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -
         ("AWS_BATCH_JOB_ATTEMPT", "two", "a number from 1 to 99"),
         ("AWS_REGION", "Oregon", "a region such as us-west-2"),
         ("AWS_ENDPOINT_URL", "localhost:5000", "http://HOST:PORT, without a path"),
+        ("AWS_MAX_ATTEMPTS", "many", "a number from 1 to 999999999"),
+        ("AWS_RETRY_MODE", "always", "standard, adaptive or legacy"),
         ("NF_JOB_QUEUE", "two words", "the ARN or the name of a job queue"),
         ("NF_JOB_ROLE", "task-role", "the ARN of an IAM role"),
         ("NF_LOG_GROUP", "a b", "the name of a log group"),

@@ -35,7 +35,7 @@ exit 7
 """
 PLUGINS = {
     f"plugins/nf-{name}/x": ""
-    for name in ("amazon-3.9.2", "cloudcache-0.6.0", "head-1.0.0", "tower-1.28.2")
+    for name in ("amazon-3.9.2", "cloudcache-0.6.0", "head-1.0.0", "schema-2.5.1", "tower-1.28.2")
 }
 
 
@@ -276,5 +276,6 @@ def test_the_image_brings_its_plugins_and_lets_a_run_add_others(image: str) -> N
         "nf-amazon-3.9.2",
         "nf-cloudcache-0.6.0",
         "nf-head-1.0.0",
+        "nf-schema-2.5.1",
         "nf-tower-1.28.2",
     ]

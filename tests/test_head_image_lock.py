@@ -51,7 +51,10 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.url = f"http://{self.address}"
         self.media_type = INDEX
         self.missing = 0
-        plugins = ("nf-amazon/3.9.2", "nf-cloudcache/0.6.0", "nf-tower/1.28.2")
+        plugins = (
+            *("nf-amazon/3.9.2", "nf-cloudcache/0.6.0", "nf-tower/1.28.2"),
+            "nf-schema/2.5.1",
+        )
         names = [f"/plugins/{name}/download/{name.replace('/', '-')}.zip" for name in plugins]
         self.files = {RELEASE: b"#!/bin/sh\n", **dict.fromkeys(names, archive())}
 
@@ -142,7 +145,7 @@ def test_locking_writes_a_digest_and_each_checksum_and_nothing_else(
         f"ARG BASE_IMAGE={mirror.address}/docker/library/debian:trixie-slim@{DIGEST}",
         f"ARG NEXTFLOW_SHA256={sha256(mirror.files[RELEASE])}",
         f'ARG NEXTFLOW_PLUGINS="nf-amazon@3.9.2={plugin} nf-cloudcache@0.6.0={plugin}'
-        f' nf-tower@1.28.2={plugin}"',
+        f' nf-tower@1.28.2={plugin} nf-schema@2.5.1={plugin}"',
     ]
     assert len(before) == len(after)
 
@@ -212,7 +215,9 @@ def test_a_build_installs_nextflow_and_its_plugins(
     assert (tmp_path / "bin/nextflow").read_text() == "#!/bin/sh\n"
     assert (tmp_path / "bin/nextflow").stat().st_mode & 0o111
     found = {path.parent.name for path in tmp_path.glob("plugins/*/classes")}
-    assert found == {"nf-amazon-3.9.2", "nf-cloudcache-0.6.0", "nf-tower-1.28.2"}
+    assert found == {
+        *("nf-amazon-3.9.2", "nf-cloudcache-0.6.0", "nf-tower-1.28.2", "nf-schema-2.5.1"),
+    }
 
 
 def test_a_locked_build_refuses_another_nextflow(mirror: Mirror, tmp_path: Path) -> None:

@@ -36,11 +36,11 @@ process GREET {
 
 workflow {
     println "who: ${params.who}"
-    println "region: ${session.config.aws.region}"
-    println "spot: ${session.config.aws.batch.maxSpotAttempts}"
-    println "queue: ${session.config.process.queue}"
-    println "cpus: ${session.config.process.cpus}"
-    println "labels: ${session.config.process.resourceLabels}"
+    println "region: ${workflow.session.config.aws.region}"
+    println "spot: ${workflow.session.config.aws.batch.maxSpotAttempts}"
+    println "queue: ${workflow.session.config.process.queue}"
+    println "cpus: ${workflow.session.config.process.cpus}"
+    println "labels: ${workflow.session.config.process.resourceLabels}"
     println "session: ${workflow.sessionId}"
     println "name: ${workflow.runName}"
     if( params.who == 'nobody' ) error "nobody to greet"
@@ -96,6 +96,8 @@ def environment(nextflow: Path, s3: Any, tmp_path: Path) -> dict[str, str]:
         # These tests compare outcomes, not speed: a JVM that compiles little starts sooner.
         "NXF_JVM_ARGS": "-XX:TieredStopAtLevel=1",
         "NXF_OFFLINE": "true",
+        # The pinned version's own.
+        "NXF_SYNTAX_PARSER": "v2",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_ENDPOINT_URL": s3.meta.endpoint_url,

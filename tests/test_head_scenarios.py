@@ -52,9 +52,71 @@ def test_hello_succeeds_and_leaves_its_record(world: HeadWorld) -> None:
     told = world.record(job)
     assert told["tasks"] == {"completed": 4}
     assert told["versions"]["nextflow"]
+    assert {plugin.partition("@")[0] for plugin in told["versions"]["plugins"]} == {
+        *("nf-amazon", "nf-cloudcache"),
+    }, "a plugin of the image that nobody names is not loaded"
     assert told["revision"]
     kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
     assert kept == {*REPORTS, ".nextflow.log", "nextflow.config"}
+
+
+def test_nothing_that_the_head_sets_makes_nextflow_warn(world: HeadWorld) -> None:
+    log = world.log(world.wait(world.submit(world.put_project("hello", HELLO))))
+
+    assert [line for line in log if "WARN" in line] == []
+
+
+def test_what_a_task_makes_is_published_and_what_a_project_brings_is_found(
+    world: HeadWorld,
+) -> None:
+    project = world.put_project(
+        "publishing",
+        """
+        process GREET {
+            publishDir params.outdir, mode: 'copy'
+            output: path 'greeting.txt'
+            script: "greet >greeting.txt"
+        }
+        workflow { GREET() }
+        """,
+    )
+    world.s3.put_object(
+        Bucket=world.bucket, Key="projects/publishing/bin/greet", Body=b"#!/bin/sh\necho hello\n"
+    )
+
+    job = world.submit(project, "--outdir", f"s3://{world.bucket}/results")
+
+    assert world.end(job) == SUCCESS
+    assert world.keys("results/") == ["results/greeting.txt"]
+
+
+def test_nf_core_parameters_are_checked_without_a_registry(world: HeadWorld) -> None:
+    project = world.put_project(
+        "validated",
+        """
+        include { validateParameters } from 'plugin/nf-schema'
+        params.outdir = null
+        workflow { validateParameters() }
+        """,
+        config="plugins { id 'nf-schema@2.5.1' }",
+    )
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"outdir": {"type": "string"}},
+        "required": ["outdir"],
+    }
+    world.s3.put_object(
+        Bucket=world.bucket,
+        Key="projects/validated/nextflow_schema.json",
+        Body=json.dumps(schema).encode(),
+    )
+
+    job = world.submit(project, "--outdir", "s3://bucket/results")
+    assert world.end(job) == SUCCESS
+    assert "nf-schema@2.5.1" in world.record(job)["versions"]["plugins"]
+    assert not any("registry" in line for line in world.log(world.describe(job)[0]))
+    assert world.end(world.submit(project))[0] == "FAILED"
 
 
 def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_running(
@@ -119,7 +181,7 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
             output: stdout
             script: "sleep ${n < 3 ? 1 : 600}; echo nap $n done"
         }
-        workflow { channel.of(1..params.tasks) | NAP | view }
+        workflow { channel.of(1..(params.tasks as Integer)) | NAP | view }
         """,
     )
     first = world.submit(project, "--tasks", "3")
@@ -191,9 +253,16 @@ def test_a_nextflow_that_gave_up_on_aws_is_started_again(
 
 
 def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
-    script = "echo 'no such genome' >&2; exit 7"
     job = world.submit(
-        world.put_project("failing", f'process P {{ script: "{script}" }}\nworkflow {{ P() }}')
+        world.put_project(
+            "failing",
+            """
+            process P {
+                script: "echo 'no such genome' >&2; exit 7"
+            }
+            workflow { P() }
+            """,
+        )
     )
 
     state, status, line = world.end(job)

@@ -90,9 +90,6 @@ def fetch(directory: Path) -> Path:
     home = directory / f"nextflow-core-{VERSION}-{fingerprint}"
     if home.is_dir():
         return home
-    for tool, meaning in (("java", "Java 17 or later"), ("mvn", "Maven")):
-        if shutil.which(tool) is None:
-            raise CoreUnavailable(f"Nextflow's core needs {meaning}: there is no `{tool}` here.")
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="core-", dir=directory) as temporary:
         building = Path(temporary) / "home"
@@ -109,13 +106,39 @@ def fetch(directory: Path) -> Path:
     return home
 
 
+def fetch_library(artifact: str, directory: Path) -> Path:
+    """Fetches one library once, without what it needs itself.
+
+    Args:
+        artifact: GROUP:NAME:VERSION.
+        directory: Where to keep it; made if missing.
+
+    Returns:
+        The jar.
+
+    Raises:
+        CoreUnavailable: As for `fetch`.
+    """
+    _, name, version = artifact.split(":")
+    jar = directory / f"{name}-{version}.jar"
+    if not jar.is_file():
+        _maven("dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={directory}")
+    return jar
+
+
 def _download(lib: Path) -> None:
     """Has Maven copy the libraries into `lib`."""
-    command = ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", str(POM)]
-    command += ["dependency:copy-dependencies", f"-DoutputDirectory={lib}"]
+    goal = ("dependency:copy-dependencies", "-DincludeScope=runtime")
+    _maven("-f", str(POM), *goal, f"-DoutputDirectory={lib}")
+
+
+def _maven(*arguments: str) -> None:
+    for tool, meaning in (("java", "Java 17 or later"), ("mvn", "Maven")):
+        if shutil.which(tool) is None:
+            raise CoreUnavailable(f"Nextflow's core needs {meaning}: there is no `{tool}` here.")
     try:
         done = subprocess.run(
-            [*command, "-DincludeScope=runtime"],
+            ["mvn", "-q", "-B", "-Dstyle.color=never", *arguments],
             capture_output=True,
             text=True,
             timeout=_DOWNLOAD_TIMEOUT_SECONDS,

@@ -11,6 +11,9 @@ from nextflow_head.environment import Environment
 from nextflow_head.session import Session
 
 TEMPLATE = Path(__file__).with_name("nextflow.config")
+#: The most retries that the CRT, the SDK's library in C for S3, accepts of its caller.
+#: https://github.com/awslabs/aws-c-io/blob/main/source/exponential_backoff_retry_strategy.c
+CRT_RETRIES = 63
 
 
 def render(
@@ -48,6 +51,7 @@ def render(
             "log_group": _text(environment.log_group),
             "endpoint": _text(endpoint),
             "path_style": "true" if endpoint else None,
+            "client_retries": str(min(environment.max_attempts - 1, CRT_RETRIES)),
             "download_buffers": _text(f"{memory.download_buffers(heap)} MB") if heap else None,
             "report": _text(str(evidence / "report.html")),
             "timeline": _text(str(evidence / "timeline.html")),

@@ -43,6 +43,7 @@ class Environment:
         attempt: Which attempt this is, from 1.
         own_queue: The name of the queue that the head itself came through, or None.
         region: The AWS region of queue and bucket.
+        max_attempts: How often Nextflow tries a call of AWS.
         endpoint: Where all AWS services answer instead of AWS, or None.
         job_queue: The queue (ARN or name) that tasks are submitted to.
         on_demand_queue: The queue of a task's later attempts, or None.
@@ -64,6 +65,7 @@ class Environment:
     attempt: int
     own_queue: str | None
     region: str
+    max_attempts: int
     endpoint: str | None
     job_queue: str
     on_demand_queue: str | None
@@ -94,6 +96,8 @@ class Environment:
         job_id = read.required("AWS_BATCH_JOB_ID", *_JOB_ID)
         attempt = read.optional("AWS_BATCH_JOB_ATTEMPT", *_ATTEMPT)
         region = read.required(region_variable, *_REGION)
+        max_attempts = read.optional("AWS_MAX_ATTEMPTS", *_NUMBER)
+        read.optional("AWS_RETRY_MODE", *_RETRY_MODE)
         endpoint = read.optional("AWS_ENDPOINT_URL", *_ENDPOINT)
         job_queue = read.required("NF_JOB_QUEUE", *_JOB_QUEUE)
         on_demand_queue = read.optional("NF_ON_DEMAND_QUEUE", *_JOB_QUEUE)
@@ -116,6 +120,8 @@ class Environment:
             attempt=int(attempt or 1),
             own_queue=variables.get("AWS_BATCH_JQ_NAME"),
             region=region,
+            # With Nextflow's 5, a run ends 3 s after S3 or Batch begin to refuse connections.
+            max_attempts=int(max_attempts or 100),
             endpoint=endpoint,
             job_queue=job_queue,
             on_demand_queue=on_demand_queue,
@@ -145,6 +151,8 @@ _RESUMED = (
 )
 _ATTEMPT = (r"[1-9][0-9]?", "a number from 1 to 99")
 _REGION = (r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-west-2")
+# https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+_RETRY_MODE = (r"standard|adaptive|legacy", "standard, adaptive or legacy")
 _ENDPOINT = (r"https?://[^\s/=]+/?", "http://HOST:PORT, without a path")
 _JOB_QUEUE = (
     r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}",

@@ -70,8 +70,6 @@ def variables(
         # The JVM's optimizing compiler would work for seconds on code that runs for moments: a
         # start took 6.0 s of CPU time with it, 3.5 s without.
         "NXF_OPTS": "-XX:TieredStopAtLevel=1",
-        # With the default of 5, a run ends 3 s after S3 or Batch begin to refuse connections.
-        "AWS_MAX_ATTEMPTS": "100",
         # Tasks get this too: Nextflow hands it on.
         "AWS_RETRY_MODE": "standard",
     }
@@ -79,6 +77,7 @@ def variables(
         "NXF_HOME": str(home),
         "NXF_UUID": session.id,
         "NF_TASKS_FILE": str(tasks),
+        "AWS_MAX_ATTEMPTS": str(environment.max_attempts),
         # Nextflow looks at one of them in some places, at the other in others.
         "AWS_REGION": environment.region,
         "AWS_DEFAULT_REGION": environment.region,

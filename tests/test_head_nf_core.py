@@ -1,0 +1,192 @@
+"""nf-core's pipelines, from their sources, through head, queues and tasks of the local AWS.
+
+    NF_CORE_SOURCES=FOLDER make test-head
+
+The folder holds checkouts named as in `FOLDERS`. The commands are those of docs/nf-core.md. Tasks
+run in an image that answers for every tool, nf-core's as stubs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stacks import paths
+from tests.head_world import HeadWorld, NoNextflow, head_world
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(3600)]
+IMAGE = "nextflow-batch/any-tool:local"
+#: Bash reads it before each script: what no tool answers for says a version, and makes what its
+#: options name.
+ANY_TOOL = """
+command_not_found_handle() {
+    while [ $# -gt 1 ]; do
+        case $1 in
+            -o) mkdir -p "$2" && echo made >"$2/made" ;;
+            -i) [ -e "$2" ] || { mkdir "$2" && echo made >"$2/made"; } ;;
+            -n | -O) echo made >"$2" ;;
+        esac
+        shift
+    done
+    echo 1.0
+}
+"""
+#: What fetchngs's scripts would learn from the European Nucleotide Archive.
+PYTHON = r"""#!/bin/sh
+id=${2%%.*}
+case $1 in
+    */sra_ids_to_runinfo.py) cp "$2" "$3" ;;
+    */sra_runinfo_to_ftp.py)
+        printf '%s\t' id run_accession fastq_1 fastq_2 md5_1 md5_2 single_end >"$3"
+        printf 'fastq_aspera\nSRX_%s\t%s\tftp://host/1.fastq.gz\t\t%s\t\ttrue\t\n' \
+            "$id" "$id" "$(echo made | md5sum | cut -d ' ' -f 1)" >>"$3" ;;
+    */multiqc_mappings_config.py) echo made >"$3" ;;
+    *) echo Python 3.13 ;;
+esac
+"""
+#: nf-core's prefix of a registry is for real images.
+CONFIG = f"docker.registry = ''\nprocess {{ withName: '.*' {{ container = '{IMAGE}' }} }}\n"
+GENOME = "igenomes/Homo_sapiens/Ensembl/GRCh37"
+
+
+DOCUMENT = paths.ROOT / "docs" / "nf-core.md"
+#: The folders of their sources, in the order of the document's commands.
+FOLDERS = ("rnaseq", "rnaseq", "demo", "fetchngs", "rnaseq-nf")
+
+
+def commands() -> list[str]:
+    """The commands that the document tells people to type."""
+    return re.findall(r"^```sh\n(aws batch submit-job .+?)^```$", DOCUMENT.read_text(), re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def sources() -> Path:
+    folder = os.environ.get("NF_CORE_SOURCES")
+    if not folder:
+        pytest.skip("NF_CORE_SOURCES names no folder with checkouts of nf-core's pipelines")
+    return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def world(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadWorld]:
+    try:
+        with head_world(paths.ROOT / "build" / "nf-core") as made:
+            make_image(tmp_path_factory.mktemp("image"))
+            put_data(made)
+            yield made
+    except NoNextflow as reason:
+        pytest.skip(str(reason))
+    finally:
+        subprocess.run(["docker", "rmi", IMAGE], check=False, capture_output=True)
+
+
+def make_image(folder: Path) -> None:
+    (folder / "any-tool.sh").write_text(ANY_TOOL)
+    (folder / "python").write_text(PYTHON)
+    (folder / "python").chmod(0o755)
+    text = (
+        "FROM nextflow-batch/task:local\nCOPY any-tool.sh /etc/\nCOPY python /usr/local/bin/\n"
+        "ENV BASH_ENV=/etc/any-tool.sh\n"
+    )
+    (folder / "Dockerfile").write_text(text)
+    subprocess.run(["docker", "build", "-t", IMAGE, folder], check=True, capture_output=True)
+
+
+def put_data(world: HeadWorld) -> None:
+    """Reads of three samples, a genome, and what the iGenomes' bucket has of GRCh37."""
+    rows = ["sample,fastq_1,fastq_2,strandedness"]
+    for sample in ("control", "treated_1", "treated_2"):
+        names = [f"data/{sample}_{number}.fastq.gz" for number in (1, 2)]
+        for name in names:
+            world.s3.put_object(Bucket=world.bucket, Key=name, Body=b"reads")
+        rows.append(",".join([sample, *(f"s3://{world.bucket}/{n}" for n in names), "auto"]))
+    files = {
+        "samplesheet.csv": "\n".join(rows) + "\n",
+        "ids.csv": "".join(f"SRR1114074{n}\n" for n in range(4)),
+        "genome.fa": ">1\nACGT\n",
+        "genes.gtf": "",
+        "data/any.config": CONFIG,
+    }
+    for name, text in files.items():
+        world.s3.put_object(Bucket=world.bucket, Key=name, Body=text.encode())
+    world.s3.create_bucket(
+        Bucket="ngi-igenomes", CreateBucketConfiguration={"LocationConstraint": world.aws.region}
+    )
+    for name in (
+        "Sequence/WholeGenomeFasta/genome.fa",
+        "Annotation/Genes/genes.gtf",
+        "Annotation/Genes/genes.bed",
+        "Sequence/STARIndex/SA",
+    ):
+        world.s3.put_object(Bucket="ngi-igenomes", Key=f"{GENOME}/{name}", Body=b"genome")
+
+
+def submit(world: HeadWorld, sources: Path, number: int) -> str:
+    """Type a command of the document, with sources, bucket, image and stubs of here."""
+    folder = sources / FOLDERS[number]
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there")
+    prefix = f"projects/{folder.name}"
+    if not world.keys(f"{prefix}/main.nf"):
+        for path in folder.rglob("*"):
+            if path.is_file() and ".git" not in path.parts:
+                key = f"{prefix}/{path.relative_to(folder)}"
+                world.s3.put_object(Bucket=world.bucket, Key=key, Body=path.read_bytes())
+    before, text, after = commands()[number].replace("YOUR-BUCKET", world.bucket).split("'")
+    overrides = json.loads(text)
+    project, *words = overrides["command"]
+    if words[0] == "-r":
+        del words[:2]
+    if project.startswith("nf-core/"):
+        words.append("-stub")
+    overrides["command"] = [
+        *(f"s3://{world.bucket}/{prefix}", *words, "-c", f"s3://{world.bucket}/data/any.config"),
+    ]
+    # Their institutions' configurations come from the internet.
+    overrides.setdefault("environment", []).append({"name": "NXF_OFFLINE", "value": "true"})
+    done = subprocess.run(
+        ["bash", "-c", f"{before}'{json.dumps(overrides)}'{after}"],
+        env=world.aws.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return str(json.loads(done.stdout)["jobId"])
+
+
+@pytest.mark.parametrize("number", range(len(FOLDERS)), ids=FOLDERS)
+def test_a_pipeline_runs_and_after_a_lost_host_repeats_only_what_was_in_flight(
+    world: HeadWorld, sources: Path, number: int
+) -> None:
+    began = time.monotonic()
+    whole = submit(world, sources, number)
+    end = world.end(whole)
+    assert end[0] == "SUCCEEDED", end
+    seconds = round(time.monotonic() - began)
+    tasks = world.tasks(whole)
+    assert {task["status"] for task in tasks} == {"SUCCEEDED"}
+
+    half = submit(world, sources, number)
+    world.until(lambda: world.done(half) >= len(tasks) // 2, "half of it is done", 1800)
+    world.aws.faults.host_reclaimed(half)
+    submitted, done = len(world.tasks(half)), world.done(half)
+    end = world.end(half)
+    assert end[0] == "SUCCEEDED", end
+    repeated = len(world.tasks(half)) - len(tasks)
+    print(
+        f"\n{FOLDERS[number]}: {len(tasks)} jobs in {seconds} s; host lost at {done} done, "
+        f"{submitted - done} in flight: {repeated} repeated, {len(world.alive(half))} orphans; "
+        f"run.json {world.record(half)['tasks']}"
+    )
+    assert repeated <= submitted - done
+    assert world.alive(half) == []
