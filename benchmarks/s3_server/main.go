@@ -41,6 +41,8 @@ func main() {
 	check(err)
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
 	server := &http.Server{Handler: http.HandlerFunc(answer), ErrorLog: log.New(io.Discard, "", 0)}
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true) // S3 speaks no other
 	go func() {
 		if len(os.Args) > 2 {
 			check(server.ServeTLS(listener, os.Args[2], os.Args[3]))
