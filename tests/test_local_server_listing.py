@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from local_aws.s3_keys import SortedKeys
 from local_aws.server import LocalAws
 
 KEYS = ["b/2/x", "a", "b", "b/1", "b/2", "b/20/y", "b/2/a", "c/é", "c/z"]
@@ -69,3 +70,16 @@ def test_a_key_is_gone_once_its_last_version_is_deleted(bucket: Any) -> None:
     for version in bucket("list_object_versions", Prefix="b/2/x")["Versions"]:
         bucket("delete_object", Key="b/2/x", VersionId=version["VersionId"])
     assert _keys(bucket("list_objects_v2", Prefix="b/2/")) == ["b/2/a"]
+
+
+def test_a_listing_looks_at_no_more_than_what_begins_with_the_prefix() -> None:
+    """Ours: moto would look at all keys of the bucket."""
+    keys = SortedKeys()
+    for key in KEYS:
+        keys.setlist(key, [key.encode()])
+    assert keys.beginning_with("b/2") == {
+        "b/2": b"b/2",
+        "b/2/a": b"b/2/a",
+        "b/2/x": b"b/2/x",
+        "b/20/y": b"b/20/y",
+    }
