@@ -50,10 +50,11 @@ def test_the_last_line_is_the_reason(name: str, tmp_path: Path) -> None:
     assert found.status == STATUSES[found.state]
 
 
-def test_every_way_has_its_log_and_its_line() -> None:
+def test_every_log_has_its_line_and_can_be_made_again() -> None:
     kept = {log.stem for log in LOGS.glob("*.log")}
 
-    assert kept == set(ENDS) == set(WAYS)
+    assert kept == set(ENDS)
+    assert kept <= set(WAYS)
     assert len(kept) >= 40
 
 
