@@ -13,16 +13,16 @@ from nextflow_head import verdict
 from nextflow_head.origins import Origins
 from nextflow_head.process import End
 from nextflow_head.state import State
-from nextflow_head.verdict import STATUSES, Verdict
+from nextflow_head.verdict import Verdict
 from tests.nextflow_ways import WAYS
 
 LOGS = Path(__file__).parent / "data" / "nextflow_logs"
 HOME = "/home/nextflow/.nextflow-head/run-0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9-a1/home"
 
-#: What to say of each way: its name, the kind of end, the line.
+#: Of each way: its name, the kind of end, the head's exit status and last line.
 ENDS = {
-    name: (State(state), line)
-    for name, state, line in csv.reader(
+    name: Verdict(State(state), int(status), line)
+    for name, state, status, line in csv.reader(
         (LOGS.parent / "nextflow_ends.tsv").read_text().splitlines(),
         delimiter="\t",
         quoting=csv.QUOTE_NONE,
@@ -44,16 +44,14 @@ def judge(name: str, tmp_path: Path) -> Verdict:
 
 @pytest.mark.parametrize("name", ENDS)
 def test_the_last_line_is_the_reason(name: str, tmp_path: Path) -> None:
-    found = judge(name, tmp_path)
-
-    assert (found.state, found.line) == ENDS[name]
-    assert found.status == STATUSES[found.state]
+    assert judge(name, tmp_path) == ENDS[name]
 
 
-def test_every_way_has_its_log_and_its_line() -> None:
+def test_every_log_has_its_line_and_can_be_made_again() -> None:
     kept = {log.stem for log in LOGS.glob("*.log")}
 
-    assert kept == set(ENDS) == set(WAYS)
+    assert kept == set(ENDS)
+    assert kept <= set(WAYS)
     assert len(kept) >= 40
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OUTCOME, REASON = "nextflow-outcome", "nextflow-reason"
 
 #: Seconds that a head waits for Batch to take the tags before it ends without them.
-PATIENCE = 5.0
+PATIENCE = 3.0
 
 # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 _LONGEST = 256

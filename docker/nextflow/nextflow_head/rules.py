@@ -107,6 +107,13 @@ RULES: tuple[Rule, ...] = (
         "allow it in the tasks' role",
         by_task=True,
     ),
+    # What ran out
+    Rule(
+        State.OUT_OF_MEMORY,
+        r"java\.lang\.OutOfMemoryError",
+        "out of memory: Nextflow used up its heap; give the head more, by head.memory_mib in the"
+        " settings or by --container-overrides",
+    ),
     # What was lost or did not answer
     Rule(
         State.HOST_LOST,
@@ -133,6 +140,12 @@ RULES: tuple[Rule, ...] = (
         State.UNREACHABLE,
         rf"(?:Session aborted -- Cause: |^Caused by:\n\s+)(?P<why>[^\n]*{_PASSING}[^\n]*)",
         f"AWS did not answer: {{why}}; {_RESUME}",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"Could not create retry strategy",
+        "Nextflow's S3 client takes no more than 63 attempts: set AWS_MAX_ATTEMPTS, and"
+        " aws.client.maxErrorRetry if a configuration sets it, to at most 60",
     ),
     # A file that does not compile
     Rule(

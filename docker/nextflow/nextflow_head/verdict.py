@@ -120,7 +120,7 @@ def _own(status: int) -> int:
 
 def _line(rule: Rule, found: re.Match[str], said: Said) -> str:
     groups = {
-        name: " ".join(_AWS_NUMBERS.sub("", text or "").split())
+        name: " ".join(_AWS_NUMBERS.sub("", text or "").split()).rstrip(".")
         for name, text in found.groupdict().items()
     }
     values = {**said.facts, **groups}
@@ -130,7 +130,7 @@ def _line(rule: Rule, found: re.Match[str], said: Said) -> str:
         if len(line) <= _LONGEST:
             break
     where = f" (work directory: {values['work']})"
-    if values["work"] and len(line) + len(where) <= _LONGEST:
+    if rule.state is State.FAILED and values["work"] and len(line + where) <= _LONGEST:
         line += where
     return line
 
