@@ -47,9 +47,12 @@ id=${2%%.*}
 case $1 in
     */sra_ids_to_runinfo.py) cp "$2" "$3" ;;
     */sra_runinfo_to_ftp.py)
-        printf '%s\t' id run_accession fastq_1 fastq_2 md5_1 md5_2 single_end >"$3"
-        printf 'fastq_aspera\nSRX_%s\t%s\tftp://host/1.fastq.gz\t\t%s\t\ttrue\t\n' \
-            "$id" "$id" "$(echo made | md5sum | cut -d ' ' -f 1)" >>"$3" ;;
+        printf '%s\t' id run_accession fastq_1 fastq_2 md5_1 md5_2 single_end fastq_aspera >"$3"
+        printf '%s\t' experiment_accession sample_accession experiment_alias run_alias >>"$3"
+        printf '%s\t' sample_alias experiment_title sample_title >>"$3"
+        printf 'sample_description\nSRX_%s\t%s\tftp://host/1.fastq.gz\t\t' "$id" "$id" >>"$3"
+        printf '%s\t\ttrue\t\t' "$(echo made | md5sum | cut -d ' ' -f 1)" >>"$3"
+        printf 'a\tb\tc\td\te\tf\tg\th\n' >>"$3" ;;
     */multiqc_mappings_config.py) echo made >"$3" ;;
     *) echo Python 3.13 ;;
 esac
@@ -164,6 +167,19 @@ def submit(world: HeadWorld, sources: Path, number: int) -> str:
     return str(json.loads(done.stdout)["jobId"])
 
 
+def unfinished(world: HeadWorld, head: str) -> set[str]:
+    """The tasks that were submitted and of which the session's cache knows no end, by their hash.
+
+    What a pipeline runs in the head itself is in the cache too, and no job.
+    """
+    jobs = {
+        "".join(found.groups())
+        for task in world.tasks(head)
+        if (found := re.search(r"/work/(\w\w)/(\w{30})", " ".join(task["container"]["command"])))
+    }
+    return jobs - {Path(key).name for key in world.keys(f"_nextflow/runs/run-{head}/cache/")}
+
+
 @pytest.mark.parametrize("number", range(len(FOLDERS)), ids=FOLDERS)
 def test_a_pipeline_runs_and_after_a_lost_host_repeats_only_what_was_in_flight(
     world: HeadWorld, sources: Path, number: int
@@ -179,14 +195,14 @@ def test_a_pipeline_runs_and_after_a_lost_host_repeats_only_what_was_in_flight(
     half = submit(world, sources, number)
     world.until(lambda: world.done(half) >= len(tasks) // 2, "half of it is done", 1800)
     world.aws.faults.host_reclaimed(half)
-    submitted, done = len(world.tasks(half)), world.done(half)
+    done, in_flight = world.done(half), len(unfinished(world, half))
     end = world.end(half)
     assert end[0] == "SUCCEEDED", end
     repeated = len(world.tasks(half)) - len(tasks)
     print(
         f"\n{FOLDERS[number]}: {len(tasks)} jobs in {seconds} s; host lost at {done} done, "
-        f"{submitted - done} in flight: {repeated} repeated, {len(world.alive(half))} orphans; "
+        f"{in_flight} in flight: {repeated} repeated, {len(world.alive(half))} orphans; "
         f"run.json {world.record(half)['tasks']}"
     )
-    assert repeated <= submitted - done
+    assert repeated <= in_flight
     assert world.alive(half) == []
