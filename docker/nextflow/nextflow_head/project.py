@@ -80,7 +80,22 @@ def _unpack(archive: Path, folder: Path) -> None:
                     path.chmod(mode | 0o600)
     else:
         with tarfile.open(archive, "r:gz") as content:
-            content.extractall(folder, filter="data")
+            _extract(content, folder)
+
+
+def _extract(content: tarfile.TarFile, folder: Path) -> None:
+    """Extract what lies in the folder, and no links or devices that lead out of it."""
+    if hasattr(tarfile, "data_filter"):
+        content.extractall(folder, filter="data")
+        return
+    # Python 3.11 before 3.11.4, such as Debian 12's, on which the local AWS may run the head.
+    for member in content:
+        target = (folder / member.name).resolve()
+        if not target.is_relative_to(folder.resolve()):
+            raise OSError(f"{member.name!r} would be extracted outside the destination")
+        if not (member.isfile() or member.isdir()):
+            raise OSError(f"{member.name!r} is a link or a device, which needs Python 3.11.4")
+        content.extract(member, folder)
 
 
 def _root(folder: Path, project: Location) -> Path:
