@@ -2,10 +2,22 @@
 
 import sys
 
-from aws_cdk import App
+from stacks import jsii_cache, paths
 
-from stacks import paths, settings_file
-from stacks.environment import declare
+jsii_cache.choose(paths.ROOT)
+
+try:
+    from aws_cdk import App
+
+    from stacks import settings_file
+    from stacks.environment import declare
+except ImportError as missing:
+    print(
+        f"{sys.executable} lacks what this app needs ({missing}): run `make setup`, or install"
+        " requirements.txt into an active virtual environment",
+        file=sys.stderr,
+    )
+    sys.exit(2)
 
 
 def main() -> None:

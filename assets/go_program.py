@@ -13,6 +13,10 @@ import tempfile
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 _ASSETS = Path(__file__).resolve().parent
 #: Where a checkout keeps what it built.
@@ -23,6 +27,10 @@ MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 #: Static, and byte by byte the same wherever it is built.
 _COMMAND = ("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=")
 _ENVIRONMENT = {"CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "local"}
+
+
+def _announce(what: str) -> None:
+    print(f"Building {what} (once, about a minute)", file=sys.stderr)
 
 
 class BuildError(RuntimeError):
@@ -48,37 +56,64 @@ class GoProgram:
         """Where its sources and its `go.mod` are."""
         return _ASSETS / self.folder
 
-    def built(self, system: str = "linux", builds: Path = BUILDS) -> Path:
-        """Find it for all machines, and build it if these sources have not been built yet.
+    def built(
+        self,
+        machines: Collection[str] = tuple(MACHINES),
+        *,
+        system: str = "linux",
+        builds: Path = BUILDS,
+        progress: Callable[[str], None] = _announce,
+    ) -> Path:
+        """Find it for these machines, and build what has not been built of these sources yet.
 
         Args:
+            machines: Some of `MACHINES`; a build for one takes half a minute or more.
             system: Go's name of the operating system.
             builds: The folder of all builds.
+            progress: Called with what is being built, if something is.
 
         Returns:
-            A folder that holds `MACHINE/COMMAND` for each of `MACHINES`.
+            A folder that holds `MACHINE/COMMAND` for each of these machines, and nothing else: the
+            same programs give the same asset, whatever else was built here.
 
         Raises:
             BuildError: It is not there and cannot be built.
         """
-        folder = builds / f"{self.folder}-{self._digest()[:16]}-{system}"
+        wanted = sorted(machines)
+        name = f"{self.folder}-{self._digest()[:16]}-{system}"
+        folder = builds / "-".join([name, *wanted])
         if folder.is_dir():
             return folder
         builds.mkdir(parents=True, exist_ok=True)
         with (builds / f"{self.folder}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            for machine in wanted:
+                self._make(builds / f"{name}-{machine}", machine, system, progress)
             if not folder.is_dir():
-                print(f"Building {self.title} (once, a minute or two)", file=sys.stderr)
                 with tempfile.TemporaryDirectory(dir=builds) as temporary:
-                    made = Path(temporary) / "made"
-                    for machine, architecture in MACHINES.items():
-                        self._build(made / machine / self.command, system, architecture)
-                    made.rename(folder)
+                    whole = Path(temporary) / "whole"
+                    for machine in wanted:
+                        shutil.copytree(builds / f"{name}-{machine}", whole, dirs_exist_ok=True)
+                    whole.rename(folder)
         return folder
 
-    def here(self, system: str = "linux") -> Path:
-        """Find the program for this machine; raises as `built` does."""
-        return self.built(system) / this_machine() / self.command
+    def here(self, system: str = "linux", *, progress: Callable[[str], None] = _announce) -> Path:
+        """Find the program for this machine; arguments and errors are as of `built`."""
+        machine = this_machine()
+        folder = self.built([machine], system=system, progress=progress)
+        return folder / machine / self.command
+
+    def _make(
+        self, folder: Path, machine: str, system: str, progress: Callable[[str], None]
+    ) -> None:
+        """Build it for one machine, unless it is there; an interrupted build leaves nothing."""
+        if folder.is_dir():
+            return
+        progress(f"{self.title} for {machine}")
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            made = Path(temporary) / "made"
+            self._build(made / machine / self.command, system, MACHINES[machine])
+            made.rename(folder)
 
     def _build(self, target: Path, system: str, architecture: str) -> None:
         done = subprocess.run(

@@ -1,31 +1,81 @@
 """`python -m local_aws`: the local AWS in the foreground, until it is interrupted."""
 
 import argparse
+import os
+import shlex
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 
+from docker.errors import DockerException
+from requests import RequestException
+
+from local_aws import cdk
+from local_aws.demo import means
+from local_aws.images import ImagesUnavailable
+from local_aws.jobs import equip, make_runner
+from local_aws.network import usable_engine
 from local_aws.server import LocalAws, LocalAwsError
+from local_aws.worker_root import WorkerRootError
 
 _DEFAULT_PORT = 4566
 _MAX_PORT = 65535
+#: What images and rehearsals are made from is kept from one time to the next.
+_KEPT = Path(__file__).resolve().parents[1] / "build" / "local-aws"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the local AWS until SIGINT, SIGTERM or SIGHUP; returns the exit code."""
     options = _parser().parse_args(arguments)
-    stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, signal.default_int_handler)
     try:
-        with LocalAws(options.region, options.port, state_dir=options.state_dir) as aws:
-            _introduce(aws)
-            stop.wait()
-    except LocalAwsError as error:
-        sys.stderr.write(f"local AWS: {error}\n")
-        return 2
+        _run(options)
+    except KeyboardInterrupt:
+        return 0
+    except (ImagesUnavailable, LocalAwsError, WorkerRootError) as error:
+        return _refuse(str(error))
+    except (DockerException, RequestException) as error:
+        return _refuse(f"the Docker engine fails: {error}")
+    except OSError as error:
+        return _refuse(
+            f"state_dir {options.state_dir} cannot be used ({error.strerror}): "
+            "choose a folder that can be written"
+        )
     return 0
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"local AWS: {why}\n")
+    return 2
+
+
+def _run(options: argparse.Namespace) -> None:
+    stop = Event()
+    with ExitStack() as stack:
+        state = options.state_dir or Path(
+            stack.enter_context(TemporaryDirectory(prefix="local-aws-"))
+        )
+        docker = usable_engine()
+        # What can be refused is refused before anything is built.
+        runner = make_runner(state, docker=docker, is_equipped=False)
+        aws = LocalAws(options.region, options.port, runner=runner, state_dir=state)
+        stack.enter_context(aws)
+        equip(runner)
+        found = means.find(_KEPT, _say)
+        found.lead(runner)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: stop.set())
+        _introduce(aws, found)
+        stop.wait()
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(f"# {what}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,15 +96,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _introduce(aws: LocalAws) -> None:
-    wanted = aws.client_environment()
-    lines = [f"export {name}={value}" for name, value in wanted.items()]
-    runs = "Docker containers" if aws.runner_name == "docker" else "processes of this machine"
+def _introduce(aws: LocalAws, found: means.Means) -> None:
+    wanted = {**aws.client_environment(), **cdk.variables(aws), **found.build_arguments}
+    if any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in os.environ):
+        wanted |= {name: aws.environment()[name] for name in ("NO_PROXY", "no_proxy")}
+    runs = "Docker containers" if found.is_docker else "processes of this machine"
     sys.stdout.write(
         f"# A local AWS listens on {aws.endpoint}; its Batch runs jobs as {runs}.\n"
-        "# In another terminal:\n" + "\n".join(lines) + "\nunset AWS_PROFILE AWS_SESSION_TOKEN\n"
+        + "".join(f"# Not real: {what}.\n" for what in found.rehearsed)
+        + f"# In another terminal:\n{_exports(wanted)}unset AWS_PROFILE AWS_SESSION_TOKEN\n"
     )
     sys.stdout.flush()
+
+
+def _exports(variables: Mapping[str, str]) -> str:
+    return "".join(f"export {name}={shlex.quote(text)}\n" for name, text in variables.items())
 
 
 if __name__ == "__main__":

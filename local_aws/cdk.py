@@ -45,6 +45,22 @@ class Differences:
     any: bool
 
 
+def variables(aws: LocalAws) -> dict[str, str]:
+    """Returns what the cdk command line needs to deploy onto a local AWS, besides AWS's own."""
+    found = {
+        "CDK_DEFAULT_ACCOUNT": ACCOUNT,
+        "CDK_DEFAULT_REGION": aws.region,
+        "CDK_HOME": str(aws.state_dir / "cdk"),
+        "CDK_DOCKER": str(_DOCKER_CLI),
+        # Nothing that reaches for the internet: usage reports and the look for a newer version.
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "1",
+    }
+    if aws.runner_name != "docker":
+        found["LOCAL_AWS_IMAGES"] = str(aws.images_dir)
+    return found
+
+
 class Cdk:
     """Runs the cdk command line of `node_modules` against a local AWS.
 
@@ -82,22 +98,14 @@ class Cdk:
         path = os.pathsep.join(
             [str(node_modules), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )
-        environment = {
+        return {
             **self._aws.environment(),
+            **variables(self._aws),
             "PATH": path,
-            "CDK_DEFAULT_ACCOUNT": ACCOUNT,
-            "CDK_DEFAULT_REGION": self._aws.region,
-            "CDK_HOME": str(self._aws.state_dir / "cdk"),
-            "CDK_DOCKER": str(_DOCKER_CLI),
-            # Nothing that reaches for the internet: usage reports and the look for a newer version.
-            "CDK_DISABLE_CLI_TELEMETRY": "true",
-            "CDK_DISABLE_VERSION_CHECK": "1",
+            "VIRTUAL_ENV": sys.prefix,
             "NO_COLOR": "1",
             **added,
         }
-        if self._aws.runner_name != "docker":
-            environment["LOCAL_AWS_IMAGES"] = str(self._aws.images_dir)
-        return environment
 
     def bootstrap(self) -> None:
         """Makes the bootstrap stack in the local AWS's account and region."""

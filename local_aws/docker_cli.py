@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """What the cdk command line runs in the place of `docker` (its `CDK_DOCKER`).
 
-There is no registry behind the local AWS: its Batch finds images in the Docker engine, by the
-name that the cdk command line tags them with. So `build`, `tag` and whatever else go on to
-docker, `login` and `push` succeed without one, and `push` tells the local ECR of the image.
+There is no registry behind the local AWS: its Batch finds images in the Docker engine. So `build`,
+`tag` and whatever else go on to docker, under names that depend on the build arguments: several
+local AWS may share an engine, and build the same sources differently. `login` and `push` succeed
+without a registry, and `push` says to the local ECR that the image is there, and to the runner of
+jobs which one of the engine's it is.
 
 Where no engine answers, nothing can be built. Then `build` and `tag` only write down, in the
 folder LOCAL_AWS_IMAGES, which image would have come from where, for the runner that starts jobs
 as local processes.
 
+Only Python's standard library is used: it is started by whatever Python is on the PATH.
+
 Environment:
-    AWS_ENDPOINT_URL: The local AWS.
+    AWS_ENDPOINT_URL, AWS_REGION: The local AWS.
     LOCAL_AWS_IMAGES: The folder of these notes; set only where there is no engine.
     BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGINS, NEXTFLOW_SHA256: Build
         arguments to add, for Dockerfiles that take them.
@@ -34,6 +38,8 @@ BUILD_ARGUMENTS = (
     "NEXTFLOW_PLUGINS",
     "NEXTFLOW_SHA256",
 )
+#: The names under which the cdk command line builds an image and pushes it.
+_MARKED = re.compile(r"^(cdkasset-|\d{12}\.dkr\.ecr\.)")
 _REPOSITORY = re.compile(r"[^/]+\.dkr\.ecr\.[^/]+/([^:@]+):([^:@]+)")
 
 
@@ -45,8 +51,6 @@ def main(arguments: list[str]) -> int:
     if command == "manifest":
         return 1
     notes = os.environ.get("LOCAL_AWS_IMAGES")
-    if command == "push":
-        return _push(arguments[-1], Path(notes) if notes else None)
     if notes:
         return _without_engine(Path(notes), command, arguments[1:])
     if command == "build":
@@ -56,7 +60,12 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("docker is not on the PATH, although a Docker engine answers\n")
         return 127
     mark = _mark(docker)
-    marked = [argument.replace("cdkasset-", f"{mark}cdkasset-", 1) for argument in arguments]
+    if command == "push":
+        return _push(
+            arguments[-1],
+            {"context": "", "entrypoint": [], "image": f"{mark}{arguments[-1]}"},
+        )
+    marked = [_MARKED.sub(lambda name: f"{mark}{name[0]}", argument) for argument in arguments]
     return subprocess.run([docker, *marked], check=False).returncode
 
 
@@ -111,6 +120,8 @@ def _without_engine(notes: Path, command: str, arguments: list[str]) -> int:
         source, target = arguments
         made = json.loads(_note(notes, source).read_text())
         return _write(notes, target, made)
+    if command == "push":
+        return _push(arguments[-1], json.loads(_note(notes, arguments[-1]).read_text()))
     if command == "inspect":
         return 0 if _note(notes, arguments[-1]).is_file() else 1
     sys.stderr.write(f"docker {command}: there is no Docker engine here\n")
@@ -134,17 +145,12 @@ def _write(notes: Path, image: str, made: dict[str, object]) -> int:
     return 0
 
 
-def _push(image: str, notes: Path | None) -> int:
+def _push(image: str, meant: dict[str, object]) -> int:
     """Tells the local ECR that the image is there, and the runner what it would run."""
-    if notes:
-        url = f"{os.environ['AWS_ENDPOINT_URL']}/_local/images"
-        body = _note(notes, image).read_bytes()
-        urllib.request.urlopen(urllib.request.Request(url, body), timeout=30).close()  # noqa: S310
+    _post("/_local/images", {"name": image, **meant}, {})
     found = _REPOSITORY.fullmatch(image)
     if found is None:
         return 0
-    import boto3  # noqa: PLC0415 -- half a second that the other commands need not wait
-
     digest = hashlib.sha256(image.encode()).hexdigest()
     manifest = {
         "schemaVersion": 2,
@@ -156,10 +162,23 @@ def _push(image: str, notes: Path | None) -> int:
         },
         "layers": [],
     }
-    boto3.client("ecr").put_image(
-        repositoryName=found[1], imageTag=found[2], imageManifest=json.dumps(manifest)
-    )
+    made = {"repositoryName": found[1], "imageTag": found[2], "imageManifest": json.dumps(manifest)}
+    scope = f"local/20260101/{os.environ['AWS_REGION']}/ecr/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.PutImage",
+    }
+    _post("/", made, headers)
     return 0
+
+
+def _post(path: str, content: dict[str, object], headers: dict[str, str]) -> None:
+    """Sends JSON to the local AWS, past any proxy."""
+    url = f"{os.environ['AWS_ENDPOINT_URL']}{path}"
+    request = urllib.request.Request(url, json.dumps(content).encode(), headers)  # noqa: S310
+    past_proxies = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    past_proxies.open(request, timeout=30).close()
 
 
 if __name__ == "__main__":

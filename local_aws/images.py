@@ -19,7 +19,7 @@ from local_aws.rehearsal.distribution import HELLO_IMAGE
 PRODUCTION_BASE: Final = "public.ecr.aws/docker/library/debian:trixie-slim"
 BASE: Final = "nextflow-batch/base:local"
 TASK: Final = "nextflow-batch/task:local"
-DISTRIBUTION: Final = "nextflow-batch/distribution:local"
+DISTRIBUTION: Final = "nextflow-batch/distribution"
 
 _ROOT: Final = "nextflow-batch/debian:local"
 _LABEL: Final = "nextflow-batch.content"
@@ -108,12 +108,14 @@ def with_distribution(base: str, archive: Path) -> dict[str, str]:
     with archive.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     content = _fingerprint(base, _image_id(base), digest)
-    if _label(DISTRIBUTION) != content:
+    # Another checkout's local AWS, beside this one, may have another.
+    image = f"{DISTRIBUTION}:{content}"
+    if not _has(image):
         dockerfile = f"FROM {base}\nCOPY distribution.tar.gz {_ARCHIVE}\n"
-        _build(DISTRIBUTION, dockerfile, content, {"distribution.tar.gz": archive.read_bytes()})
+        _build(image, dockerfile, content, {"distribution.tar.gz": archive.read_bytes()})
     return {
         "BASE_IMAGE": base,
-        "FETCH_IMAGE": DISTRIBUTION,
+        "FETCH_IMAGE": image,
         "NEXTFLOW_DISTRIBUTION": f"file://{_ARCHIVE}",
         "NEXTFLOW_SHA256": digest,
     }

@@ -1,36 +1,78 @@
 """How the local AWS runs Batch jobs: in Docker containers, or as processes of this machine."""
 
+import atexit
 import platform
-from collections.abc import Mapping
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from local_aws import batch, worker_root
 from local_aws.batch.docker_runner import DockerRunner
 from local_aws.batch.process_runner import ProcessRunner
-from local_aws.batch.runner import Runner
+from local_aws.batch.runner import Container, ContainerSpec, Runner
 from local_aws.faults import FaultError, JobFaults
 
 
-def make_runner(state_dir: Path, *, docker: bool) -> DockerRunner | ProcessRunner:
+def make_runner(
+    state_dir: Path, *, docker: bool, is_equipped: bool = True
+) -> DockerRunner | ProcessRunner:
     """Makes what runs the jobs' containers.
 
     Args:
         state_dir: Where the folder that plays the workers' file system goes.
         docker: Whether there is a Docker engine to run them.
+        is_equipped: Whether that folder is filled now; otherwise `equip` has to be called before
+            the first job.
     """
-    system = "linux" if docker else platform.system().lower()
-    root = worker_root.prepare(state_dir / "worker", system)
-    if not docker:
-        return ProcessRunner(root)
-    runner = DockerRunner(root)
-    runner.remove_leftovers()
+    runner = Containers(_folder(state_dir)) if docker else ProcessRunner(_folder(state_dir))
+    if is_equipped:
+        equip(runner)
+    if isinstance(runner, DockerRunner):
+        runner.remove_leftovers()
     return runner
+
+
+def _folder(state_dir: Path) -> Path:
+    """The folder that plays the workers' file system."""
+    folder = (state_dir / "worker").absolute()
+    if re.fullmatch(r"[\w./+-]+", str(folder)):
+        return folder
+    # Nextflow writes paths of a worker into scripts as they are, and a worker's have no blanks.
+    temporary = tempfile.mkdtemp(prefix="local-aws-worker-")
+    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    return Path(temporary)
+
+
+def equip(runner: DockerRunner | ProcessRunner) -> None:
+    """Puts what tasks use of a worker into the runner's folder, and builds it if need be."""
+    system = "linux" if isinstance(runner, DockerRunner) else platform.system().lower()
+    worker_root.prepare(runner.worker_root, system)
 
 
 def is_docker(runner: Runner) -> bool:
     """Returns whether a runner needs a Docker engine."""
     return isinstance(runner, DockerRunner)
+
+
+class Containers(DockerRunner):
+    """Runs jobs in containers, of the images that were pushed to this local AWS.
+
+    Attributes:
+        images: The engine's name of each, by the name that it was pushed under.
+    """
+
+    def __init__(self, worker_root: Path) -> None:
+        super().__init__(worker_root)
+        self.images: dict[str, str] = {}
+
+    def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
+        """Start the job's container; see `Runner`."""
+        image = self.images.get(spec.image, spec.image)
+        return super().start(replace(spec, image=image), on_line)
 
 
 class Jobs:
@@ -48,12 +90,15 @@ class Jobs:
         self.faults = JobFaults(reclaim_host=_reclaim_host, fail_pull=batch.fail_next_pull)
 
     def add_image(self, image: Mapping[str, Any]) -> None:
-        """Tells a runner without images of its own what an image would run.
+        """Tells the runner what an image that was pushed is here.
 
         Args:
-            image: Its `name`, its build's `context` and its `entrypoint`; a program that lies in
-                the build context runs from there.
+            image: Its `name`, and with an engine the `image` there; without one its build's
+                `context` and its `entrypoint`, and a program that lies in the build context runs
+                from there.
         """
+        if isinstance(self._runner, Containers):
+            self._runner.images[image["name"]] = image["image"]
         if not isinstance(self._runner, ProcessRunner) or not image["entrypoint"]:
             return
         program, *arguments = image["entrypoint"]

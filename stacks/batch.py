@@ -44,12 +44,14 @@ class BatchStack(Stack):
     ) -> None:
         super().__init__(scope, construct_id, description="Nextflow on AWS Batch", **kwargs)
         vpc, subnets = self._network(settings.network.existing, network)
+        environments = settings.compute_environments.values()
+        machines = {_MACHINES[environment.architecture] for environment in environments}
         worker = Worker(
             self,
             "Worker",
             programs=paths.WORKER,
-            aws_client=_built(AWS_CLIENT),
-            task_s3=_built(TASK_S3) if settings.task_s3_client == "own" else None,
+            aws_client=_built(AWS_CLIENT, machines),
+            task_s3=_built(TASK_S3, machines) if settings.task_s3_client == "own" else None,
             environment=settings.environment,
             storage=data.storage,
             scratch=settings.scratch,
@@ -140,13 +142,15 @@ class BatchStack(Stack):
         )
 
 
-def _built(program: GoProgram) -> Path:
+def _built(program: GoProgram, machines: set[str]) -> Path:
     try:
-        return program.built()
+        return program.built(machines)
     except BuildError as error:
         raise SettingsError(str(error)) from error
 
 
+#: What `uname -m` says on a worker.
+_MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 _PLATFORMS = {
     "arm64": ecr_assets.Platform.LINUX_ARM64,
     "x86_64": ecr_assets.Platform.LINUX_AMD64,

@@ -31,6 +31,10 @@ os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.d
 hypothesis_settings.register_profile("project", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("project")
 
+from stacks import jsii_cache, paths  # noqa: E402 - as below
+
+jsii_cache.choose(paths.ROOT)
+
 import boto3  # noqa: E402 - with the environment above
 from moto import mock_aws  # noqa: E402
 from moto.backends import get_backend  # noqa: E402

@@ -271,6 +271,7 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
     """
     shutil.rmtree(directory / "state", ignore_errors=True)
     found = means.find(directory, lambda _: None)
+    state = directory / "state"
     arguments = {name: os.environ[name] for name in BUILD_ARGUMENTS if os.environ.get(name)}
     if "NEXTFLOW_DISTRIBUTION" not in arguments and found.is_rehearsal:
         raise NoNextflow(
@@ -278,7 +279,7 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
             " with its plugins nf-amazon and nf-cloudcache (docs/head.md)"
         )
     arguments.setdefault("BASE_IMAGE", found.build_arguments["BASE_IMAGE"])
-    with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
+    with LocalAws(runner=found.make_runner(state), state_dir=state) as aws:
         cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})

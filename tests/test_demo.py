@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import os
 import re
 import subprocess
@@ -10,10 +11,15 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
+from local_aws import images
 from local_aws.cdk import CdkError, CdkMissingError
 from local_aws.demo import __main__ as demo
+from local_aws.demo import means, official
+from local_aws.demo.display import Step
 from local_aws.images import ImagesUnavailable
+from local_aws.rehearsal import core
 from local_aws.server import LocalAwsError
 from local_aws.worker_root import WorkerRootError
 from stacks import paths
@@ -64,6 +70,36 @@ def test_a_second_demo_at_the_same_time_is_refused(
 
     said = " ".join(capsys.readouterr().out.split())
     assert said == "Another `make demo` of this folder is running: wait for it or stop it."
+
+
+def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    why = "https://host/nextflow-1.2.3-dist answers 404 Not Found"
+
+    def none(_: Path) -> None:
+        raise core.CoreUnavailable("there is no `java` here.")
+
+    monkeypatch.setattr(means, "usable_engine", lambda: True)
+    monkeypatch.setattr(images, "ensure", lambda _: images.Images(base="b", task="t", pulled=True))
+    monkeypatch.setattr(images, "with_distribution", lambda *_: {"BASE_IMAGE": "b"})
+    monkeypatch.setattr(official, "refusal", lambda _: why)
+    monkeypatch.setattr(core, "fetch", none)
+
+    found = means.find(tmp_path, lambda _: None)
+
+    assert found.is_rehearsal
+    assert [what for what in found.rehearsed if why in what] == [
+        f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
+    ]
+
+
+def test_a_step_stays_one_line_in_a_narrow_terminal() -> None:
+    step = Step("Bootstrapping the account (cdk bootstrap)")
+    step.detail = "AWS::CloudFormation::Stack " * 9
+    console = Console(width=80, file=io.StringIO())
+    console.print(step)
+    assert str(console.file.getvalue()).count("\n") == 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.e2e

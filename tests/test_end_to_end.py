@@ -41,6 +41,7 @@ class Deployed:
     cdk: Cdk
     app: Path
     is_docker: bool
+    rehearsed: list[str]
 
     def ask(self, command: str) -> Any:
         """Ask with the real AWS CLI."""
@@ -78,11 +79,12 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     directory = paths.ROOT / "build" / "end-to-end"
     shutil.rmtree(directory / "state", ignore_errors=True)
     found = means.find(directory, lambda _: None)
-    with LocalAws(runner=found.runner, state_dir=directory / "state") as aws:
+    state = directory / "state"
+    with LocalAws(runner=found.make_runner(state), state_dir=state) as aws:
         cdk = Cdk(aws, app, environment=found.build_arguments)
         cdk.bootstrap()
         cdk.deploy(context=_WORKSHOP)
-        yield Deployed(aws, cdk, app, is_docker=aws.runner_name == "docker")
+        yield Deployed(aws, cdk, app, found.is_docker, found.rehearsed)
 
 
 @dataclass(frozen=True)
@@ -359,7 +361,11 @@ def test_hello_leaves_logs_reports_and_work_in_the_bucket(
     keys = [entry["Key"] for entry in listed]
 
     logs = {key.rsplit("/", 1)[1] for key in keys if key.startswith("_nextflow/logs/")}
-    assert {".nextflow.log", "report.html", "timeline.html", "trace.txt", "dag.html"} <= logs
+    assert ".nextflow.log" in logs
+    for reason in deployed.rehearsed:
+        if reason.startswith("Nextflow itself"):
+            pytest.skip(reason)
+    assert {"report.html", "timeline.html", "trace.txt", "dag.html"} <= logs
     work = [key for key in keys if key.startswith("_nextflow/runs/")]
     assert len([key for key in work if key.endswith("/.exitcode")]) == 4
 

@@ -44,20 +44,41 @@ def test_its_own_tests_pass(program: GoProgram) -> None:
     assert "no test files" not in done.stdout
 
 
-@each
-def test_the_same_sources_are_built_once(
-    program: GoProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built: list[str] = []
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What has been built so far, in Go's words; nothing is."""
+    done: list[str] = []
 
     def pretend(_: GoProgram, target: Path, system: str, architecture: str) -> None:
-        built.append(f"{system} {architecture}")
+        done.append(f"{system} {architecture}")
         target.parent.mkdir(parents=True)
         target.touch()
 
     monkeypatch.setattr(GoProgram, "_build", pretend)
+    return done
+
+
+@each
+def test_the_same_sources_are_built_once(
+    program: GoProgram, tmp_path: Path, built: list[str]
+) -> None:
     assert program.built(builds=tmp_path) == program.built(builds=tmp_path)
-    assert built == [f"linux {architecture}" for architecture in MACHINES.values()]
+    assert sorted(built) == sorted(f"linux {name}" for name in MACHINES.values())
+
+
+@each
+def test_only_what_is_wanted_is_built_and_handed_over(
+    program: GoProgram, tmp_path: Path, built: list[str]
+) -> None:
+    one = program.built(["x86_64"], builds=tmp_path)
+    assert built == ["linux amd64"]
+    both = program.built(["aarch64", "x86_64"], builds=tmp_path)
+    assert built == ["linux amd64", "linux arm64"]
+
+    # The asset is all of a folder: it must not depend on what else was built on this machine.
+    assert [path.name for path in one.iterdir()] == ["x86_64"]
+    assert sorted(path.name for path in both.iterdir()) == ["aarch64", "x86_64"]
+    assert program.built(["x86_64"], builds=tmp_path) == one
 
 
 @each

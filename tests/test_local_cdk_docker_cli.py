@@ -68,9 +68,8 @@ def test_a_build_gets_the_arguments_that_its_dockerfile_takes(
     assert docker.read_text().split("\n")[:-1] == [*given, str(context)]
 
 
-@pytest.mark.parametrize("command", [["login", "--username", "AWS"], ["push", "image:latest"]])
-def test_registries_are_answered_without_one(docker: Path, command: list[str]) -> None:
-    assert docker_cli.main(command) == 0
+def test_a_registry_is_logged_into_without_one(docker: Path) -> None:
+    assert docker_cli.main(["login", "--username", "AWS"]) == 0
     assert not docker.exists()
 
 

@@ -60,3 +60,27 @@ def test_a_base_that_was_made_anew_is_another_image(said: Path) -> None:
     (said.parent / "id").write_text("sha256:two")
 
     assert _tagged(said) != first
+
+
+def test_two_local_aws_do_not_push_over_each_other(
+    said: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both deploy the same sources, with other build arguments, onto one engine."""
+    posted: list[dict[str, object]] = []
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setattr(
+        docker_cli, "_post", lambda _path, content, _headers: posted.append(content)
+    )
+    pushed = "123456789012.dkr.ecr.us-west-2.amazonaws.com/x:1"
+    tagged = []
+    for base in ("base:one", "base:two"):
+        monkeypatch.setenv("BASE_IMAGE", base)
+        said.unlink(missing_ok=True)
+        assert docker_cli.main(["tag", ASSET, pushed]) == 0
+        tagged.append(said.read_text().split()[2])
+        assert docker_cli.main(["push", pushed]) == 0
+
+    noted = [content for content in posted if "image" in content]
+    assert tagged[0] != tagged[1]
+    assert [content["image"] for content in noted] == tagged
+    assert {content["name"] for content in noted} == {pushed}

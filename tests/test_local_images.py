@@ -57,12 +57,9 @@ def test_the_tasks_image_has_what_nextflow_asks_for(made: images.Images) -> None
 def test_a_distribution_is_put_into_the_base_once(made: images.Images, tmp_path: Path) -> None:
     archive = tmp_path / "nextflow.tar.gz"
     archive.write_bytes(b"not really one")
-    # Under another name, so that the images of a demo on this machine stay as they are.
-    patch = pytest.MonkeyPatch()
-    patch.setattr(images, "DISTRIBUTION", "nextflow-batch/distribution:test")
+    arguments = images.with_distribution(made.base, archive)
+    tag = arguments["FETCH_IMAGE"]
     try:
-        arguments = images.with_distribution(made.base, archive)
-        tag = arguments["FETCH_IMAGE"]
         first = images._image_id(tag)
         images.with_distribution(made.base, archive)
         assert images._image_id(tag) == first
@@ -71,8 +68,23 @@ def test_a_distribution_is_put_into_the_base_once(made: images.Images, tmp_path:
         assert arguments["NEXTFLOW_SHA256"] == hashlib.sha256(b"not really one").hexdigest()
         assert arguments["BASE_IMAGE"] == made.base
     finally:
-        subprocess.run(["docker", "rmi", "nextflow-batch/distribution:test"], check=False)
-        patch.undo()
+        subprocess.run(["docker", "rmi", tag], check=False)
+
+
+@pytest.mark.docker
+def test_another_distribution_leaves_the_first_as_it_is(
+    made: images.Images, tmp_path: Path
+) -> None:
+    tags = []
+    try:
+        for content in (b"one", b"two"):
+            (tmp_path / "nextflow.tar.gz").write_bytes(content)
+            arguments = images.with_distribution(made.base, tmp_path / "nextflow.tar.gz")
+            tags.append(arguments["FETCH_IMAGE"])
+        path = arguments["NEXTFLOW_DISTRIBUTION"].removeprefix("file://")
+        assert [docker_run(tag, "cat", path) for tag in tags] == ["one", "two"]
+    finally:
+        subprocess.run(["docker", "rmi", *tags], check=False)
 
 
 def test_extra_certificates_are_those_that_are_not_usual(tmp_path: Path) -> None:

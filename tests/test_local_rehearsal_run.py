@@ -274,7 +274,7 @@ def test_other_pipelines_are_refused_in_one_line(
 ) -> None:
     code, output = run(cloud, alone, tmp_path, "run", *([pipeline] if pipeline else []))
     assert code == 2
-    assert output.startswith(f"[rehearsal] a rehearsal can only replay `hello`, not {pipeline!r}")
+    assert output.startswith(f"[rehearsal] {pipeline!r} cannot run on this local AWS, only `hello`")
     assert output.count("\n") == 1
 
 

@@ -12,9 +12,11 @@ from docker.errors import DockerException
 from requests import ConnectionError as LostConnectionError
 
 import docker
+from local_aws import __main__ as command
 from local_aws import network, server, worker_root
 from local_aws.__main__ import main
 from local_aws.batch.process_runner import ProcessRunner
+from local_aws.jobs import Containers
 from local_aws.server import LocalAws, LocalAwsError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -51,9 +53,12 @@ class Machine:
         def failing(*_: object, **__: object) -> None:
             raise error
 
-        self._patch.setattr(server, "usable_engine", lambda: docker_answers)
+        self._patch.setattr(command, "usable_engine", lambda: docker_answers)
         self._patch.setattr(network, "_LOCK", self.folder / "lock")
-        self._patch.setattr(docker, "from_env", socket.socket)  # anything that can be closed
+        self._patch.setattr(docker, "from_env", lambda **_: socket.socket())  # can be closed
+        if docker_answers:
+            bare = Containers.__new__(Containers)
+            self._patch.setattr(command, "make_runner", lambda *_, **__: bare)
         self._patch.setattr(*place, failing)
 
     def check(self, said: str, *, port: int = 0, state: Path | None = None) -> None:
@@ -94,8 +99,8 @@ OF_NETWORK = "the Docker network nextflow-batch-local cannot be had: gone"
     [
         ((worker_root, "prepare"), PermissionError(errno.EACCES, "Permission denied"), OF_FOLDER),
         ((worker_root, "_client"), worker_root.WorkerRootError("No client."), "No client."),
-        ((server, "make_runner"), DockerException("gone"), OF_ENGINE),
-        ((server, "make_runner"), LostConnectionError("gone"), OF_ENGINE),
+        ((command, "make_runner"), DockerException("gone"), OF_ENGINE),
+        ((command, "make_runner"), LostConnectionError("gone"), OF_ENGINE),
         ((docker, "from_env"), DockerException("gone"), OF_NETWORK),
         ((network.JobNetwork, "_make"), LostConnectionError("gone"), OF_NETWORK),
     ],
@@ -110,7 +115,8 @@ def test_what_fails_inside_is_one_line(
 def test_a_lock_that_cannot_be_had_is_one_line(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "usable_engine", lambda: True)
+    monkeypatch.setattr(command, "usable_engine", lambda: True)
+    monkeypatch.setattr(command, "make_runner", lambda state, **_: Containers.__new__(Containers))
     monkeypatch.setattr(network, "_LOCK", machine.folder)
     machine.check("the Docker network nextflow-batch-local cannot be had: [Errno 21]")
 

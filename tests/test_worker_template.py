@@ -16,7 +16,7 @@ import pytest
 from nextflow_worker import service
 from nextflow_worker.provision import task_client
 from nextflow_worker.settings import Settings
-from stacks import paths
+from stacks import paths, settings_file
 from tests.resources import only, properties, statement, text
 from tests.synthesized import changed, of
 
@@ -145,9 +145,7 @@ def test_a_worker_knows_what_its_programs_must_be(
     assert document(launch)["asset_sha256"] == digest
 
 
-@pytest.mark.parametrize(
-    ("choice", "sent"), [("own", ["aarch64/aws", "x86_64/aws"]), ("aws-cli", [])]
-)
+@pytest.mark.parametrize(("choice", "sent"), [("own", ["x86_64/aws"]), ("aws-cli", [])])
 def test_the_tasks_client_travels_with_the_programs_unless_it_is_the_aws_clis(
     choice: str, sent: list[str]
 ) -> None:
@@ -163,8 +161,35 @@ def test_the_aws_client_travels_to_where_the_programs_look_for_it(
 
     found = sorted(file for file in clients.rglob("*") if file.is_file())
     names = [file.relative_to(clients).as_posix() for file in found]
-    assert names == ["aarch64/aws-client", "x86_64/aws-client"]
+    assert names == ["x86_64/aws-client"]
     assert all(os.access(file, os.X_OK) for file in found)
+
+
+@pytest.mark.parametrize(
+    ("families", "machines"),
+    [
+        ({"ondemand": ["m7g"]}, ["aarch64"]),
+        ({"ondemand": ["m6i"]}, ["x86_64"]),
+        ({"ondemand": ["m6i"], "arm": ["m7g"]}, ["aarch64", "x86_64"]),
+    ],
+    ids=["arm64", "x86_64", "both"],
+)
+def test_the_programs_are_for_the_machines_of_the_deployment(
+    families: dict[str, list[str]], machines: list[str]
+) -> None:
+    environments = {
+        name: {"purchase": "on-demand", "instance_types": types} for name, types in families.items()
+    }
+    queues = {name: {"priority": 1, "compute_environments": [name]} for name in families}
+    (first, *_) = families
+    head = {"architecture": "arm64" if machines == ["aarch64"] else "x86_64", "task_queue": first}
+    settings = {"compute_environments": environments, "queues": queues, "head": head}
+    sent = _programs(
+        of(settings_file.parse(json.dumps({"environment": "m", **settings}), "m.yaml"))
+    )
+
+    for client in (service.CLIENTS.name, task_client.CLIENTS.name):
+        assert sorted(path.name for path in (sent / client).iterdir()) == machines
 
 
 def test_other_programs_are_another_asset(templates: Callable[[str], Templates]) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
+from local_aws import jobs
 from local_aws.cdk import Cdk, CdkError, CdkMissingError
 from local_aws.demo import means
 from local_aws.demo.display import Display
@@ -43,6 +45,7 @@ class DemoError(Exception):
 
 #: What can go wrong on a machine; each says in a sentence what to do.
 _SAID = (
+    BuildError,
     CdkError,
     CdkMissingError,
     DemoError,
@@ -72,33 +75,66 @@ def main() -> int:
 
 
 def _run(display: Display) -> Outcome:
-    shutil.rmtree(_DIRECTORY / "state", ignore_errors=True)
-    with display.step("Looking at this machine") as step:
-        found = means.find(_DIRECTORY, lambda text: _tell(step, text))
-        step.detail = f"jobs run as {'rehearsed ' if found.is_rehearsal else ''}{_kind(found)}"
-    with LocalAws(runner=found.runner, state_dir=_DIRECTORY / "state") as aws:
-        _deploy(display, aws, found)
-        jobs = Jobs(aws)
+    state = _DIRECTORY / "state"
+    shutil.rmtree(state, ignore_errors=True)
+    with ExitStack() as stack:
+        with display.together() as work:
+            programs = work.start("Building the workers' programs (Go)", _build)
+            command_line = work.start("Installing the cdk command line (npm)", _install_cdk)
+            found = work.start("Looking at this machine", _look).result()
+            runner = found.make_runner(state, is_equipped=False)
+            aws = stack.enter_context(LocalAws(runner=runner, state_dir=state))
+            command_line.result()
+            work.start("Bootstrapping the account (cdk bootstrap)", partial(_bootstrap, aws))
+            programs.result()
+        jobs.equip(runner)
+        with display.step("Deploying the workshop's settings (cdk deploy)") as step:
+            _deploy(step, aws, found)
+        submitted = Jobs(aws)
         display.console.print(f"\n[bold]$ {SUBMIT}[/]")
         job_id = _submit(aws)
         with display.step("Running hello") as step:
-            for lines in jobs.follow(job_id):
+            for lines in submitted.follow(job_id):
                 step.jobs = lines
             step.detail = f"{len(step.jobs)} jobs"
-        outcome = jobs.outcome(job_id)
+        outcome = submitted.outcome(job_id)
         summarize(display.console, aws, outcome, found)
     return outcome
 
 
-def _deploy(display: Display, aws: LocalAws, found: means.Means) -> None:
-    with display.step("Bootstrapping the account (cdk bootstrap)") as step:
-        Cdk(aws, _APP, say=lambda line: _tell(step, line)).bootstrap()
-        step.detail = aws.endpoint
-    with display.step("Deploying the workshop's settings (cdk deploy)") as step:
-        counted = _Counter(step)
-        cdk = Cdk(aws, _APP, environment=found.build_arguments, say=counted.hear)
-        cdk.deploy(context=_CONTEXT)
-        step.detail = f"{counted.made} resources in {counted.stacks} stacks"
+def _build(step: Step) -> None:
+    """Build what tasks here use; what the deployment wants besides, it builds."""
+    for program in (TASK_S3, AWS_CLIENT):
+        program.here(progress=lambda text: _tell(step, text))
+
+
+def _install_cdk(_: Step) -> None:
+    done = subprocess.run(
+        [sys.executable, str(_APP / "installation.py"), "cdk"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise DemoError(done.stderr.strip())
+
+
+def _look(step: Step) -> means.Means:
+    found = means.find(_DIRECTORY, lambda text: _tell(step, text))
+    step.detail = f"jobs run as {'rehearsed ' if found.is_rehearsal else ''}{_kind(found)}"
+    return found
+
+
+def _bootstrap(aws: LocalAws, step: Step) -> None:
+    Cdk(aws, _APP, say=_Counter(step).hear).bootstrap()
+    step.detail = aws.endpoint
+
+
+def _deploy(step: Step, aws: LocalAws, found: means.Means) -> None:
+    counted = _Counter(step)
+    cdk = Cdk(aws, _APP, environment=found.build_arguments, say=counted.hear)
+    cdk.deploy(context=_CONTEXT)
+    step.detail = f"{counted.made} resources in {counted.stacks} stacks"
 
 
 class _Counter:
@@ -121,9 +157,11 @@ class _Counter:
 
 
 def _submit(aws: LocalAws) -> str:
+    # As a module: pip writes the Python's path into the script `aws`, which a blank in it breaks.
+    command_line = [sys.executable, "-m", "awscli", *SUBMIT.split()[1:]]
     submitted = subprocess.run(
-        [*SUBMIT.split(), "--query", "jobId", "--output", "text"],
-        env={**aws.environment(), "PATH": _path()},
+        [*command_line, "--query", "jobId", "--output", "text"],
+        env=aws.environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -133,17 +171,12 @@ def _submit(aws: LocalAws) -> str:
     return submitted.stdout.strip()
 
 
-def _path() -> str:
-    """The PATH with this virtual environment's `aws` first."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
 def _tell(step: Step, text: str) -> None:
     step.detail = text
 
 
 def _kind(found: means.Means) -> str:
-    return "containers" if found.build_arguments else "processes"
+    return "containers" if found.is_docker else "processes"
 
 
 @contextmanager

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import os
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from local_aws import images
+from local_aws import images, jobs
 from local_aws.batch.process_runner import ProcessRunner
-from local_aws.jobs import make_runner
+from local_aws.demo import official
 from local_aws.network import usable_engine
 from local_aws.rehearsal import core, distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+    from local_aws.batch.docker_runner import DockerRunner
     from local_aws.batch.runner import Runner
 
-#: Where the head's Dockerfile takes Nextflow from; it is asked whether it answers.
-_OFFICIAL = "https://github.com/nextflow-io/nextflow/releases"
-_ANSWER_SECONDS = 5
+_DOCKERFILE = Path(__file__).resolve().parents[2] / "docker" / "nextflow" / "Dockerfile"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,18 +27,38 @@ class Means:
     """How the demo goes on this machine.
 
     Attributes:
-        runner: What runs the jobs.
+        is_docker: Whether jobs run in containers.
+        path: What the processes that stand in for containers find first on their PATH.
         build_arguments: Of the head image, for what cannot be had from where it usually comes.
         real: What is real, each in a few words.
         rehearsed: What is not, each in a few words with the reason.
         is_rehearsal: Whether the head replays what Nextflow would ask of AWS.
     """
 
-    runner: Runner
+    is_docker: bool
+    path: Path | None = None
     build_arguments: dict[str, str] = field(default_factory=dict)
     real: list[str]
     rehearsed: list[str]
     is_rehearsal: bool
+
+    def make_runner(
+        self, state_dir: Path, *, is_equipped: bool = True
+    ) -> DockerRunner | ProcessRunner:
+        """Make what runs the jobs.
+
+        Args:
+            state_dir: The state folder of the local AWS.
+            is_equipped: As for `jobs.make_runner`.
+        """
+        runner = jobs.make_runner(state_dir, docker=self.is_docker, is_equipped=is_equipped)
+        self.lead(runner)
+        return runner
+
+    def lead(self, runner: Runner) -> None:
+        """Lead the processes of a runner to what stands in for Nextflow, if something does."""
+        if self.path and isinstance(runner, ProcessRunner):
+            runner.environment["PATH"] = os.pathsep.join([str(self.path), os.environ["PATH"]])
 
 
 def find(directory: Path, progress: Callable[[str], None]) -> Means:
@@ -61,28 +78,29 @@ def find(directory: Path, progress: Callable[[str], None]) -> Means:
 
 def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
     found = images.ensure(progress)
-    runner = make_runner(directory / "state", docker=True)
     real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
     rehearsed = []
     if not found.pulled:
         rehearsed.append("the base image: Debian trixie made here, as no registry answers")
-    if _official_answers():
+    progress("asking for Nextflow's release and its plugins")
+    refusal = official.refusal(official.arguments(_DOCKERFILE.read_text()))
+    if not refusal:
         real.append("Nextflow and its plugins: the official distribution")
         arguments = {"BASE_IMAGE": found.base}
         return Means(
-            runner=runner,
+            is_docker=True,
             build_arguments=arguments,
             real=real,
             rehearsed=rehearsed,
             is_rehearsal=False,
         )
     progress("preparing the rehearsal of Nextflow")
-    libraries, said = _core(directory, "the plugin cannot be had here")
+    libraries, said = _core(directory, refusal)
     real += said.real
     rehearsed += said.rehearsed
     archive = distribution.build(directory / "distribution", libraries, found.task)
     return Means(
-        runner=runner,
+        is_docker=True,
         build_arguments=images.with_distribution(found.base, archive),
         real=real,
         rehearsed=rehearsed,
@@ -91,14 +109,12 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
 
 
 def _with_processes(directory: Path, progress: Callable[[str], None]) -> Means:
-    runner = make_runner(directory / "state", docker=False)
-    assert isinstance(runner, ProcessRunner)  # noqa: S101 - tells mypy
     progress("preparing the rehearsal of Nextflow")
     libraries, said = _core(directory, "only a head image can bring the plugin")
     home = distribution.unpacked(directory / "nextflow", libraries)
-    runner.environment["PATH"] = os.pathsep.join([str(home / "bin"), os.environ["PATH"]])
     return Means(
-        runner=runner,
+        is_docker=False,
+        path=home / "bin",
         real=["the head's program", *said.real],
         rehearsed=[
             "the head image: not built, and jobs are processes of this machine, as no Docker"
@@ -126,12 +142,3 @@ def _core(directory: Path, why: str) -> tuple[Path | None, _Said]:
         f"Nextflow's core {core.VERSION}: it runs hello, logs and reports; its tasks are Batch jobs"
     )
     return libraries, _Said([real], [plugin])
-
-
-def _official_answers() -> bool:
-    request = urllib.request.Request(_OFFICIAL, method="HEAD")
-    try:
-        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):  # noqa: S310
-            return True
-    except (urllib.error.URLError, OSError):
-        return False

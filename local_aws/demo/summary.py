@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -13,12 +14,13 @@ if TYPE_CHECKING:
     from local_aws.demo.means import Means
     from local_aws.server import LocalAws
 
-_NEXT = """\
-make local-aws                 a local AWS of your own, until Ctrl-C; then cdk, aws and nextflow
-make diff SETTINGS=default     what our recommendation would deploy to your account
-make deploy SETTINGS=default   deploy it
-docs/head.md                   pipelines, parameters, logs and reports
-docs/workshop.md               the workshop's table and each departure from it"""
+_NEXT = {
+    "make local-aws": "a local AWS of your own, until Ctrl-C; then cdk, aws and nextflow",
+    "make diff SETTINGS=default": "what our recommendation would deploy to your account",
+    "make deploy SETTINGS=default": "deploy it",
+    "docs/head.md": "pipelines, parameters, logs and reports",
+    "docs/workshop.md": "the workshop's table and each departure from it",
+}
 _LOG_LINES = 40
 
 
@@ -44,16 +46,27 @@ def summarize(console: Console, aws: LocalAws, outcome: Outcome, found: Means) -
         else f"[red]FAILED[/] {outcome.reason}"
     )
     console.print(f"hello: {ended}\n\n[bold]What was real[/]")
-    for entry in ("the templates, deployed by the cdk command line", *found.real):
-        console.print(f"  [green]●[/] {entry}")
+    console.print(
+        _list("[green]●[/]", "the templates, deployed by the cdk command line", *found.real)
+    )
     console.print("[bold]What was rehearsed[/]")
-    for entry in ("AWS itself: moto with our mends, on this machine", *found.rehearsed):
-        console.print(f"  [yellow]○[/] {entry}")
+    rehearsed = ["AWS itself: moto with our mends, on this machine", *found.rehearsed]
     if aws.skipped_resource_types:
-        console.print(
-            f"  [yellow]○[/] nothing stands behind {', '.join(aws.skipped_resource_types)}"
-        )
-    console.print(f"\n[bold]What next[/]\n{_NEXT}")
+        rehearsed.append(f"nothing stands behind {', '.join(aws.skipped_resource_types)}")
+    console.print(_list("[yellow]○[/]", *rehearsed))
+    console.print("\n[bold]What next[/]")
+    following = Table.grid(padding=(0, 3))
+    for what, meaning in _NEXT.items():
+        following.add_row(Text(what, no_wrap=True), meaning)
+    console.print(following)
+
+
+def _list(mark: str, *entries: str) -> Table:
+    """Entries whose further lines begin below the first."""
+    table = Table.grid(padding=(0, 1))
+    for entry in entries:
+        table.add_row(f"  {mark}", Text(entry))
+    return table
 
 
 def _bucket_lines(aws: LocalAws) -> list[str]:

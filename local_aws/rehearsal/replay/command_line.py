@@ -68,8 +68,9 @@ class CommandLine:
         pipeline = self.positional[0] if self.positional else ""
         if pipeline not in _HELLO:
             raise Refused(
-                f"a rehearsal can only replay `hello`, not {pipeline!r}: running another pipeline "
-                "needs Nextflow's own distribution and its nf-amazon plugin"
+                f"{pipeline!r} cannot run on this local AWS, only `hello` can be rehearsed:"
+                " Nextflow's plugin for AWS Batch could not be fetched; where the internet and a"
+                " Docker engine are there, `make local-aws` runs any pipeline"
             )
 
 

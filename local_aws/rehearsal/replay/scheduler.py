@@ -58,7 +58,9 @@ class Scheduler:
         self.commands.mkdir()
         for name in _COMMANDS:
             command = self.commands / name
-            command.write_text(_CLIENT.format(python=sys.executable, address=str(self._address)))
+            # A virtual environment's path may have a blank, which the first line does not take.
+            python = Path(sys.executable).resolve()
+            command.write_text(_CLIENT.format(python=python, address=str(self._address)))
             command.chmod(0o755)
         answer = self.answer
 
