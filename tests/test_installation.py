@@ -163,8 +163,8 @@ def test_a_stale_environment_is_made_anew(
     if stale is None:
         project.stamp.unlink()
     else:
-        changed = stamp[:9] if stale == "cut off" else json.dumps(json.loads(stamp) | dict(stale))
-        project.stamp.write_text(changed)
+        changed = {**json.loads(stamp), **stale} if isinstance(stale, dict) else None
+        project.stamp.write_text(json.dumps(changed) if changed else stamp[:9])
     ran.clear()
     installation.install_packages("demo")
 
