@@ -155,7 +155,7 @@ def test_says_nothing_that_the_pinned_nextflow_does_not_know() -> None:
     assert version == arguments["NEXTFLOW_VERSION"], "renew the list: tests/nextflow_options.py"
 
     # Nextflow warns at each start of an option that it does not know.
-    assert options(render(FULL, plugins=False, heap=512)) <= known
+    assert options(render(FULL, heap=512)) <= known
 
 
 def options(lines: list[str]) -> set[str]:

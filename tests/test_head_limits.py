@@ -53,7 +53,7 @@ def libraries() -> list[Path]:
 def retries(attempts: int) -> int:
     """How many the head's configuration allows S3's client."""
     environment = dataclasses.replace(BARE, max_attempts=attempts)
-    text = configuration.render(environment, Session.of(environment), {}, Path("/evidence"), 512)
+    text = configuration.render(environment, Session.of(environment), Path("/evidence"), 512)
     (line,) = [line for line in text.splitlines() if "maxErrorRetry =" in line]
     return int(line.partition("=")[2])
 

@@ -163,8 +163,9 @@ def test_a_stale_environment_is_made_anew(
     if stale is None:
         project.stamp.unlink()
     else:
-        changed = {**json.loads(stamp), **stale} if isinstance(stale, dict) else None
-        project.stamp.write_text(json.dumps(changed) if changed else stamp[:9])
+        broken = stamp[:9]
+        changed = isinstance(stale, dict) and {**json.loads(stamp), **stale}
+        project.stamp.write_text(json.dumps(changed) if changed else broken)
     ran.clear()
     installation.install_packages("demo")
 

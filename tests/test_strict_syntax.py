@@ -12,7 +12,7 @@ from local_aws.rehearsal import core
 from nextflow_head import configuration
 from nextflow_head.session import Session
 from tests import groovy
-from tests.test_head_configuration import FULL, PLUGINS
+from tests.test_head_configuration import FULL
 
 ROOT = Path(__file__).parents[1]
 #: Their pipelines are wrong on purpose.
@@ -81,7 +81,7 @@ def test_every_pipeline_is_valid(libraries: list[Path], tmp_path: Path) -> None:
 
 
 def test_what_the_head_writes_is_valid(libraries: list[Path], tmp_path: Path) -> None:
-    text = configuration.render(FULL, Session.of(FULL), PLUGINS, Path("/evidence"), 512)
+    text = configuration.render(FULL, Session.of(FULL), Path("/evidence"), 512)
 
     assert against(libraries, tmp_path, {"nextflow.config": text}) == []
 
