@@ -255,6 +255,15 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
+        # With the strict syntax, the default since 26.04, the command line gives strings only.
+        r"The following invalid input values have been detected:\s*"
+        r"(?P<why>(?:^\s*(?:->|\*|-) .*\n?)*?^\s*(?:->|\*|-) .*Value is \[string\] but should be"
+        r" \[(?:boolean|integer|number)\].*)",
+        "the pipeline refuses its parameters: {why}; put them into a -params-file, or set the job's"
+        " variable NXF_SYNTAX_PARSER=v1",
+    ),
+    Rule(
+        State.BAD_INPUT,
         r"The following invalid input values have been detected:\s*"
         r"(?P<why>(?:^\s*(?:->|\*|-) .*\n?)+)",
         "the pipeline refuses its parameters: {why}",
