@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
@@ -314,28 +315,25 @@ def test_the_vpc_is_our_own(deployed: Deployed) -> None:
     assert used == [{subnet["SubnetId"] for subnet in subnets}] * 2
 
 
-def test_the_image_is_in_the_engine_under_its_name_in_ecr(deployed: Deployed) -> None:
+def test_the_image_is_in_the_engine_under_a_name_that_no_other_aws_has(deployed: Deployed) -> None:
     if not deployed.is_docker:
         pytest.skip("no Docker engine answers, so no image is built")
     (definition,) = deployed.ask("aws batch describe-job-definitions --status ACTIVE")[
         "jobDefinitions"
     ][:1]
-    image = definition["containerProperties"]["image"]
+    name = definition["containerProperties"]["image"]
 
-    shown = subprocess.run(
-        [
-            "docker",
-            "image",
-            "inspect",
-            "--format",
-            "{{json .Config.Entrypoint}} {{.Config.User}}",
-            image,
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert shown.stdout.strip() == '["nextflow-head"] 1000'
+    def docker(*arguments: str) -> list[str]:
+        command = ["docker", "image", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    images = docker("ls", "--format", "{{.Repository}}:{{.Tag}}")
+    assert name not in images, "a deploy to AWS would push it"
+    marked = [image for image in images if re.fullmatch(rf"local-aws-\w+-{re.escape(name)}", image)]
+    assert marked
+    form = "{{json .Config.Entrypoint}} {{.Config.User}}"
+    assert set(docker("inspect", "--format", form, *marked)) == {'["nextflow-head"] 1000'}
 
 
 def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
@@ -383,7 +381,7 @@ def test_bad_settings_deploy_nothing(deployed: Deployed) -> None:
     with pytest.raises(CdkError) as refused:
         deployed.cdk.deploy(context={"settings": "bad"})
 
-    assert "settings/bad.yaml: compute_environments: is missing" in refused.value.output
+    assert "settings/bad.yaml:1: compute_environments: is missing" in refused.value.output
     assert "Traceback" not in refused.value.output
     stacks = deployed.ask("aws cloudformation list-stacks")["StackSummaries"]
     assert not any(entry["StackName"].startswith("nextflow-bad") for entry in stacks)

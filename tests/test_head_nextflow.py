@@ -216,7 +216,11 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
         (["nobody/nothing"], 2, "there is no project nobody/nothing here, and -offline or "),
         (["PROJECT", "-params-file", "b.json"], 2, "the params file b.json is not valid JSON, l"),
         (["PROJECT", "-zzz"], 2, "Unknown option: -zzz: `nextflow run` has no such option"),
-        (["PROJECT", "--fail", "7"], 1, "pipeline failed: process GREET: exit status 7 (work d"),
+        (
+            ["PROJECT", "--fail", "7"],
+            1,
+            "pipeline failed: process GREET: exit status 7: done (work d",
+        ),
     ],
 )
 def test_its_own_words_tell_bad_input_from_a_failed_pipeline(

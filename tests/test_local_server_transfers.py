@@ -154,7 +154,10 @@ def test_a_range_and_an_empty_object_come_as_asked(aws: LocalAws) -> None:
 
 
 def test_a_connection_serves_one_request_after_the_other(aws: LocalAws) -> None:
-    """SDKs keep theirs open; a body that nobody read is not the next request."""
+    """SDKs keep theirs open; a body that nobody read is not the next request.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-9.3
+    """
     connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=5)
     connection.connect()
     kept = connection.sock

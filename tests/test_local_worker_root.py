@@ -34,7 +34,7 @@ def test_another_client_is_replaced(tmp_path: Path) -> None:
 def test_without_a_client_the_reason_is_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> Path:
+    def fail(*_: object, **__: object) -> Path:
         raise BuildError("go is missing")
 
     monkeypatch.setattr(GoProgram, "built", fail)

@@ -97,7 +97,8 @@ def _make(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
     done = subprocess.run(
         ["make", *arguments],
         cwd=paths.ROOT,
-        env=_environment(**environment),
+        # Of the make that runs the tests; it would tell of folders.
+        env=_environment(**environment, MAKEFLAGS="", MAKELEVEL="0"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
