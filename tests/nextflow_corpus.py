@@ -1,7 +1,7 @@
 r"""Runs a real Nextflow into each of its ends and keeps what it wrote, for test_head_endings.py.
 
     NEXTFLOW=/opt/nextflow/bin/nextflow NXF_PLUGINS_DIR=/opt/nextflow/plugins \
-        python -m tests.nextflow_corpus [WAY ...]
+        PYTHONPATH=docker/nextflow python -m tests.nextflow_corpus [WAY ...]
 
 The head runs it, as in a job; the local AWS is beside it, and tasks are processes. What is kept
 are the lines of the log that may matter, with the machine's own paths taken out.
@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from local_aws.error_forms import error_answer
 from local_aws.jobs import make_runner
+from nextflow_head import files
+from nextflow_head.origins import Origins
 from stacks import paths
 from tests.batch_world import World, batch_world
 from tests.nextflow_ways import WAYS, Fault, Way, prepare
@@ -45,6 +47,7 @@ report.enabled = false
 timeline.enabled = false
 """
 _RECORDER = """#!/bin/sh
+echo $PPID >"$RECORD/head"
 echo $$ >"$RECORD/pid"
 printf '%s\\0' "$@" >"$RECORD/arguments"
 "$NEXTFLOW" "$@" >"$RECORD/output" 2>"$RECORD/errors" &
@@ -116,8 +119,12 @@ def _furnish(world: World, way: Way, folder: Path) -> str:
     for key, content in way.extra.items():
         s3.put_object(Bucket="bucket", Key=key, Body=content)
     world.client("logs").create_log_group(logGroupName="/nextflow")
-    disabled = world.queue()
-    world.batch.update_job_queue(jobQueue=disabled, state="DISABLED")
+    world.batch.create_job_queue(
+        jobQueueName="disabled",
+        state="DISABLED",
+        priority=1,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": world.environment()}],
+    )
     if way.fault:
         _inject(world, way.fault, folder / "pid")
     return world.queue()
@@ -191,8 +198,9 @@ def _disturb(what: str, folder: Path, world: World) -> None:
         _reclaim(world)
     else:
         time.sleep(1)
-        file = folder / ("nextflow" if what == "killed" else "pid")
-        os.kill(int(file.read_text()), signal.SIGKILL if what == "killed" else signal.SIGTERM)
+        file = {"killed": "nextflow", "terminated": "pid", "cancelled": "head"}[what]
+        sent = signal.SIGKILL if what == "killed" else signal.SIGTERM
+        os.kill(int((folder / file).read_text()), sent)
 
 
 def _reclaim(world: World) -> None:
@@ -234,13 +242,14 @@ def _keep(way: Way, folder: Path, host: str, target: Path) -> None:
     """Writes what Nextflow said: a header, what it printed, its log."""
     given = (folder / "arguments").read_text().split("\0")
     typed = _arguments(way, folder, host)
-    local = [word for word in given if word][-len(typed) :]
+    local = files.whole([word for word in given if word][-len(typed) :], folder)
     log = next(iter(folder.glob(".nextflow-head/*/evidence/a1/.nextflow.log")), None)
     header = {
         "status": int((folder / "status").read_text()),
-        "typed": {copy: name for name, copy in zip(typed, local, strict=True) if copy != name},
+        "typed": Origins.of(typed, local, folder).typed,
         "arguments": shlex.join(typed),
         "log": log is not None,
+        "signal": "SIGTERM" if way.during == "cancelled" else None,
     }
     said = "".join(
         (folder / name).read_text(errors="replace")[-8000:] for name in ("output", "errors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _SCHEMA = """\
 {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "p", "type": "object",
  "properties": {
    "outdir": {"type": "string", "description": "where results go"},
+   "skip_qc": {"type": "boolean"},
    "reads": {"type": "string", "format": "file-path", "exists": true},
    "input": {"type": "string", "format": "file-path", "schema": "sheet.json"}},
  "required": ["outdir"]}
@@ -94,7 +95,8 @@ class Way:
         fault: What AWS answers.
         host: The status with which the Git host answers.
         prepare: Makes something in the head's folder.
-        during: What happens to the first task (`reclaimed`) or to Nextflow (`killed`).
+        during: What happens to the first task (`reclaimed`), to Nextflow (`killed`, `terminated`) or
+            to the head (`cancelled`).
     """
 
     files: dict[str, str] = field(default_factory=dict)
@@ -242,6 +244,7 @@ WAYS: dict[str, Way] = {
     "schema-file-missing": Way(
         _VALIDATED, ("PROJECT", "--outdir", "o", "--reads", "s3://bucket/nowhere.fq")
     ),
+    "schema-param-type": Way(_VALIDATED, ("PROJECT", "--outdir", "o", "--skip_qc", "true")),
     "schema-sheet": Way(
         _VALIDATED,
         ("PROJECT", "--outdir", "o", "--input", "s3://bucket/sheet.csv"),
@@ -250,6 +253,10 @@ WAYS: dict[str, Way] = {
     # Projects that are not there
     "project-unknown-offline": Way(
         arguments=("helo", "-offline"), variables={"NXF_OFFLINE": "true"}
+    ),
+    "project-unknown": replace(_git(404), arguments=("helo", "-hub", "ours")),
+    "revision-unknown-at-host": replace(
+        _git(404), arguments=("lab/pipeline", "-hub", "ours", "-r", "v9")
     ),
     "project-no-network": Way(arguments=("helo",)),
     "git-404": _git(404),
@@ -331,9 +338,6 @@ WAYS: dict[str, Way] = {
         variables={"NXF_SYNTAX_PARSER": "v1"},
     ),
     "exception": _main("workflow {\n    throw new IllegalStateException('bad state')\n}\n"),
-    "on-complete": _config(
-        "workflow.onComplete = { throw new IllegalStateException('mail server away') }\n"
-    ),
     "assertion": _main(
         "workflow {\n    assert params.genome : 'no genome'\n}\nparams.genome = null\n"
     ),
@@ -341,7 +345,12 @@ WAYS: dict[str, Way] = {
     "batch-exit-1": _task("echo 'no such genome: hg99' >&2; exit 1", batch=True),
     "batch-output-missing": _task("true", batch=True),
     "batch-no-container": _task("touch x.bam", "process.container = null\n", batch=True),
-    "batch-image": _task("touch x.bam", batch=True, during="failed-pull"),
+    "batch-image": _task(
+        "touch x.bam",
+        "process.errorStrategy = 'terminate'\n",
+        batch=True,
+        during="failed-pull",
+    ),
     "batch-spot": _task(
         "sleep 60; touch x.bam", "aws.batch.maxSpotAttempts = 1\n", batch=True, during="reclaimed"
     ),
@@ -440,22 +449,19 @@ WAYS: dict[str, Way] = {
         variables={"AWS_MAX_ATTEMPTS": "100"},
     ),
     # The rest
-    "report-exists": Way(
-        {
-            "main.nf": _HELLO,
-            "nextflow.config": "report.overwrite = false\ntrace.overwrite = false\n",
-        },
-        ("PROJECT", "-with-trace", "here.txt"),
-        prepare="touch here.txt here.html",
+    "local-executor-work-dir-in-s3": _task(
+        "touch x.bam", "process.executor = 'local'\n", batch=True
     ),
-    "local-executor-work-dir-in-s3": _task("touch x.bam", "workDir = 's3://bucket/w'\n"),
-    "secret-missing": _main("workflow {\n    println secrets.TOKEN\n}\n"),
+    "secret-missing": _main(
+        "process A {\n    secret 'TOKEN'\n    script:\n    'echo 1'\n}\nworkflow {\n    A()\n}\n"
+    ),
     "resume-unknown": _main(_HELLO, "-resume", "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"),
     "heap": _main(
         "workflow {\n    def held = []\n    (1..1000000).each { held << ('x' * 1000000) }\n}\n",
         variables={"NXF_JVM_ARGS": "-Xmx96m"},
     ),
     "killed": _task("sleep 60", during="killed"),
+    "terminated": _task("sleep 60", during="terminated"),
     "cancelled": _task("sleep 60", during="cancelled"),
 }
 

@@ -5,6 +5,7 @@ tests/nextflow_corpus.py makes them anew, for another version too.
 
 import csv
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def judge(name: str, tmp_path: Path) -> Verdict:
     log = tmp_path / ".nextflow.log"
     if told["log"]:
         log.write_text(entries)
-    end = End(told["status"], None, out_of_memory=False, said=printed)
+    stopped = signal.Signals[told["signal"]] if told.get("signal") else None
+    end = End(told["status"], stopped, out_of_memory=False, said=printed)
     return verdict.of(end, log, 512, Origins(told["typed"], Path(HOME)))
 
 

@@ -199,7 +199,7 @@ class Head:
             evidence.hurry()
 
         log = self._reports / ".nextflow.log"
-        origins = Origins.of(self._given, given, home)
+        origins = Origins.of(self._given, files.whole(given, Path.cwd()), home)
         if self._cloud_cache:
             given = arguments.resuming(given, self._session.id)
         self._ran = True

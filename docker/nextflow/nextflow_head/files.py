@@ -62,6 +62,16 @@ def inside(arguments: Sequence[str], project: Path) -> list[str]:
     return replaced(arguments, local)
 
 
+def whole(arguments: Sequence[str], folder: Path) -> list[str]:
+    """The arguments, with whole paths of these files, as Nextflow names those of `-c`.
+
+    Args:
+        arguments: The arguments of `nextflow run`.
+        folder: Where Nextflow starts.
+    """
+    return replaced(arguments, lambda _option, name: str(folder / name) if name else name)
+
+
 def replaced(arguments: Sequence[str], local: Callable[[str, str], str]) -> list[str]:
     """The arguments, with each file of parameters or configuration replaced by another.
 

@@ -42,6 +42,8 @@ _ALLOW = "allow it in the role's policy"
 _RESUME = "resume this run by NF_RESUME and this job's id"
 _OLD = "if the pipeline is older than Nextflow 26.04, set the job's variable NXF_SYNTAX_PARSER=v1"
 _GIT = "is the name right, and may the credentials of head.git_secret read it?"
+_PRIVATE = "A private one needs head.git_secret"
+_NAMED = "a project is named OWNER/REPO, by the URL of a Git repository, or s3://BUCKET/FOLDER"
 _FAILED = "pipeline failed: "
 
 #: Where the line about a file that does not compile begins.
@@ -293,7 +295,25 @@ RULES: tuple[Rule, ...] = (
         r"|UnknownHostException|ConnectException|\w*TimeoutException|NoRouteToHostException"
         r"|SSL\w*Exception))",
         "the Git host of {project} did not answer ({why}): let the head reach it, or put the"
-        " project into S3",
+        f" project into S3; {_NAMED}",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        # Without -r the request names no revision.
+        r"^Pulling (?P<project>\S+?)(?::[^\s:/]+)? \.\.\.[\s\S]*^Remote resource not found: \S+/"
+        r"(?P<file>[^/\s?]+)\?ref=(?P<revision>\S+)",
+        f"there is no project {{project}} with a {{file}} in its revision {{revision}} (-r):"
+        f" {_NAMED}. {_PRIVATE}",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"^Pulling nextflow-io/(?P<project>\S+) \.\.\.[\s\S]*^Remote resource not found:",
+        f"there is no project {{project}} (nextflow-io/{{project}}): {_NAMED}",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"^Pulling (?P<project>\S+) \.\.\.[\s\S]*^Remote resource not found: (?P<url>\S+)",
+        f"there is no project {{project}} ({{url}} is not found): {_NAMED}. {_PRIVATE}",
     ),
     Rule(
         State.BAD_INPUT,
@@ -304,7 +324,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         State.BAD_INPUT,
         r"^Pulling (?P<project>\S+) \.\.\.[\s\S]*^(?P<why>(?:Not authorized|Forbidden"
-        r"|Cannot find|Remote resource not found|Not a valid Nextflow project).*)",
+        r"|Cannot find|Not a valid Nextflow project).*)",
         f"the project {{project}} cannot be had: {{why}}; {_GIT}",
     ),
     Rule(
@@ -316,7 +336,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         State.BAD_INPUT,
         r"Unknown project `(?P<project>[^`]+)`",
-        "there is no project {project} here, and -offline or NXF_OFFLINE forbids to fetch it",
+        "there is no project {project} here, and -offline or NXF_OFFLINE forbids to fetch it;"
+        f" {_NAMED}",
     ),
     Rule(
         State.BAD_INPUT,
@@ -354,8 +375,8 @@ RULES: tuple[Rule, ...] = (
         State.FAILED,
         r"finalizing task '(?P<task>.+)' - cause: Failed to create publish directory:"
         r" (?P<path>\S+)",
-        _FAILED + "process {task}: {path}, where it publishes, could not be made: is there such a"
-        " bucket, may the head write there, and does S3 answer?",
+        "process {task}: the publishing folder {path} could not be made: is there such a bucket,"
+        " may the head write there, and does S3 answer?",
     ),
     Rule(
         State.FAILED,
@@ -408,6 +429,31 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.FAILED,
+        r"input file name collision -- There are multiple input files for each of the following"
+        r" file names: (?P<files>.+)",
+        _FAILED + "{process}more than one of its input files is called {files}: rename them, or let"
+        " the process stage them under other names (stageAs)",
+    ),
+    Rule(
+        State.FAILED,
+        r"Required secrets? (?:is|are) missing: (?P<names>.+)",
+        _FAILED + "{process}the head has no store of Nextflow's secrets, so {names} is missing:"
+        " use the task's role or a private file in S3 instead",
+    ),
+    Rule(
+        State.FAILED,
+        r"Local executor requires the use of POSIX compatible file system",
+        _FAILED + "{process}the executor `local` cannot work in S3: take it out of the"
+        " configuration, or out of the process, so that the task runs on Batch",
+    ),
+    Rule(
+        State.FAILED,
+        r"Can't stage file (?P<file>s3://.+?) -- reason: Exception thrown downloading",
+        "{process}S3 does not give the file {file}: may the head read it"
+        " (storage.reference_buckets in the settings), and does it lie in no archive (Glacier)?",
+    ),
+    Rule(
+        State.FAILED,
         r"Error executing process >[\s\S]*?^Caused by:\n\s+(?P<why>.+)",
         _FAILED + "{process}{why}{at}{last}",
     ),
@@ -420,8 +466,33 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
+        # Nextflow takes whatever it cannot read in S3 for missing.
+        r"NoSuchFileException: (?P<file>s3://.+)$",
+        "there is no file {file}{at}, or the head may not read it: is its name right, and is its"
+        " bucket this environment's or one of storage.reference_buckets in the settings?",
+    ),
+    Rule(
+        State.BAD_INPUT,
         r"NoSuchFileException: (?P<file>\S.*)$",
         "there is no file {file}{at}: is its name right?",
+    ),
+    # How it was started and stopped
+    Rule(
+        State.BAD_INPUT,
+        r"Can't find a run with the specified id: (?P<id>\S+)",
+        "-resume {id} is refused: no such run is in this container; name the Batch job that ran it,"
+        " by the variable NF_RESUME",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"When using `awsbatch` executor an S3 bucket must be provided as working directory",
+        "the work directory of tasks on Batch must be in S3: leave out -w (-work-dir) and workDir,"
+        " or name an s3:// folder that the tasks may write",
+    ),
+    Rule(
+        State.FAILED,
+        r"Session aborted -- Cause: (?P<signal>SIG[A-Z]+)$",
+        f"Nextflow was stopped by {{signal}}, which the head did not send; {_RESUME}",
     ),
     # The rest in Nextflow's own words: of a command line, of a pipeline, of whatever
     Rule(State.BAD_INPUT, _ABORTED + rf"(?:{_CLASS})?(?P<why>.+)", "{why}"),

@@ -41,7 +41,7 @@ AUTHORIZATION = re.compile(
 #: Characters of a line, so that it can be read at a glance in a list of jobs.
 _LONGEST = 300
 # What a group of a rule's pattern may take of it, until the line fits.
-_SHARES = (200, 150, 110, 80, 60, 40)
+_SHARES = (250, 200, 150, 110, 80, 60, 40)
 # What AWS and its SDK add to a message for its support.
 _AWS_NUMBERS = re.compile(
     r"(?:, RequestId: [\w-]+)? \(Service: [^)]*Request ID: [^)]*\)(?: \(SDK Attempt Count: \d+\))?"
