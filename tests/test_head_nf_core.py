@@ -112,14 +112,14 @@ def put_data(world: HeadWorld) -> None:
         names = [f"data/{sample}_{number}.fastq.gz" for number in (1, 2)]
         for name in names:
             world.s3.put_object(Bucket=world.bucket, Key=name, Body=b"reads")
-        rows.append(",".join([sample, *(f"s3://{world.bucket}/{n}" for n in names), "auto"]))
+        rows.append(",".join([sample, *(f"s3://{world.bucket}/{n}" for n in names), "reverse"]))
     files = {
         "samplesheet.csv": "\n".join(rows) + "\n",
         "ids.csv": "".join(f"SRR1114074{n}\n" for n in range(4)),
         "genome.fa": ">1\nACGT\n",
         "genes.gtf": "",
         "data/any.config": CONFIG,
-        # Stubs leave no reads, with which rnaseq would do no more.
+        # A stub of the trimming leaves no reads, with which rnaseq would do no more.
         "data/rnaseq.json": '{"min_trimmed_reads": 0}',
     }
     for name, text in files.items():
