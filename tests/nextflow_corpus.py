@@ -33,7 +33,7 @@ from tests.batch_world import World, batch_world
 from tests.nextflow_ways import WAYS, Fault, Way, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LOGS = paths.ROOT / "tests" / "data" / "nextflow_logs"
 JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
@@ -80,7 +80,7 @@ def _run(way: Way, folder: Path, target: Path) -> str:
     """Runs one way and returns the head's last line."""
     prepare(way, folder)
     with (
-        _host(way.host) as host,
+        _host(way.host, way.host_headers) as host,
         batch_world(make_runner(folder / "state", docker=False), stop_timeout=5) as world,
     ):
         queue = _furnish(world, way, folder)
@@ -218,12 +218,14 @@ def _found(look: Any, pattern: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _host(status: int | None) -> Iterator[str]:
+def _host(status: int | None, headers: Mapping[str, str]) -> Iterator[str]:
     """A Git host that gives every request the same answer."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status or 404)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

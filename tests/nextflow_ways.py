@@ -94,6 +94,7 @@ class Way:
         variables: Added to the head's environment.
         fault: What AWS answers.
         host: The status with which the Git host answers.
+        host_headers: The headers of its answers.
         prepare: Makes something in the head's folder.
         during: What happens to the first task (`reclaimed`), to Nextflow (`killed`, `terminated`) or
             to the head (`cancelled`).
@@ -106,6 +107,7 @@ class Way:
     variables: dict[str, str] = field(default_factory=dict)
     fault: Fault | None = None
     host: int | None = None
+    host_headers: dict[str, str] = field(default_factory=dict)
     prepare: str = ""
     during: str = ""
 
@@ -262,6 +264,7 @@ WAYS: dict[str, Way] = {
     "git-404": _git(404),
     "git-401": _git(401),
     "git-403": _git(403),
+    "git-rate-limit": replace(_git(403), host_headers={"X-RateLimit-Remaining": "0"}),
     "git-503": _git(503),
     "git-url-unknown-host": Way(arguments=("https://git.unknown.invalid/lab/pipeline",)),
     "revision-unknown": Way(arguments=("file:REPOSITORY", "-r", "v9"), prepare=REPOSITORY),

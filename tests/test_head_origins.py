@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from nextflow_head import files
 from nextflow_head.origins import Origins
 
 HOME = Path("/home/nextflow/.nextflow-head/run/home")
@@ -34,3 +35,18 @@ def test_letters_that_a_pattern_would_read_otherwise_are_kept() -> None:
     origins = Origins.of([r"s3://b/a\1+(x).config"], ["/n/a+(x).config"], HOME)
 
     assert origins.restore("/n/a+(x).config:1") == r"s3://b/a\1+(x).config:1"
+
+
+def test_a_file_that_nextflow_looks_for_where_it_starts_is_called_what_was_typed() -> None:
+    given = ["p", "-c", "a.config,/x/b.config", "--c", "c.config"]
+    origins = Origins.of(given, files.whole(given, Path("/home/nextflow")), HOME)
+
+    text = "/home/nextflow/a.config, /x/b.config, /home/nextflow/c.config"
+    assert origins.restore(text) == "a.config, /x/b.config, /home/nextflow/c.config"
+
+
+def test_an_empty_name_stands_for_no_folder() -> None:
+    given = ["p", "-c", "a.config,"]
+    origins = Origins.of(given, files.whole(given, Path("/home/nextflow")), HOME)
+
+    assert origins.restore("/home/nextflow/work") == "/home/nextflow/work"

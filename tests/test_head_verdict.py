@@ -182,6 +182,15 @@ def test_what_nextflow_tried_in_vain_and_did_without_is_no_cause(tmp_path: Path)
     assert judge(tmp_path, denied + ABORTED).state is State.FAILED
 
 
+def test_a_host_that_was_lost_and_replaced_is_no_cause(tmp_path: Path) -> None:
+    lost = (
+        f"{STAMP} [Task submitter] INFO  nextflow.head.Resubmission - NOTE: A (1) has lost its"
+        " hosts: Host EC2 (instance i-1) terminated.\n"
+    )
+
+    assert judge(tmp_path, lost + process("bad")).state is State.FAILED
+
+
 def test_a_pipelines_own_exit_status_is_passed_on(tmp_path: Path) -> None:
     assert judge(tmp_path, ABORTED, status=42).status == 42
 

@@ -266,6 +266,14 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         State.BAD_INPUT,
+        # It too takes whatever it cannot read in S3 for missing.
+        r"The following invalid input values have been detected:\s*"
+        r"(?P<why>^\s*\* --\S+ \(s3://.+' does not exist)$(?!\n\s*(?:->|\*|-) )",
+        "the pipeline refuses its parameters: {why}, or the head may not read it"
+        " (storage.reference_buckets)",
+    ),
+    Rule(
+        State.BAD_INPUT,
         r"The following invalid input values have been detected:\s*"
         r"(?P<why>(?:^\s*(?:->|\*|-) .*\n?)+)",
         "the pipeline refuses its parameters: {why}",
@@ -276,6 +284,13 @@ RULES: tuple[Rule, ...] = (
         r"Unexpected HTTP request error '(?P<url>[^']+)' \[(?P<code>5\d\d)\]",
         "the Git host answered {code} for {url}; submit the job again later, or put the project"
         " into S3",
+    ),
+    Rule(
+        State.UNREACHABLE,
+        r"^Pulling (?P<project>\S+) \.\.\.[\s\S]*^API rate limit exceeded",
+        "the Git host of {project} answers no more for now, as too many requests came from this"
+        " address or account: submit the job again later, give credentials in the secret of"
+        " head.git_secret, or put the project into S3",
     ),
     Rule(
         State.UNREACHABLE,
