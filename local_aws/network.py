@@ -36,6 +36,8 @@ class NetworkError(LocalAwsError):
 
 def engine_answers() -> bool:
     """Returns whether a Docker engine answers on this machine."""
+    if not _listens(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"):
+        return False
     try:
         client = docker.from_env(timeout=5)
     except DockerException:
@@ -46,6 +48,18 @@ def engine_answers() -> bool:
         return False
     finally:
         client.close()
+    return True
+
+
+def _listens(host: str) -> bool:
+    """Whether anybody listens; Docker's library leaves a socket open where nobody does."""
+    if not host.startswith("unix://"):
+        return True
+    with socket.socket(socket.AF_UNIX) as connection:
+        try:
+            connection.connect(host.removeprefix("unix://"))
+        except OSError:
+            return False
     return True
 
 

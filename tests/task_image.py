@@ -7,9 +7,10 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
 import docker
+from local_aws.network import engine_answers
 
 NAME = "nextflow-batch/tests:local"
 _PROGRAMS = ("bash", "cat", "df", "env", "id", "ls", "sh", "sleep", "sort", "tail", "touch", "true")
@@ -26,16 +27,7 @@ def engine() -> Any:
         The client, or None where no engine answers.
 
     """
-    try:
-        client = docker.from_env(timeout=30)
-    except DockerException:
-        return None
-    try:
-        client.ping()
-    except (DockerException, OSError):
-        client.close()
-        return None
-    return client
+    return docker.from_env(timeout=30) if engine_answers() else None
 
 
 def task_image(client: Any) -> str:

@@ -126,7 +126,8 @@ def test_a_head_tags_the_job_that_it_is(
 
     job = world.wait(
         world.submit(
-            f"PATH={tmp_path}:$PATH {assignments} {sys.executable} -m nextflow_head {arguments}"
+            f"PATH={tmp_path}:$PATH {assignments}"
+            f" {shlex.quote(sys.executable)} -m nextflow_head {arguments}"
         ),
         seconds=60,
     )

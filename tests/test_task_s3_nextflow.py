@@ -79,8 +79,12 @@ def server() -> Iterator[S3Server]:
         yield running
 
 
-def client() -> str:
-    return f"{TASK_S3.here()} --region us-west-2"
+def client(folder: Path) -> str:
+    # Nextflow does not quote its path, which on a worker has no blank.
+    link = folder / ".aws"
+    link.unlink(missing_ok=True)
+    link.symlink_to(TASK_S3.here())
+    return f"{link} --region us-west-2"
 
 
 def run(script: str, server: S3Server, folder: Path) -> None:
@@ -88,7 +92,7 @@ def run(script: str, server: S3Server, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env={**os.environ, "AWS_ENDPOINT_URL": server.url, "AWS": client()},
+        env={**os.environ, "AWS_ENDPOINT_URL": server.url, "AWS": client(folder)},
         capture_output=True,
         text=True,
         check=False,
@@ -130,7 +134,10 @@ def test_a_task_stages_in_and_out_with_nextflows_own_functions(
         maxParallelTransfers="4",
     )
     own = _groovy(
-        (Path(SOURCES) / _S3).read_text("utf-8"), "s3Lib", cli=client(), storageClass="STANDARD"
+        (Path(SOURCES) / _S3).read_text("utf-8"),
+        "s3Lib",
+        cli=client(tmp_path),
+        storageClass="STANDARD",
     )
     aliases = """
     nxf_sleep() { sleep "$1"; }
@@ -145,7 +152,7 @@ def test_a_task_stages_in_and_out_with_nextflows_own_functions(
     script = script.replace(
         '"get s3://bucket/in/one\\\\ file.txt one\\ file.txt"',
         shlex.quote(
-            f"{client()} s3 cp --only-show-errors 's3://bucket/in/one file.txt' 'one file.txt'"
+            f"{client(tmp_path)} s3 cp --only-show-errors 's3://bucket/in/one file.txt' 'one file.txt'"
         ),
     )
     run(script, server, tmp_path)
