@@ -264,7 +264,14 @@ def _kernel_kills() -> int:
 
 
 def _is_alive(pid: str) -> bool:
-    return Path(f"/proc/{pid}").exists() if pid.isdigit() else False
+    # Not by /proc, which macOS has not.
+    try:
+        os.kill(int(pid), 0)
+    except PermissionError:
+        return True
+    except (ValueError, ProcessLookupError):
+        return False
+    return True
 
 
 def _name_and_tag(image: str) -> tuple[str, str | None]:
