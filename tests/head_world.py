@@ -20,11 +20,12 @@ from botocore.config import Config
 from local_aws.cdk import Cdk
 from local_aws.demo import means
 from local_aws.docker_cli import BUILD_ARGUMENTS
+from local_aws.jobs import Containers
 from local_aws.server import LocalAws
 from stacks import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 #: A task that says which it is and takes its time; `--fail N` lets task N fail.
 PIPELINE = """
@@ -72,9 +73,11 @@ class HeadWorld:
 
     Attributes:
         aws: The local AWS.
+        images: The engine's name of each image, by the name that it was pushed under.
     """
 
     aws: LocalAws
+    images: Mapping[str, str]
 
     @cached_property
     def batch(self) -> Any:
@@ -207,8 +210,8 @@ class HeadWorld:
 
     @property
     def image(self) -> str:
-        """The head's image."""
-        return str(self.definition["containerProperties"]["image"])
+        """The head's image, as the engine names it."""
+        return self.images[self.definition["containerProperties"]["image"]]
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -279,8 +282,10 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
             " with its plugins nf-amazon and nf-cloudcache (docs/head.md)"
         )
     arguments.setdefault("BASE_IMAGE", found.build_arguments["BASE_IMAGE"])
-    with LocalAws(runner=found.make_runner(state), state_dir=state) as aws:
+    runner = found.make_runner(state)
+    assert isinstance(runner, Containers)
+    with LocalAws(runner=runner, state_dir=state) as aws:
         cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})
-        yield HeadWorld(aws)
+        yield HeadWorld(aws, runner.images)

@@ -158,7 +158,9 @@ def test_a_loss_changes_nothing_of_what_the_strategy_makes_of_failures(world: He
     state, status, line = world.end(job)
 
     assert (state, status) == ("FAILED", 1)
-    assert line == "pipeline failed: process BROKEN: exit status 7: no such genome"
+    assert line.startswith(
+        "pipeline failed: process BROKEN: exit status 7: no such genome (work directory: s3://"
+    )
     greedy = [task for task in in_order(world, job) if task["jobName"] == "GREEDY"]
     assert [memory(task) for task in greedy] == ["64", "64", "128"]
     assert queues(world, job)[:3] == ["default", "highpriority", "highpriority"]
