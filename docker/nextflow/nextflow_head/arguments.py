@@ -153,7 +153,8 @@ def _check_options(line: CommandLine, arguments: Sequence[str]) -> None:
                 f"{arguments[option.at]} is refused: it is an option of `nextflow`, not of"
                 f" `nextflow run`; {instead}"
             )
-        if option.name not in options.DYNAMIC and len(option.name.split()) > 1:
+        first, *more = option.name.split() or [""]
+        if more and first in options.FLAGS | options.VALUED:
             raise Refusal(
                 f"{arguments[option.at]!r} is refused: an option and its value are two words of"
                 f" the command, such as {_split(arguments, option.at, option.name)}"
