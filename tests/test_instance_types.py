@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import aws_cdk.cloud_assembly_schema  # noqa: F401 - jsii does not find its types by itself
 import boto3
 import pytest
 from aws_cdk import App, Stack
