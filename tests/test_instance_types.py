@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import aws_cdk.cloud_assembly_schema  # noqa: F401 - jsii does not find its types by itself
 import boto3
 import pytest
 from aws_cdk import App, Stack
@@ -172,8 +171,11 @@ def test_a_family_newer_than_the_table_gives_tasks_no_limits_and_a_warning() -> 
     assert isinstance(stack, Stack)
 
     assert _limits(Template.from_stack(stack)) == []
-    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    assert str(warning.entry.data).startswith(
+    expected = (
         "tasks get no resource limits, as the sizes of m99x are not known:"
         " `make instance-types` asks EC2 for them"
     )
+    warnings = Annotations.from_stack(stack)
+    # Not find_warning: jsii does not always know the type of what it would return.
+    warnings.has_warning("*", Match.string_like_regexp(expected))
+    warnings.has_no_warning("*", Match.not_(Match.string_like_regexp(expected)))
