@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.report import Figure, write
-from tests import kernel_image, kernel_worker
-from tests.kernel_image import AGENT_STARTED
+from testbed import kernel_image, kernel_worker
+from testbed.kernel_image import AGENT_STARTED
 
 _BOOT_SECONDS = 600
 _MB = 1_000_000

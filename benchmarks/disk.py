@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import Figure, write
-from tests.scratch_world import COMMAND_SECONDS, World
+from testbed.scratch import COMMAND_SECONDS, Testbed
 
 if TYPE_CHECKING:
-    from tests.scratch_world import WritingMachine
+    from testbed.scratch import WritingMachine
 
 #: What EC2 takes to create and to attach a volume, in seconds together.
 _LATENCIES = (8, 30)
@@ -42,10 +42,10 @@ class _Thresholds:
     #: btrfs shows what is written when it commits, every 30 s.
     COMMIT = 30.0
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, testbed: Testbed) -> None:
         self.grown: list[float] = []
-        self._machine: WritingMachine = world.machine
-        self._ec2 = world.ec2
+        self._machine: WritingMachine = testbed.machine
+        self._ec2 = testbed.ec2
         self._seen = (0.0, 0.0)
         self._next = 0.0
 
@@ -100,11 +100,11 @@ class _Outcome:
     """What became of a writer and a policy.
 
     Attributes:
-        world: How it ended.
+        testbed: How it ended.
         seconds: From order to space, for each growth.
     """
 
-    world: World
+    testbed: Testbed
     seconds: list[float]
 
     @property
@@ -113,13 +113,13 @@ class _Outcome:
 
     @property
     def calls(self) -> float:
-        return self.world.ec2.calls.total() / self.growths
+        return self.testbed.ec2.calls.total() / self.growths
 
     @property
     def unbound(self) -> float:
         return max(
-            volume.bound_at - (volume.available_at - self.world.ec2.create_seconds)
-            for volume in self.world.ec2.added
+            volume.bound_at - (volume.available_at - self.testbed.ec2.create_seconds)
+            for volume in self.testbed.ec2.added
         )
 
 
@@ -128,19 +128,19 @@ def _run(
 ) -> _Outcome:
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
         half = latency / 2
-        world = World(
+        testbed = Testbed(
             Path(folder), size_gib=_START_GIB, ebs=False, create_seconds=half, attach_seconds=half
         )
-        world.start(freeze_seconds=freeze)
-        model = _Thresholds(world)
+        testbed.start(freeze_seconds=freeze)
+        model = _Thresholds(testbed)
         if not daemon:
-            world.machine.watch = None
-            world.watch = model  # type: ignore[assignment]
-        world.machine.rate_gib, world.machine.limit_gib = rate, gib
-        world.run(seconds)
+            testbed.machine.watch = None
+            testbed.watch = model  # type: ignore[assignment]
+        testbed.machine.rate_gib, testbed.machine.limit_gib = rate, gib
+        testbed.run(seconds)
     events = [json.loads(line) for line in said.getvalue().splitlines()]
     took = [event["took_s"] for event in events if event["event"] == "scratch grown"]
-    return _Outcome(world, took if daemon else model.grown)
+    return _Outcome(testbed, took if daemon else model.grown)
 
 
 def _highest(latency: int, limit: float, *, daemon: bool) -> float:
@@ -149,7 +149,7 @@ def _highest(latency: int, limit: float, *, daemon: bool) -> float:
     while failed - survived > limit / 100:
         rate = (survived + failed) / 2
         done = _run(latency, rate, _SEARCH_GIB, _SEARCH_GIB / rate + 10, daemon=daemon)
-        if done.world.machine.full_seconds:
+        if done.testbed.machine.full_seconds:
             failed = rate
         else:
             survived = rate
@@ -161,11 +161,11 @@ def _figures(latency: int) -> list[Figure]:
     job = (latency, _JOB_RATE, _JOB_GIB, _JOB_SECONDS)
     ours, theirs = _run(*job, daemon=True), _run(*job, daemon=False)
     # What nobody can be faster than: EC2, four answers of it, LVM and XFS.
-    cycle = latency + 4 * ours.world.ec2.trip_seconds + sum(COMMAND_SECONDS.values())
+    cycle = latency + 4 * ours.testbed.ec2.trip_seconds + sum(COMMAND_SECONDS.values())
     limit = _START_GIB / cycle
     reached = _highest(latency, limit, daemon=True)
     model = _highest(latency, limit, daemon=False)
-    fast = _run(latency, 20, 1000, 600, daemon=True, freeze=300).world.machine
+    fast = _run(latency, 20, 1000, 600, daemon=True, freeze=300).testbed.machine
 
     def figure(metric: str, value: float, unit: str, target: str = "", ok: bool = True) -> Figure:
         return Figure(
@@ -173,11 +173,11 @@ def _figures(latency: int) -> list[Figure]:
         )
 
     def ratio(outcome: _Outcome) -> float:
-        machine = outcome.world.machine
+        machine = outcome.testbed.machine
         return machine.size_integral / machine.used_integral
 
     def unused(outcome: _Outcome) -> float:
-        machine = outcome.world.machine
+        machine = outcome.testbed.machine
         return 100 * (machine.in_volume - machine.used_gib) / machine.used_gib
 
     return [

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.calls import Calls
 from benchmarks.report import Figure, write
 from stacks import paths
-from tests.head_world import HELLO, HeadWorld, NoNextflow, head_world
+from testbed.head import HELLO, HeadTestbed, NoNextflow, head_testbed
 
 _RUNS = 5
 _TASKS = 200
@@ -47,10 +47,15 @@ def main() -> int:
     """Measures all figures and writes them; 1 where there is no Nextflow to measure."""
     calls = Calls()
     try:
-        with calls.counting(), head_world(paths.ROOT / "build" / "bench-head") as world:
+        with calls.counting(), head_testbed(paths.ROOT / "build" / "bench-head") as testbed:
             write(
                 "head",
-                [*_overhead(world), *_hello(world, calls), *_kill(world, calls), _outage(world)],
+                [
+                    *_overhead(testbed),
+                    *_hello(testbed, calls),
+                    *_kill(testbed, calls),
+                    _outage(testbed),
+                ],
             )
     except NoNextflow as reason:
         print(reason, file=sys.stderr)
@@ -58,13 +63,13 @@ def main() -> int:
     return 0
 
 
-def _overhead(world: HeadWorld) -> list[Figure]:
+def _overhead(testbed: HeadTestbed) -> list[Figure]:
     """CPU and wall time from the container's start to Nextflow's."""
     with tempfile.TemporaryDirectory() as folder:
         clock = Path(folder, "nextflow")
         clock.write_text(_CLOCK)
         clock.chmod(0o755)
-        seconds = [_ticks(world, clock, number) / 100 for number in range(_RUNS)]
+        seconds = [_ticks(testbed, clock, number) / 100 for number in range(_RUNS)]
     cpu = statistics.median(seconds)
     return [
         Figure(
@@ -77,22 +82,22 @@ def _overhead(world: HeadWorld) -> list[Figure]:
     ]
 
 
-def _ticks(world: HeadWorld, clock: Path, number: int) -> int:
+def _ticks(testbed: HeadTestbed, clock: Path, number: int) -> int:
     variables = {
         "AWS_BATCH_JOB_ID": f"overhead-{number}",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL": world.aws.endpoint,
-        "AWS_REGION": world.aws.region,
+        "AWS_ENDPOINT_URL": testbed.aws.endpoint,
+        "AWS_REGION": testbed.aws.region,
         "NF_JOB_QUEUE": "default",
-        "NF_WORKDIR": f"s3://{world.bucket}/overhead",
-        "NF_LOGSDIR": f"s3://{world.bucket}/overhead",
+        "NF_WORKDIR": f"s3://{testbed.bucket}/overhead",
+        "NF_LOGSDIR": f"s3://{testbed.bucket}/overhead",
     }
     done = subprocess.run(
         [
             *("docker", "run", "--rm", "--network", "host", "--memory", "1024m"),
             *(word for pair in variables.items() for word in ("--env", "=".join(pair))),
-            *("--volume", f"{clock}:/usr/local/bin/nextflow:ro", world.image, "hello"),
+            *("--volume", f"{clock}:/usr/local/bin/nextflow:ro", testbed.image, "hello"),
         ],
         capture_output=True,
         text=True,
@@ -101,19 +106,19 @@ def _ticks(world: HeadWorld, clock: Path, number: int) -> int:
     return int(done.stdout.split()[1])
 
 
-def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
+def _hello(testbed: HeadTestbed, calls: Calls) -> list[Figure]:
     """Time of hello; time and calls of four tasks by the head and by Nextflow alone."""
-    four = world.put_project("four", _MANY)
-    project = world.put_project("hello", HELLO)
+    four = testbed.put_project("four", _MANY)
+    project = testbed.put_project("hello", HELLO)
     # Not measured: it brings the image's files into memory, and tells which plugins there are.
-    first = world.submit(project)
-    world.end(first)
-    alone = define_alone(world, _MANY, world.record(first)["versions"]["plugins"])
+    first = testbed.submit(project)
+    testbed.end(first)
+    alone = define_alone(testbed, _MANY, testbed.record(first)["versions"]["plugins"])
     hello, ours, theirs = [], [], []
     for _ in range(3):
-        hello.append(_measured(world, calls, [project], "nextflow"))
-        ours.append(_measured(world, calls, [four], "nextflow"))
-        theirs.append(_measured(world, calls, ["run", "/project"], alone))
+        hello.append(_measured(testbed, calls, [project], "nextflow"))
+        ours.append(_measured(testbed, calls, [four], "nextflow"))
+        theirs.append(_measured(testbed, calls, ["run", "/project"], alone))
     seconds = statistics.median(taken for taken, _ in hello)
     faster = statistics.median(taken for taken, _ in ours) / statistics.median(
         taken for taken, _ in theirs
@@ -137,25 +142,25 @@ def _hello(world: HeadWorld, calls: Calls) -> list[Figure]:
     ]
 
 
-def define_alone(world: HeadWorld, pipeline: str, plugins: list[str]) -> str:
+def define_alone(testbed: HeadTestbed, pipeline: str, plugins: list[str]) -> str:
     """Registers a job definition that runs Nextflow itself, with what it needs and no more.
 
     Args:
-        world: Where.
+        testbed: Where.
         pipeline: What it runs as `/project`.
         plugins: The plugins that the image brings, as run.json names them.
     """
-    container = world.definition["containerProperties"]
+    container = testbed.definition["containerProperties"]
     told = {entry["name"]: entry["value"] for entry in container["environment"]}
     tag = "nextflow-batch-bench/alone:local"
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "project")
         project.mkdir()
         (project / "main.nf").write_text(pipeline)
-        (project / "nextflow.config").write_text(_plain_config(world, told, plugins))
-        Path(folder, "Dockerfile").write_text(_ALONE.format(image=world.image))
+        (project / "nextflow.config").write_text(_plain_config(testbed, told, plugins))
+        Path(folder, "Dockerfile").write_text(_ALONE.format(image=testbed.image))
         subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
-    world.batch.register_job_definition(
+    testbed.batch.register_job_definition(
         jobDefinitionName="alone",
         type="container",
         containerProperties={**container, "image": tag},
@@ -163,17 +168,17 @@ def define_alone(world: HeadWorld, pipeline: str, plugins: list[str]) -> str:
     return "alone"
 
 
-def _plain_config(world: HeadWorld, told: dict[str, str], plugins: list[str]) -> str:
-    endpoint = world.aws.container_endpoint
+def _plain_config(testbed: HeadTestbed, told: dict[str, str], plugins: list[str]) -> str:
+    endpoint = testbed.aws.container_endpoint
     pinned = "\n".join(f"id '{plugin}'" for plugin in plugins if plugin.startswith("nf-amazon@"))
     return f"""
     plugins {{ {pinned} }}
-    workDir = 's3://{world.bucket}/alone'
+    workDir = 's3://{testbed.bucket}/alone'
     process.executor = 'awsbatch'
     process.queue = 'default'
     process.container = 'nextflow-batch/task:local'
     process.containerOptions = '-e AWS_ENDPOINT_URL={endpoint}'
-    aws.region = '{world.aws.region}'
+    aws.region = '{testbed.aws.region}'
     aws.batch.cliPath = '{told["NF_AWS_CLI"]}'
     aws.batch.jobRole = '{told["NF_JOB_ROLE"]}'
     aws.client.endpoint = '{endpoint}'
@@ -182,40 +187,40 @@ def _plain_config(world: HeadWorld, told: dict[str, str], plugins: list[str]) ->
 
 
 def _measured(
-    world: HeadWorld, calls: Calls, command: list[str], definition: str
+    testbed: HeadTestbed, calls: Calls, command: list[str], definition: str
 ) -> tuple[float, int]:
     calls.reset()
     job = str(
-        world.batch.submit_job(
+        testbed.batch.submit_job(
             jobName="hello",
             jobQueue="default",
             jobDefinition=definition,
             containerOverrides={"command": command},
         )["jobId"]
     )
-    done = world.wait(job)
+    done = testbed.wait(job)
     if done["status"] != "SUCCEEDED":
-        raise RuntimeError("\n".join(world.log(done)))
+        raise RuntimeError("\n".join(testbed.log(done)))
     return (done["stoppedAt"] - done["createdAt"]) / 1000, calls.count()
 
 
-def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
+def _kill(testbed: HeadTestbed, calls: Calls) -> list[Figure]:
     """What a run repeats whose head loses its host half-way."""
-    project = world.put_project("many", _MANY)
-    world.s3.put_object(
-        Bucket=world.bucket, Key="projects/many/nextflow.config", Body=_NARROW.encode()
+    project = testbed.put_project("many", _MANY)
+    testbed.s3.put_object(
+        Bucket=testbed.bucket, Key="projects/many/nextflow.config", Body=_NARROW.encode()
     )
     began = time.monotonic()
     calls.reset()
-    job = world.submit(project, "--tasks", str(_TASKS))
-    world.until(lambda: world.done(job) >= _TASKS // 2, "half of it is done", 1800)
-    world.aws.faults.host_reclaimed(job)
-    done = world.done(job)
-    in_flight = len(world.tasks(job)) - done
-    if world.wait(job, 1800)["status"] != "SUCCEEDED":
-        raise RuntimeError("\n".join(world.log(world.describe(job)[0])))
+    job = testbed.submit(project, "--tasks", str(_TASKS))
+    testbed.until(lambda: testbed.done(job) >= _TASKS // 2, "half of it is done", 1800)
+    testbed.aws.faults.host_reclaimed(job)
+    done = testbed.done(job)
+    in_flight = len(testbed.tasks(job)) - done
+    if testbed.wait(job, 1800)["status"] != "SUCCEEDED":
+        raise RuntimeError("\n".join(testbed.log(testbed.describe(job)[0])))
     seconds = round(time.monotonic() - began)
-    repeated = len(world.tasks(job)) - _TASKS
+    repeated = len(testbed.tasks(job)) - _TASKS
     return [
         Figure(
             metric=f"tasks run again after a kill at {done} of {_TASKS}",
@@ -226,10 +231,10 @@ def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
         ),
         Figure(
             metric="tasks of the lost head that still run at the end",
-            value=len(world.alive(job)),
+            value=len(testbed.alive(job)),
             unit="tasks",
             target="0",
-            ok=not world.alive(job),
+            ok=not testbed.alive(job),
         ),
         Figure(
             metric=f"{_TASKS} tasks, 8 at a time, with that kill",
@@ -247,13 +252,13 @@ def _kill(world: HeadWorld, calls: Calls) -> list[Figure]:
     ]
 
 
-def _outage(world: HeadWorld) -> Figure:
+def _outage(testbed: HeadTestbed) -> Figure:
     """Whether a run survives ten minutes in which every connection is refused."""
-    job = world.submit(world.put_project("outage"), "--seconds", "30")
-    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")  # noqa: PLR2004
-    world.aws.faults.refused(_OUTAGE_SECONDS)
+    job = testbed.submit(testbed.put_project("outage"), "--seconds", "30")
+    testbed.until(lambda: len(testbed.alive(job)) == 4, "all tasks run")  # noqa: PLR2004
+    testbed.aws.faults.refused(_OUTAGE_SECONDS)
     time.sleep(_OUTAGE_SECONDS)
-    status = world.wait(job, 1200)["status"]
+    status = testbed.wait(job, 1200)["status"]
     return Figure(
         metric=f"runs that survive {_OUTAGE_SECONDS} s of refused connections",
         value=float(status == "SUCCEEDED"),

@@ -25,7 +25,7 @@ from local_aws.batch.docker_runner import DockerRunner
 from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.server import ACCOUNT
 from stacks import paths
-from tests.head_world import HeadWorld, NoNextflow, head_world
+from testbed.head import HeadTestbed, NoNextflow, head_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,17 +138,17 @@ def main() -> int:
         with (
             calls.counting(),
             _tasks_do_nothing(),
-            head_world(paths.ROOT / "build" / "bench-scale") as world,
+            head_testbed(paths.ROOT / "build" / "bench-scale") as testbed,
         ):
-            project = world.put_project("scale", _PIPELINE)
-            first = world.submit(project)
-            world.end(first)
-            plugins = world.record(first)["versions"]["plugins"]
-            alone = define_alone(world, _PIPELINE, plugins)
-            figures = _run(world, calls, "head", [project], "nextflow")
+            project = testbed.put_project("scale", _PIPELINE)
+            first = testbed.submit(project)
+            testbed.end(first)
+            plugins = testbed.record(first)["versions"]["plugins"]
+            alone = define_alone(testbed, _PIPELINE, plugins)
+            figures = _run(testbed, calls, "head", [project], "nextflow")
             # Already now: what follows takes as long again.
             write("scale", figures)
-            write("scale", figures + _run(world, calls, "alone", ["run", "/project"], alone))
+            write("scale", figures + _run(testbed, calls, "alone", ["run", "/project"], alone))
     except NoNextflow as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -156,17 +156,17 @@ def main() -> int:
 
 
 def _run(
-    world: HeadWorld, calls: Calls, who: str, command: list[str], definition: str
+    testbed: HeadTestbed, calls: Calls, who: str, command: list[str], definition: str
 ) -> list[Figure]:
     calls.reset()
     began = time.monotonic()
     with _watching("batch-head-") as use:
-        job = world.submit(
+        job = testbed.submit(
             *command, "--tasks", str(_TASKS), definition=definition, memory=_MEMORY_MIB
         )
-        done = world.wait(job, 4 * _HOURS)
+        done = testbed.wait(job, 4 * _HOURS)
     if done["status"] != "SUCCEEDED":
-        raise RuntimeError("\n".join(world.log(done)[-50:]))
+        raise RuntimeError("\n".join(testbed.log(done)[-50:]))
     submitted = calls.made["batch", "submitjob"]
     if len(submitted) != _TASKS:
         raise RuntimeError(f"{len(submitted)} tasks were submitted")

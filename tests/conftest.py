@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parents[1]
 if (ROOT / "constructs" / "__init__.py").exists():
@@ -39,55 +38,29 @@ import boto3  # noqa: E402 - with the environment above
 from moto import mock_aws  # noqa: E402
 from moto.backends import get_backend  # noqa: E402
 
-from tests.local_world import Stack, local_world  # noqa: E402
+from tests.support.local_aws import Stack, local_testbed  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from xdist.remote import Producer
-
     from local_aws.server import LocalAws
-    from tests.kernel_image import Image
-    from tests.kernel_worker import Worker
-    from tests.synthesized import Templates
+    from testbed.kernel_image import Image
+    from testbed.kernel_worker import Worker
+    from testbed.synthesized import Templates
 
 
-#: The files that synthesize in this process. They run on one worker, so that jsii's is started once.
-SYNTHESIZING = {
-    "test_app",
-    "test_arguments",
-    "test_compute",
-    "test_difference",
-    "test_head_job",
-    "test_head_on_batch",
-    "test_instance_types",
-    "test_layout",
-    "test_network",
-    "test_settings",
-    "test_settings_refusals",
-    "test_storage",
-    "test_worker_template",
-    "test_workshop",
-}
-
-
-class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a worker whole files, as their tests share fixtures, and one of them all of the CDK's."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        stem = Path(nodeid.split("::", maxsplit=1)[0]).stem
-        return "synthesizing" if stem in SYNTHESIZING else stem
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
-    """Share the tests out between workers, where there are any (`-n 2`)."""
-    return ByFile(config, log)
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a worker whole files, as their tests share fixtures, unless a file names its group."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
     """A local AWS whose jobs are processes."""
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
+    with local_testbed(tmp_path_factory.mktemp("aws")) as made:
         yield made
 
 
@@ -116,7 +89,7 @@ def s3() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def templates() -> Callable[[str], Templates]:
     """The templates of a settings file; synthesized once for all tests."""
-    from tests.synthesized import synthesize  # noqa: PLC0415 - after the guard above
+    from testbed.synthesized import synthesize  # noqa: PLC0415 - after the guard above
 
     return synthesize
 
@@ -124,7 +97,7 @@ def templates() -> Callable[[str], Templates]:
 @pytest.fixture(scope="session")
 def guest_image() -> Image:
     """What a guest with a real kernel boots."""
-    from tests import kernel_image  # noqa: PLC0415 - as above
+    from testbed import kernel_image  # noqa: PLC0415 - as above
 
     try:
         return kernel_image.ensure()
@@ -135,6 +108,6 @@ def guest_image() -> Image:
 @pytest.fixture(scope="session")
 def guest_worker() -> Worker:
     """What is deployed onto it."""
-    from tests import kernel_worker  # noqa: PLC0415 - as above
+    from testbed import kernel_worker  # noqa: PLC0415 - as above
 
     return kernel_worker.deployed(scratch__size_gib=kernel_worker.SIZE)

@@ -16,8 +16,8 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks import paths
 from stacks.environment import declare
-from tests.resources import text
-from tests.synthesized import CONTEXT, changed, synthesize
+from testbed.resources import text
+from testbed.synthesized import CONTEXT, changed, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from syrupy.assertion import SnapshotAssertion
     from syrupy.location import PyTestLocation
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 SETTINGS = sorted(file.stem for file in paths.SETTINGS.glob("*.yaml"))
 STACKS = [

@@ -31,7 +31,7 @@ from nextflow_worker.service import Service, ServiceError
 from nextflow_worker.watch.container_instance import ContainerInstance
 from nextflow_worker.watch.metrics import Metrics
 from stacks import paths
-from tests.scratch_world import World
+from testbed.scratch import Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,39 +92,41 @@ def _instance(aws: str) -> str:
 class _Plugging(Service):
     """An EC2 whose volumes the pretended machine sees."""
 
-    world: World
+    testbed: Testbed
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         answer = super().call(operation, **arguments)
         if operation == "AttachVolume":
             serial = arguments["VolumeId"].replace("-", "", 1)
-            self.world.machine.add_disk("nvme7", serial)
+            self.testbed.machine.add_disk("nvme7", serial)
         return answer
 
 
 def test_a_growth_goes_through_it(tmp_path: Path, aws: str) -> None:
-    world = World(tmp_path)
+    testbed = Testbed(tmp_path)
     instance = _instance(aws)
     ec2 = _Plugging(Host(), REGION, "ec2", clients=AWS_CLIENT.built())
-    ec2.world = world
-    world.ec2 = ec2  # type: ignore[assignment]
-    world.start(instance_id=instance)
-    world.grow()
+    ec2.testbed = testbed
+    testbed.ec2 = ec2  # type: ignore[assignment]
+    testbed.start(instance_id=instance)
+    testbed.grow()
 
     client = boto3.client("ec2", REGION, endpoint_url=aws)
     mine = [{"Name": "tag:nextflow-batch:environment", "Values": ["lab"]}]
     (volume,) = client.describe_volumes(Filters=mine)["Volumes"]
     assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
     assert volume["Attachments"][0]["InstanceId"] == instance
-    assert world.machine.group == ["/dev/nvme1n1", "/dev/nvme7n1"]
+    assert testbed.machine.group == ["/dev/nvme1n1", "/dev/nvme7n1"]
     client.terminate_instances(InstanceIds=[instance])
     assert client.describe_volumes(Filters=mine)["Volumes"] == []
 
 
 def test_every_other_call_for_a_volume_goes_through_it(tmp_path: Path, aws: str) -> None:
-    world = World(tmp_path)
-    world.start(instance_id=_instance(aws))
-    volumes = EbsVolumes(world.machine, world.settings, Ec2Calls(world.machine, service("ec2")))
+    testbed = Testbed(tmp_path)
+    testbed.start(instance_id=_instance(aws))
+    volumes = EbsVolumes(
+        testbed.machine, testbed.settings, Ec2Calls(testbed.machine, service("ec2"))
+    )
     made = volumes.create("growth-1", 10)
 
     assert volumes.find("growth-1") == made
@@ -143,24 +145,24 @@ def test_every_other_call_for_a_volume_goes_through_it(tmp_path: Path, aws: str)
 
 
 def test_an_orphan_is_known_by_its_age(tmp_path: Path, aws: str) -> None:
-    world = World(tmp_path)
-    world.start(instance_id=_instance(aws))
-    world.watch._volumes = volumes = EbsVolumes(
-        world.machine, world.settings, Ec2Calls(world.machine, service("ec2"))
+    testbed = Testbed(tmp_path)
+    testbed.start(instance_id=_instance(aws))
+    testbed.watch._volumes = volumes = EbsVolumes(
+        testbed.machine, testbed.settings, Ec2Calls(testbed.machine, service("ec2"))
     )
     orphan = volumes.create("growth-of-a-dead-worker", 10)
     now = time.time()
 
-    world.machine.wall = lambda: now + ORPHAN_SECONDS - 60  # type: ignore[method-assign]
-    world.watch.sweep()
+    testbed.machine.wall = lambda: now + ORPHAN_SECONDS - 60  # type: ignore[method-assign]
+    testbed.watch.sweep()
     assert volumes.describe(orphan)
-    world.machine.wall = lambda: now + ORPHAN_SECONDS + 60  # type: ignore[method-assign]
-    world.watch.sweep()
+    testbed.machine.wall = lambda: now + ORPHAN_SECONDS + 60  # type: ignore[method-assign]
+    testbed.watch.sweep()
     assert volumes.describe(orphan) == {}
 
 
 def test_an_instance_type_tells_its_limit(tmp_path: Path, aws: str) -> None:
-    machine = World(tmp_path).machine
+    machine = Testbed(tmp_path).machine
     answer = service("ec2").call("DescribeInstanceTypes", InstanceTypes=["m6i.4xlarge"])
     info = answer["InstanceTypes"][0]["EbsInfo"]
     assert (info["MaximumEbsAttachments"], info["AttachmentLimitType"]) == (27, "shared")
@@ -183,7 +185,7 @@ def test_boot_proves_that_space_can_be_ordered_and_orders_none(
     tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Service.__init__, "__kwdefaults__", {"clients": AWS_CLIENT.built()})
-    ec2_access.prove(Host(), World(tmp_path).settings, Deadline(Host(), 5))
+    ec2_access.prove(Host(), Testbed(tmp_path).settings, Deadline(Host(), 5))
     client = boto3.client("ec2", REGION, endpoint_url=aws)
     assert client.describe_volumes()["Volumes"] == []
 
@@ -192,11 +194,11 @@ def test_the_stream_that_boot_made_is_written_on(tmp_path: Path, aws: str) -> No
     logs = boto3.client("logs", REGION, endpoint_url=aws)
     logs.create_log_group(logGroupName=GROUP)
     logs.create_log_stream(logGroupName=GROUP, logStreamName="worker/i-0123")
-    world = World(tmp_path)
-    world.start(log_group=GROUP)
-    metrics = Metrics(world.machine, world.settings, service("logs"))
+    testbed = Testbed(tmp_path)
+    testbed.start(log_group=GROUP)
+    metrics = Metrics(testbed.machine, testbed.settings, service("logs"))
     # CloudWatch takes nothing older than two weeks.
-    world.machine.wall = time.time  # type: ignore[method-assign]
+    testbed.machine.wall = time.time  # type: ignore[method-assign]
     metrics.take("frozen", {"free_gib": 1.5, "text": "<é>"})
     assert metrics.send()
     (event,) = logs.get_log_events(logGroupName=GROUP, logStreamName="worker/i-0123")["events"]

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from nextflow_batch.tags import MOST_BYTES
-from tests.resources import only, properties, text
-from tests.synthesized import changed, of
+from testbed.resources import only, properties, text
+from testbed.synthesized import changed, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_cdk.assertions import Template
 
-    from tests.synthesized import Templates
+    from testbed.synthesized import Templates
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 
 @pytest.fixture(scope="module")

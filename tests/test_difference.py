@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from stacks import difference, paths
-from tests.synthesized import changed, of
+from testbed.synthesized import changed, of
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 SMALL = """\
 Stack lab-data

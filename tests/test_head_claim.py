@@ -10,20 +10,20 @@ from nextflow_head import claim
 from nextflow_head.environment import Environment
 from nextflow_head.refusal import Denied, Refusal
 from nextflow_head.session import Session
-from tests.batch_world import KEYS, REGION, Gate, World, process_world
+from tests.support.batch import KEYS, REGION, Gate, Testbed, process_testbed
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made:
         yield made
 
 
 @pytest.fixture
-def s3(world: World) -> Any:
-    client = world.client("s3")
+def s3(testbed: Testbed) -> Any:
+    client = testbed.client("s3")
     client.create_bucket(
-        Bucket=(name := world.unique("claims")),
+        Bucket=(name := testbed.unique("claims")),
         CreateBucketConfiguration={"LocationConstraint": REGION},
     )
     client.name = name
@@ -43,31 +43,31 @@ def environment(bucket: str, job_id: str = "a", **changes: str) -> Environment:
     )
 
 
-def test_only_the_first_head_of_a_session_finds_it_fresh(world: World, s3: Any) -> None:
+def test_only_the_first_head_of_a_session_finds_it_fresh(testbed: Testbed, s3: Any) -> None:
     session = Session.of(environment(s3.name))
 
-    assert claim.take(session, "a", s3, world.batch) is False
-    assert claim.take(session, "a", s3, world.batch) is True
+    assert claim.take(session, "a", s3, testbed.batch) is False
+    assert claim.take(session, "a", s3, testbed.batch) is True
 
 
-def test_a_session_is_taken_over_when_its_job_has_ended(world: World, s3: Any) -> None:
-    ended = world.run("true")["jobId"]
+def test_a_session_is_taken_over_when_its_job_has_ended(testbed: Testbed, s3: Any) -> None:
+    ended = testbed.run("true")["jobId"]
     session = Session.of(environment(s3.name, ended))
-    claim.take(session, ended, s3, world.batch)
+    claim.take(session, ended, s3, testbed.batch)
 
-    assert claim.take(session, "b", s3, world.batch) is True
-    assert claim.take(session, "b", s3, world.batch) is True
+    assert claim.take(session, "b", s3, testbed.batch) is True
+    assert claim.take(session, "b", s3, testbed.batch) is True
 
 
-def test_two_running_jobs_never_share_a_session(world: World, s3: Any) -> None:
+def test_two_running_jobs_never_share_a_session(testbed: Testbed, s3: Any) -> None:
     gate = Gate()
-    running = world.submit(gate.script)
-    world.wait(running, "RUNNING")
+    running = testbed.submit(gate.script)
+    testbed.wait(running, "RUNNING")
     session = Session.of(environment(s3.name, running))
-    claim.take(session, running, s3, world.batch)
+    claim.take(session, running, s3, testbed.batch)
 
     with pytest.raises(Refusal) as caught:
-        claim.take(session, "b", s3, world.batch)
+        claim.take(session, "b", s3, testbed.batch)
 
     gate.open()
     assert caught.value.lines == (
@@ -76,9 +76,9 @@ def test_two_running_jobs_never_share_a_session(world: World, s3: Any) -> None:
     )
 
 
-def test_of_two_that_take_over_at_once_one_wins(world: World, s3: Any) -> None:
+def test_of_two_that_take_over_at_once_one_wins(testbed: Testbed, s3: Any) -> None:
     session = Session.of(environment(s3.name, "gone"))
-    claim.take(session, "gone", s3, world.batch)
+    claim.take(session, "gone", s3, testbed.batch)
 
     class Overtaken:
         """S3, with another head that is quicker between the look and the write."""
@@ -88,20 +88,20 @@ def test_of_two_that_take_over_at_once_one_wins(world: World, s3: Any) -> None:
 
         def get_object(self, **request: Any) -> Any:
             answer = s3.get_object(**request)
-            claim.take(session, "quicker", s3, world.batch)
+            claim.take(session, "quicker", s3, testbed.batch)
             return answer
 
     with pytest.raises(Refusal, match="cannot be claimed"):
-        claim.take(session, "slower", Overtaken(), world.batch)
+        claim.take(session, "slower", Overtaken(), testbed.batch)
 
-    assert claim.take(session, "quicker", s3, world.batch) is True
+    assert claim.take(session, "quicker", s3, testbed.batch) is True
 
 
-def test_buckets_must_be_there_and_in_the_queues_region(world: World, s3: Any) -> None:
+def test_buckets_must_be_there_and_in_the_queues_region(testbed: Testbed, s3: Any) -> None:
     claim.check(environment(s3.name), s3)
-    elsewhere = world.unique("elsewhere")
-    abroad = world.session.client(
-        "s3", region_name="eu-west-1", endpoint_url=world.endpoint, **KEYS
+    elsewhere = testbed.unique("elsewhere")
+    abroad = testbed.session.client(
+        "s3", region_name="eu-west-1", endpoint_url=testbed.endpoint, **KEYS
     )
     abroad.create_bucket(
         Bucket=elsewhere, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
@@ -113,7 +113,7 @@ def test_buckets_must_be_there_and_in_the_queues_region(world: World, s3: Any) -
         claim.check(environment(s3.name, NF_LOGSDIR=f"s3://{elsewhere}/logs"), s3)
 
 
-def test_a_denial_names_action_and_resource(world: World, s3: Any) -> None:
+def test_a_denial_names_action_and_resource(testbed: Testbed, s3: Any) -> None:
     """HEAD answers have no body, so AWS's say 403 and nothing else."""
 
     class Denying:

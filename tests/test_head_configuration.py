@@ -9,7 +9,7 @@ from nextflow_head.environment import Environment
 from nextflow_head.location import Location
 from nextflow_head.plugin import always, baked
 from nextflow_head.session import Session
-from tests import nextflow_options
+from tests.support import nextflow_options
 
 DOCKERFILE = Path(image_lock.__file__).with_name("Dockerfile")
 
@@ -152,7 +152,9 @@ def test_leaves_out_what_the_environment_does_not_have() -> None:
 def test_says_nothing_that_the_pinned_nextflow_does_not_know() -> None:
     arguments = image_lock.block(DOCKERFILE.read_text())
     version, known = nextflow_options.declared()
-    assert version == arguments["NEXTFLOW_VERSION"], "renew the list: tests/nextflow_options.py"
+    assert version == arguments["NEXTFLOW_VERSION"], (
+        "renew the list: tests/support/nextflow_options.py"
+    )
 
     # Nextflow warns at each start of an option that it does not know.
     assert options(render(FULL, heap=512)) <= known

@@ -1,6 +1,6 @@
 """What a head says of each way in which Nextflow 26.04.6 ended: the logs are its own.
 
-tests/nextflow_corpus.py makes them anew, for another version too.
+tests/support/nextflow_corpus.py makes them anew, for another version too.
 """
 
 import csv
@@ -15,7 +15,7 @@ from nextflow_head.origins import Origins
 from nextflow_head.process import End
 from nextflow_head.state import State
 from nextflow_head.verdict import Verdict
-from tests.nextflow_ways import WAYS
+from tests.support.nextflow_ways import WAYS
 
 LOGS = Path(__file__).parent / "data" / "nextflow_logs"
 HOME = "/home/nextflow/.nextflow-head/run-0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9-a1/home"

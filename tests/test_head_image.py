@@ -16,7 +16,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from local_aws import images
-from tests.distribution import distribution
+from testbed.distribution import distribution
 
 pytestmark = pytest.mark.docker
 

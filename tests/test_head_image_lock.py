@@ -16,7 +16,7 @@ import pytest
 
 import image_lock
 from local_aws import images
-from tests.distribution import distribution
+from testbed.distribution import distribution
 
 DOCKERFILE = Path(image_lock.__file__).with_name("Dockerfile")
 INSTALL = DOCKERFILE.with_name("install-nextflow.sh")

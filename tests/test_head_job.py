@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.resources import only, properties, statement, text
-from tests.synthesized import changed, of
+from testbed.resources import only, properties, statement, text
+from testbed.synthesized import changed, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_cdk.assertions import Template
 
-    from tests.synthesized import Templates
+    from testbed.synthesized import Templates
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 #: Nextflow's calls on Batch and IAM, read in its awsbatch executor, and the head's own: ListJobs,
 #: with which a later attempt finds what the one before left running.

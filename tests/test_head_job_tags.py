@@ -11,7 +11,7 @@ import pytest
 from nextflow_head import job_tags
 from nextflow_head.verdict import State, Verdict
 from stacks import paths
-from tests.batch_world import REGION, World, process_world
+from tests.support.batch import REGION, Testbed, process_testbed
 
 FAILED = Verdict(
     State.FAILED, 1, 'pipeline failed: process ALIGN (a;b): exit status 1: it\'s "bad"'
@@ -19,19 +19,19 @@ FAILED = Verdict(
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made:
         yield made
 
 
 @pytest.fixture
-def container(world: World, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def container(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     return {
         "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": world.endpoint,
-        "AWS_BATCH_JOB_ID": world.submit("sleep 30", tags={"lab": "ours"}),
+        "AWS_ENDPOINT_URL": testbed.endpoint,
+        "AWS_BATCH_JOB_ID": testbed.submit("sleep 30", tags={"lab": "ours"}),
     }
 
 
@@ -42,20 +42,20 @@ def said(ended: Verdict, container: dict[str, str]) -> list[str]:
     return lines
 
 
-def test_describe_jobs_shows_how_a_run_ended(world: World, container: dict[str, str]) -> None:
+def test_describe_jobs_shows_how_a_run_ended(testbed: Testbed, container: dict[str, str]) -> None:
     assert said(FAILED, container) == []
 
-    assert world.describe(container["AWS_BATCH_JOB_ID"])["tags"] == {
+    assert testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"] == {
         "lab": "ours",
         "nextflow-outcome": "FAILED",
         "nextflow-reason": "pipeline failed: process ALIGN a b: exit status 1: its bad",
     }
 
 
-def test_a_success_needs_no_reason(world: World, container: dict[str, str]) -> None:
+def test_a_success_needs_no_reason(testbed: Testbed, container: dict[str, str]) -> None:
     said(Verdict(State.SUCCEEDED, 0, ""), container)
 
-    tags = world.describe(container["AWS_BATCH_JOB_ID"])["tags"]
+    tags = testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"]
     assert tags == {"lab": "ours", "nextflow-outcome": "SUCCEEDED"}
 
 
@@ -80,13 +80,13 @@ def test_a_container_that_does_not_know_its_job_tags_none(
 
 
 def test_a_batch_that_refuses_is_said_and_ends_no_run(
-    world: World, container: dict[str, str]
+    testbed: Testbed, container: dict[str, str]
 ) -> None:
-    world.server.faults.denied("batch", "/v1/", 600)
+    testbed.server.faults.denied("batch", "/v1/", 600)
     try:
         (line,) = said(FAILED, container)
     finally:
-        world.server.faults.clear()
+        testbed.server.faults.clear()
 
     assert line.startswith("the job's tags do not say how it ended: ")
     assert "batch:" in line or "AccessDenied" in line
@@ -101,14 +101,14 @@ def test_a_batch_that_refuses_is_said_and_ends_no_run(
     ids=["refused by Nextflow", "refused by the head"],
 )
 def test_a_head_tags_the_job_that_it_is(
-    world: World, tmp_path: Path, arguments: str, reason: str
+    testbed: Testbed, tmp_path: Path, arguments: str, reason: str
 ) -> None:
     nextflow = tmp_path / "nextflow"
     nextflow.write_text(
         "#!/bin/sh\necho 'Unknown option: -zzz -- Check the available commands' >&2\nexit 1\n"
     )
     nextflow.chmod(0o755)
-    world.client("s3").create_bucket(
+    testbed.client("s3").create_bucket(
         Bucket=tmp_path.name.replace("_", "-"),
         CreateBucketConfiguration={"LocationConstraint": REGION},
     )
@@ -116,7 +116,7 @@ def test_a_head_tags_the_job_that_it_is(
         "PYTHONPATH": str(paths.HEAD_IMAGE),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_ENDPOINT_URL": testbed.endpoint,
         "AWS_REGION": REGION,
         "NF_JOB_QUEUE": "default",
         "NF_WORKDIR": f"s3://{tmp_path.name.replace('_', '-')}/runs",
@@ -124,8 +124,8 @@ def test_a_head_tags_the_job_that_it_is(
     }
     assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
-    job = world.wait(
-        world.submit(
+    job = testbed.wait(
+        testbed.submit(
             f"PATH={tmp_path}:$PATH {assignments}"
             f" {shlex.quote(sys.executable)} -m nextflow_head {arguments}"
         ),

@@ -8,7 +8,7 @@ import pytest
 from local_aws.rehearsal import core
 from nextflow_head import configuration, memory
 from nextflow_head.session import Session
-from tests import groovy
+from tests.support import groovy
 from tests.test_head_configuration import BARE
 
 CACHE = Path(__file__).parents[1] / "build" / "rehearsal"

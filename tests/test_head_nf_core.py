@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stacks import paths
-from tests.head_world import HeadWorld, NoNextflow, head_world
+from testbed.head import HeadTestbed, NoNextflow, head_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,9 +81,9 @@ def sources() -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadWorld]:
+def testbed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadTestbed]:
     try:
-        with head_world(paths.ROOT / "build" / "nf-core") as made:
+        with head_testbed(paths.ROOT / "build" / "nf-core") as made:
             make_image(tmp_path_factory.mktemp("image"))
             put_data(made)
             yield made
@@ -105,14 +105,14 @@ def make_image(folder: Path) -> None:
     subprocess.run(["docker", "build", "-t", IMAGE, folder], check=True, capture_output=True)
 
 
-def put_data(world: HeadWorld) -> None:
+def put_data(testbed: HeadTestbed) -> None:
     """Reads of three samples, a genome, and what the iGenomes' bucket has of GRCh37."""
     rows = ["sample,fastq_1,fastq_2,strandedness"]
     for sample in ("control", "treated_1", "treated_2"):
         names = [f"data/{sample}_{number}.fastq.gz" for number in (1, 2)]
         for name in names:
-            world.s3.put_object(Bucket=world.bucket, Key=name, Body=b"reads")
-        rows.append(",".join([sample, *(f"s3://{world.bucket}/{n}" for n in names), "reverse"]))
+            testbed.s3.put_object(Bucket=testbed.bucket, Key=name, Body=b"reads")
+        rows.append(",".join([sample, *(f"s3://{testbed.bucket}/{n}" for n in names), "reverse"]))
     files = {
         "samplesheet.csv": "\n".join(rows) + "\n",
         "ids.csv": "".join(f"SRR1114074{n}\n" for n in range(4)),
@@ -123,9 +123,9 @@ def put_data(world: HeadWorld) -> None:
         "data/rnaseq.json": '{"min_trimmed_reads": 0}',
     }
     for name, text in files.items():
-        world.s3.put_object(Bucket=world.bucket, Key=name, Body=text.encode())
-    world.s3.create_bucket(
-        Bucket="ngi-igenomes", CreateBucketConfiguration={"LocationConstraint": world.aws.region}
+        testbed.s3.put_object(Bucket=testbed.bucket, Key=name, Body=text.encode())
+    testbed.s3.create_bucket(
+        Bucket="ngi-igenomes", CreateBucketConfiguration={"LocationConstraint": testbed.aws.region}
     )
     for name in (
         "Sequence/WholeGenomeFasta/genome.fa",
@@ -136,21 +136,21 @@ def put_data(world: HeadWorld) -> None:
         "Sequence/BWAIndex/version0.6.0/genome.fa.bwt",
         "Sequence/BismarkIndex/genome.fa",
     ):
-        world.s3.put_object(Bucket="ngi-igenomes", Key=f"{GENOME}/{name}", Body=b"genome")
+        testbed.s3.put_object(Bucket="ngi-igenomes", Key=f"{GENOME}/{name}", Body=b"genome")
 
 
-def submit(world: HeadWorld, sources: Path, number: int) -> str:
+def submit(testbed: HeadTestbed, sources: Path, number: int) -> str:
     """Type a command of the document, with sources, bucket, image and stubs of here."""
     folder = sources / FOLDERS[number]
     if not folder.is_dir():
         pytest.skip(f"{folder} is not there")
     prefix = f"projects/{folder.name}"
-    if not world.keys(f"{prefix}/main.nf"):
+    if not testbed.keys(f"{prefix}/main.nf"):
         for path in folder.rglob("*"):
             if path.is_file() and ".git" not in path.parts:
                 key = f"{prefix}/{path.relative_to(folder)}"
-                world.s3.put_object(Bucket=world.bucket, Key=key, Body=path.read_bytes())
-    before, text, after = commands()[number].replace("YOUR-BUCKET", world.bucket).split("'")
+                testbed.s3.put_object(Bucket=testbed.bucket, Key=key, Body=path.read_bytes())
+    before, text, after = commands()[number].replace("YOUR-BUCKET", testbed.bucket).split("'")
     overrides = json.loads(text)
     project, *words = overrides["command"]
     if words[0] == "-r":
@@ -158,15 +158,20 @@ def submit(world: HeadWorld, sources: Path, number: int) -> str:
     if project.startswith("nf-core/"):
         words.append("-stub")
     if folder.name == "rnaseq":
-        words += ["-params-file", f"s3://{world.bucket}/data/rnaseq.json"]
+        words += ["-params-file", f"s3://{testbed.bucket}/data/rnaseq.json"]
     overrides["command"] = [
-        *(f"s3://{world.bucket}/{prefix}", *words, "-c", f"s3://{world.bucket}/data/any.config"),
+        *(
+            f"s3://{testbed.bucket}/{prefix}",
+            *words,
+            "-c",
+            f"s3://{testbed.bucket}/data/any.config",
+        ),
     ]
     # Their institutions' configurations come from the internet.
     overrides.setdefault("environment", []).append({"name": "NXF_OFFLINE", "value": "true"})
     done = subprocess.run(
         ["bash", "-c", f"{before}'{json.dumps(overrides)}'{after}"],
-        env=world.aws.environment(),
+        env=testbed.aws.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -174,42 +179,42 @@ def submit(world: HeadWorld, sources: Path, number: int) -> str:
     return str(json.loads(done.stdout)["jobId"])
 
 
-def unfinished(world: HeadWorld, head: str) -> set[str]:
+def unfinished(testbed: HeadTestbed, head: str) -> set[str]:
     """The tasks that were submitted and of which the session's cache knows no end, by their hash.
 
     What a pipeline runs in the head itself is in the cache too, and no job.
     """
     jobs = {
         "".join(found.groups())
-        for task in world.tasks(head)
+        for task in testbed.tasks(head)
         if (found := re.search(r"/work/(\w\w)/(\w{30})", " ".join(task["container"]["command"])))
     }
-    return jobs - {Path(key).name for key in world.keys(f"_nextflow/runs/run-{head}/cache/")}
+    return jobs - {Path(key).name for key in testbed.keys(f"_nextflow/runs/run-{head}/cache/")}
 
 
 @pytest.mark.parametrize("number", range(len(FOLDERS)), ids=FOLDERS)
 def test_a_pipeline_runs_and_after_a_lost_host_repeats_only_what_was_in_flight(
-    world: HeadWorld, sources: Path, number: int
+    testbed: HeadTestbed, sources: Path, number: int
 ) -> None:
     began = time.monotonic()
-    whole = submit(world, sources, number)
-    end = world.end(whole)
+    whole = submit(testbed, sources, number)
+    end = testbed.end(whole)
     assert end[0] == "SUCCEEDED", end
     seconds = round(time.monotonic() - began)
-    tasks = world.tasks(whole)
+    tasks = testbed.tasks(whole)
     assert {task["status"] for task in tasks} == {"SUCCEEDED"}
 
-    half = submit(world, sources, number)
-    world.until(lambda: world.done(half) >= len(tasks) // 2, "half of it is done", 1800)
-    world.aws.faults.host_reclaimed(half)
-    done, in_flight = world.done(half), len(unfinished(world, half))
-    end = world.end(half)
+    half = submit(testbed, sources, number)
+    testbed.until(lambda: testbed.done(half) >= len(tasks) // 2, "half of it is done", 1800)
+    testbed.aws.faults.host_reclaimed(half)
+    done, in_flight = testbed.done(half), len(unfinished(testbed, half))
+    end = testbed.end(half)
     assert end[0] == "SUCCEEDED", end
-    repeated = len(world.tasks(half)) - len(tasks)
+    repeated = len(testbed.tasks(half)) - len(tasks)
     print(
         f"\n{FOLDERS[number]}: {len(tasks)} jobs in {seconds} s; host lost at {done} done, "
-        f"{in_flight} in flight: {repeated} repeated, {len(world.alive(half))} orphans; "
-        f"run.json {world.record(half)['tasks']}"
+        f"{in_flight} in flight: {repeated} repeated, {len(testbed.alive(half))} orphans; "
+        f"run.json {testbed.record(half)['tasks']}"
     )
     assert repeated <= in_flight
-    assert world.alive(half) == []
+    assert testbed.alive(half) == []

@@ -9,19 +9,21 @@ import pytest
 
 from local_aws import batch
 from local_aws.batch.retry import should_retry
-from tests.batch_world import ACCOUNT, World, process_world
-from tests.resources import only
-from tests.synthesized import changed, of
+from testbed.resources import only
+from testbed.synthesized import changed, of
+from tests.support.batch import ACCOUNT, Testbed, process_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.synthesized import Templates
+    from testbed.synthesized import Templates
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made:
         yield made
 
 
@@ -39,37 +41,37 @@ def strategy(templates: Callable[[str], Templates]) -> dict[str, Any]:
 
 
 def test_a_head_whose_host_is_reclaimed_is_started_again(
-    world: World, strategy: dict[str, Any]
+    testbed: Testbed, strategy: dict[str, Any]
 ) -> None:
-    job = world.submit("test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 60", retryStrategy=strategy)
-    world.wait(job, "RUNNING")
+    job = testbed.submit("test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 60", retryStrategy=strategy)
+    testbed.wait(job, "RUNNING")
     batch.reclaim_host(job)
-    ended = world.wait(job)
+    ended = testbed.wait(job)
 
     assert ended["attempts"][0]["statusReason"].startswith("Host EC2 (instance i-")
     assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 2)
 
 
 def test_a_head_whose_image_cannot_be_pulled_is_tried_again(
-    world: World, strategy: dict[str, Any]
+    testbed: Testbed, strategy: dict[str, Any]
 ) -> None:
     batch.fail_next_pull()
-    ended = world.run(retryStrategy=strategy)
+    ended = testbed.run(retryStrategy=strategy)
 
     assert ended["attempts"][0]["container"]["reason"].startswith("CannotPullContainerError: ")
     assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 2)
 
 
-def test_a_failed_pipeline_is_not_run_again(world: World, strategy: dict[str, Any]) -> None:
-    ended = world.run("exit 1", retryStrategy=strategy)
+def test_a_failed_pipeline_is_not_run_again(testbed: Testbed, strategy: dict[str, Any]) -> None:
+    ended = testbed.run("exit 1", retryStrategy=strategy)
 
     assert (ended["status"], len(ended["attempts"])) == ("FAILED", 1)
 
 
 def test_a_head_that_was_killed_on_a_living_host_is_not_run_again(
-    world: World, strategy: dict[str, Any]
+    testbed: Testbed, strategy: dict[str, Any]
 ) -> None:
-    ended = world.run("kill -9 $$", retryStrategy=strategy)
+    ended = testbed.run("kill -9 $$", retryStrategy=strategy)
 
     assert ended["attempts"][0]["container"]["exitCode"] == 137
     assert len(ended["attempts"]) == 1
@@ -106,23 +108,23 @@ def test_only_what_another_attempt_can_mend_is_retried(
     assert retried is again
 
 
-def test_the_head_gets_its_secrets_and_nothing_shows_their_values(world: World) -> None:
-    secrets = world.client("secretsmanager")
+def test_the_head_gets_its_secrets_and_nothing_shows_their_values(testbed: Testbed) -> None:
+    secrets = testbed.client("secretsmanager")
     scm = "providers {\n  lab {\n    password = '$hush hush'\n  }\n}"
     git = secrets.create_secret(Name="lab/git", SecretString=scm)["ARN"]
     seqera = secrets.create_secret(Name="seqera", SecretString="hush-token")["ARN"]
     template = of(changed("default", head={"git_secret": git, "seqera_secret": seqera}))["batch"]
     named = only(template, "AWS::Batch::JobDefinition")["ContainerProperties"]["Secrets"]
-    definition = world.definition(
+    definition = testbed.definition(
         ["sh", "-c", 'printf %s "$NF_SCM" "$TOWER_ACCESS_TOKEN" | sha256sum'],
         container={
             "executionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/job",
             "secrets": [{"name": e["Name"], "valueFrom": e["ValueFrom"]} for e in named],
         },
     )
-    job = world.run(jobDefinition=definition)
+    job = testbed.run(jobDefinition=definition)
 
-    assert world.lines(job) == [f"{sha256(f'{scm}hush-token'.encode()).hexdigest()}  -"]
+    assert testbed.lines(job) == [f"{sha256(f'{scm}hush-token'.encode()).hexdigest()}  -"]
     for shown in (str(template.to_json()), str(job)):
         assert "$hush hush" not in shown
         assert "hush-token" not in shown

@@ -8,12 +8,12 @@ import pytest
 from nextflow_head import history, orphans
 from nextflow_head.environment import Environment
 from nextflow_head.session import Session
-from tests.batch_world import REGION, Gate, World, process_world
+from tests.support.batch import REGION, Gate, Testbed, process_testbed
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=1) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=1) as made:
         yield made
 
 
@@ -31,66 +31,69 @@ def environment(job_id: str, queue: str, name: str | None = None) -> Environment
     return dataclasses.replace(read, name=name)
 
 
-def test_terminates_the_sessions_tasks_and_no_others(world: World) -> None:
+def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
     gate = Gate()
     queue, of_the_environment, elsewhere = (
-        world.queue(),
-        world.queue(tags={orphans.QUEUE_TAG: "lab"}),
-        world.queue(),
+        testbed.queue(),
+        testbed.queue(tags={orphans.QUEUE_TAG: "lab"}),
+        testbed.queue(),
     )
-    head = world.submit(gate.script, jobQueue=queue)
+    head = testbed.submit(gate.script, jobQueue=queue)
     told = environment(head, queue, "lab")
     session = Session.of(told)
     tags = {orphans.TAG: session.id}
     command = f"{gate.script} # {session.work}/ab/cdef/.command.run"
     ours = [
-        world.submit(gate.script, jobQueue=queue, tags=tags),
-        world.submit(gate.script, jobQueue=of_the_environment, tags=tags),
-        world.submit(command, jobQueue=queue, tags={"of": "the pipeline"}),
-        world.submit(gate.script, jobQueue=queue, tags=tags, dependsOn=[{"jobId": head}]),
+        testbed.submit(gate.script, jobQueue=queue, tags=tags),
+        testbed.submit(gate.script, jobQueue=of_the_environment, tags=tags),
+        testbed.submit(command, jobQueue=queue, tags={"of": "the pipeline"}),
+        testbed.submit(gate.script, jobQueue=queue, tags=tags, dependsOn=[{"jobId": head}]),
     ]
     others = [
-        world.submit(gate.script, jobQueue=queue),
-        world.submit(gate.script, jobQueue=queue, tags={orphans.TAG: "another"}),
-        world.submit(gate.script, jobQueue=elsewhere, tags={orphans.TAG: "another"}),
+        testbed.submit(gate.script, jobQueue=queue),
+        testbed.submit(gate.script, jobQueue=queue, tags={orphans.TAG: "another"}),
+        testbed.submit(gate.script, jobQueue=elsewhere, tags={orphans.TAG: "another"}),
     ]
     for job in [head, *ours[:3], *others]:
-        world.wait(job, "RUNNING")
+        testbed.wait(job, "RUNNING")
 
-    assert orphans.terminate(session, told, world.batch, "gone") == len(ours)
+    assert orphans.terminate(session, told, testbed.batch, "gone") == len(ours)
 
-    ended = [world.wait(job) for job in ours]
+    ended = [testbed.wait(job) for job in ours]
     assert {(job["status"], job["statusReason"]) for job in ended} == {("FAILED", "gone")}
-    assert {world.describe(job)["status"] for job in [head, *others]} == {"RUNNING"}
+    assert {testbed.describe(job)["status"] for job in [head, *others]} == {"RUNNING"}
     gate.open()
     for job in others:
-        assert world.wait(job)["status"] == "SUCCEEDED"
+        assert testbed.wait(job)["status"] == "SUCCEEDED"
 
 
-def test_a_task_that_is_ending_already_is_left_alone(world: World) -> None:
-    queue = world.queue()
+def test_a_task_that_is_ending_already_is_left_alone(testbed: Testbed) -> None:
+    queue = testbed.queue()
     told = environment("gone", queue)
     deaf = "trap '' TERM; while :; do sleep 0.1; done"
-    task = world.submit(deaf, jobQueue=queue, tags={orphans.TAG: Session.of(told).id})
-    world.wait(task, "RUNNING")
-    world.batch.terminate_job(jobId=task, reason="by Nextflow")
+    task = testbed.submit(deaf, jobQueue=queue, tags={orphans.TAG: Session.of(told).id})
+    testbed.wait(task, "RUNNING")
+    testbed.batch.terminate_job(jobId=task, reason="by Nextflow")
 
-    assert orphans.terminate(Session.of(told), told, world.batch, "gone") == 0
-    assert world.describe(task)["status"] == "RUNNING"
+    assert orphans.terminate(Session.of(told), told, testbed.batch, "gone") == 0
+    assert testbed.describe(task)["status"] == "RUNNING"
 
 
-def test_finds_nothing_where_nothing_was_left(world: World) -> None:
-    queue = world.queue()
+def test_finds_nothing_where_nothing_was_left(testbed: Testbed) -> None:
+    queue = testbed.queue()
 
     assert (
         orphans.terminate(
-            Session.of(environment("gone", queue)), environment("gone", queue), world.batch, "gone"
+            Session.of(environment("gone", queue)),
+            environment("gone", queue),
+            testbed.batch,
+            "gone",
         )
         == 0
     )
 
 
-def test_the_next_attempt_knows_how_the_last_one_ended(world: World) -> None:
+def test_the_next_attempt_knows_how_the_last_one_ended(testbed: Testbed) -> None:
     retry = {
         "attempts": 2,
         "evaluateOnExit": [
@@ -98,9 +101,9 @@ def test_the_next_attempt_knows_how_the_last_one_ended(world: World) -> None:
             {"action": "EXIT", "onReason": "*"},
         ],
     }
-    job = world.run("exit 9", retryStrategy=retry)
+    job = testbed.run("exit 9", retryStrategy=retry)
 
-    first, second = history.of(job["jobId"], world.batch)
+    first, second = history.of(job["jobId"], testbed.batch)
 
     assert (first.number, first.status, second.number) == (1, 9, 2)
     assert str(first).startswith("attempt 1 ended: ")

@@ -64,7 +64,7 @@ workflow { NAP | view }
 
 
 @dataclass
-class World:
+class Testbed:
     """A folder with a Nextflow that has the plugin."""
 
     folder: Path
@@ -132,8 +132,8 @@ def install(distribution: Path) -> str:
 
 
 @pytest.fixture
-def world(distribution: Path, tmp_path: Path) -> World:
-    return World(
+def testbed(distribution: Path, tmp_path: Path) -> Testbed:
+    return Testbed(
         tmp_path,
         distribution,
         {
@@ -153,17 +153,17 @@ def world(distribution: Path, tmp_path: Path) -> World:
 
 
 def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hears_of_the_rest(
-    world: World,
+    testbed: Testbed,
 ) -> None:
-    output = world.run(PIPELINE, NF_ON_DEMAND_QUEUE="on-demand")
+    output = testbed.run(PIPELINE, NF_ON_DEMAND_QUEUE="on-demand")
 
     assert output.startswith("0 "), output
     # The loss costs neither memory nor one of its retries; what it fails of afterwards does.
-    assert world.submitted("GREEDY") == ["spot 1 8 MB", "on-demand 1 8 MB", "on-demand 2 16 MB"]
-    assert world.submitted("BAD") == ["spot 1 8 MB", "on-demand 1 8 MB"]
-    assert world.submitted("THEIRS") == ["spot-of-the-pipeline 1 8 MB"]
+    assert testbed.submitted("GREEDY") == ["spot 1 8 MB", "on-demand 1 8 MB", "on-demand 2 16 MB"]
+    assert testbed.submitted("BAD") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+    assert testbed.submitted("THEIRS") == ["spot-of-the-pipeline 1 8 MB"]
     assert "NOTE: GREEDY has lost its hosts: Host EC2 (instance i-0abc) terminated." in output
-    assert world.counted == {
+    assert testbed.counted == {
         "plugins": PLUGINS.split(","),
         "processes": {
             "BAD": {"failed": 1},
@@ -173,38 +173,40 @@ def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hea
     }
 
 
-def test_what_ended_on_demand_is_found_by_a_resume(world: World) -> None:
-    world.run(FLEETING, NF_ON_DEMAND_QUEUE="on-demand")
-    assert world.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+def test_what_ended_on_demand_is_found_by_a_resume(testbed: Testbed) -> None:
+    testbed.run(FLEETING, NF_ON_DEMAND_QUEUE="on-demand")
+    assert testbed.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
 
-    output = world.run(FLEETING, "-resume", world.variables["NXF_UUID"], NF_ON_DEMAND_QUEUE="x")
+    output = testbed.run(FLEETING, "-resume", testbed.variables["NXF_UUID"], NF_ON_DEMAND_QUEUE="x")
 
     assert output.startswith("0 "), output
-    assert world.submitted("NAP") == []
-    assert world.counted["processes"] == {"NAP": {"cached": 1}}
+    assert testbed.submitted("NAP") == []
+    assert testbed.counted["processes"] == {"NAP": {"cached": 1}}
 
 
 @pytest.mark.parametrize("last", ["spot-later", "spot"])
-def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(world: World, last: str) -> None:
-    output = world.run(FLEETING, NF_ON_DEMAND_QUEUE=last, NF_SPOT_ATTEMPTS="2")
+def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(
+    testbed: Testbed, last: str
+) -> None:
+    output = testbed.run(FLEETING, NF_ON_DEMAND_QUEUE=last, NF_SPOT_ATTEMPTS="2")
 
     assert output.startswith("1 "), output
-    assert world.submitted("NAP") == ["spot 1 8 MB", "spot 1 8 MB", f"{last} 1 8 MB"]
+    assert testbed.submitted("NAP") == ["spot 1 8 MB", "spot 1 8 MB", f"{last} 1 8 MB"]
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
-    assert world.counted["processes"] == {"NAP": {"failed": 1}}
+    assert testbed.counted["processes"] == {"NAP": {"failed": 1}}
 
 
-def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(world: World) -> None:
-    output = world.run(FLEETING)
+def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(testbed: Testbed) -> None:
+    output = testbed.run(FLEETING)
 
     assert output.startswith("1 "), output
-    assert world.submitted("NAP") == ["spot 1 8 MB"]
+    assert testbed.submitted("NAP") == ["spot 1 8 MB"]
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
 
 
-def test_a_short_run_does_not_wait_for_nextflows_own_poll(world: World) -> None:
+def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: Testbed) -> None:
     """Which would not come within the test's time."""
-    output = world.run(FLEETING, POLL="1 h")
+    output = testbed.run(FLEETING, POLL="1 h")
 
     assert output.startswith("1 "), output
     assert "Host EC2 (instance i-0abc) terminated." in output
@@ -218,23 +220,23 @@ def test_a_short_run_does_not_wait_for_nextflows_own_poll(world: World) -> None:
         "executor { $awsbatch { pollInterval = '1 sec' } }",
     ],
 )
-def test_a_poll_interval_that_somebody_has_set_is_kept(world: World, setting: str) -> None:
-    (world.folder / "more.config").write_text(f"{setting}\n")
+def test_a_poll_interval_that_somebody_has_set_is_kept(testbed: Testbed, setting: str) -> None:
+    (testbed.folder / "more.config").write_text(f"{setting}\n")
 
-    world.run(FLEETING, "-c", "more.config")
-    log = (world.folder / ".nextflow.log").read_text()
+    testbed.run(FLEETING, "-c", "more.config")
+    log = (testbed.folder / ".nextflow.log").read_text()
 
     assert "PollFactory" in log
     assert "Observer: nextflowbatch.Poll\n" not in log
 
 
-def test_a_pipelines_own_plugins_do_not_displace_it(world: World) -> None:
+def test_a_pipelines_own_plugins_do_not_displace_it(testbed: Testbed) -> None:
     text = "plugins { id 'nf-amazon@0.0.1' }\n"
-    (world.folder / "more.config").write_text(text)
+    (testbed.folder / "more.config").write_text(text)
 
-    world.run(FLEETING, "-c", "more.config", NF_ON_DEMAND_QUEUE="on-demand")
+    testbed.run(FLEETING, "-c", "more.config", NF_ON_DEMAND_QUEUE="on-demand")
 
-    assert world.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
+    assert testbed.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
 
 
 def test_a_plugin_that_does_not_fit_nextflow_fails_the_build_of_the_image(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stacks import paths
-from tests.head_world import HELLO, HUNGRY, HeadWorld, NoNextflow, head_world, recording
+from testbed.head import HELLO, HUNGRY, HeadTestbed, NoNextflow, head_testbed, recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,51 +25,51 @@ REPORTS = {"report.html", "timeline.html", "trace.txt", "dag.html"}
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[HeadWorld]:
+def testbed() -> Iterator[HeadTestbed]:
     try:
-        with head_world(paths.ROOT / "build" / "scenarios") as made:
+        with head_testbed(paths.ROOT / "build" / "scenarios") as made:
             yield made
     except NoNextflow as reason:
         pytest.skip(str(reason))
 
 
 @pytest.fixture(autouse=True)
-def _no_faults(world: HeadWorld) -> Iterator[None]:
+def _no_faults(testbed: HeadTestbed) -> Iterator[None]:
     yield
-    world.aws.faults.clear()
+    testbed.aws.faults.clear()
 
 
 @pytest.fixture(scope="module")
-def naps(world: HeadWorld) -> str:
-    return world.put_project("naps")
+def naps(testbed: HeadTestbed) -> str:
+    return testbed.put_project("naps")
 
 
-def test_hello_succeeds_and_leaves_its_record(world: HeadWorld) -> None:
-    job = world.submit(world.put_project("hello", HELLO))
+def test_hello_succeeds_and_leaves_its_record(testbed: HeadTestbed) -> None:
+    job = testbed.submit(testbed.put_project("hello", HELLO))
 
-    assert world.end(job) == SUCCESS
+    assert testbed.end(job) == SUCCESS
 
-    told = world.record(job)
+    told = testbed.record(job)
     assert told["tasks"] == {"completed": 4}
     assert told["versions"]["nextflow"]
     assert {plugin.partition("@")[0] for plugin in told["versions"]["plugins"]} == {
         *("nf-amazon", "nf-cloudcache", "nf-head"),
     }, "a plugin of the image that nobody names is not loaded"
     assert told["revision"]
-    kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
+    kept = {key.rsplit("/", 1)[1] for key in testbed.keys(f"_nextflow/logs/run-{job}/a1/")}
     assert kept == {*REPORTS, ".nextflow.log", "nextflow.config"}
 
 
-def test_nothing_that_the_head_sets_makes_nextflow_warn(world: HeadWorld) -> None:
-    log = world.log(world.wait(world.submit(world.put_project("hello", HELLO))))
+def test_nothing_that_the_head_sets_makes_nextflow_warn(testbed: HeadTestbed) -> None:
+    log = testbed.log(testbed.wait(testbed.submit(testbed.put_project("hello", HELLO))))
 
     assert [line for line in log if "WARN" in line] == []
 
 
 def test_what_a_task_makes_is_published_and_what_a_project_brings_is_found(
-    world: HeadWorld,
+    testbed: HeadTestbed,
 ) -> None:
-    project = world.put_project(
+    project = testbed.put_project(
         "publishing",
         """
         process GREET {
@@ -80,18 +80,18 @@ def test_what_a_task_makes_is_published_and_what_a_project_brings_is_found(
         workflow { GREET() }
         """,
     )
-    world.s3.put_object(
-        Bucket=world.bucket, Key="projects/publishing/bin/greet", Body=b"#!/bin/sh\necho hello\n"
+    testbed.s3.put_object(
+        Bucket=testbed.bucket, Key="projects/publishing/bin/greet", Body=b"#!/bin/sh\necho hello\n"
     )
 
-    job = world.submit(project, "--outdir", f"s3://{world.bucket}/results")
+    job = testbed.submit(project, "--outdir", f"s3://{testbed.bucket}/results")
 
-    assert world.end(job) == SUCCESS
-    assert world.keys("results/") == ["results/", "results/greeting.txt"]
+    assert testbed.end(job) == SUCCESS
+    assert testbed.keys("results/") == ["results/", "results/greeting.txt"]
 
 
-def test_nf_core_parameters_are_checked_without_a_registry(world: HeadWorld) -> None:
-    project = world.put_project(
+def test_nf_core_parameters_are_checked_without_a_registry(testbed: HeadTestbed) -> None:
+    project = testbed.put_project(
         "validated",
         """
         include { validateParameters } from 'plugin/nf-schema'
@@ -106,25 +106,25 @@ def test_nf_core_parameters_are_checked_without_a_registry(world: HeadWorld) -> 
         "properties": {"outdir": {"type": "string"}},
         "required": ["outdir"],
     }
-    world.s3.put_object(
-        Bucket=world.bucket,
+    testbed.s3.put_object(
+        Bucket=testbed.bucket,
         Key="projects/validated/nextflow_schema.json",
         Body=json.dumps(schema).encode(),
     )
 
-    job = world.submit(project, "--outdir", "s3://bucket/results")
-    assert world.end(job) == SUCCESS
-    assert "nf-schema@2.5.1" in world.record(job)["versions"]["plugins"]
-    assert not any("registry" in line for line in world.log(world.describe(job)[0]))
-    assert world.end(world.submit(project))[0] == "BAD_INPUT"
+    job = testbed.submit(project, "--outdir", "s3://bucket/results")
+    assert testbed.end(job) == SUCCESS
+    assert "nf-schema@2.5.1" in testbed.record(job)["versions"]["plugins"]
+    assert not any("registry" in line for line in testbed.log(testbed.describe(job)[0]))
+    assert testbed.end(testbed.submit(project))[0] == "BAD_INPUT"
 
 
 def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_running(
-    world: HeadWorld,
+    testbed: HeadTestbed,
 ) -> None:
     # Two are done before the kill, two are far from it.
-    slow = world.submit(
-        world.put_project(
+    slow = testbed.submit(
+        testbed.put_project(
             "mixed",
             """
             process NAP {
@@ -136,44 +136,46 @@ def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_runni
             """,
         )
     )
-    world.until(lambda: world.done(slow) == 2 and len(world.alive(slow)) == 2, "two are done")
-    in_flight = {task["jobId"] for task in world.alive(slow)}
+    testbed.until(lambda: testbed.done(slow) == 2 and len(testbed.alive(slow)) == 2, "two are done")
+    in_flight = {task["jobId"] for task in testbed.alive(slow)}
 
-    world.aws.faults.host_reclaimed(slow)
-    world.until(lambda: len(world.tasks(slow)) == 6, "the two in flight are submitted again")
+    testbed.aws.faults.host_reclaimed(slow)
+    testbed.until(lambda: len(testbed.tasks(slow)) == 6, "the two in flight are submitted again")
 
-    ended = {task["jobId"]: task for task in world.describe(*in_flight)}
+    ended = {task["jobId"]: task for task in testbed.describe(*in_flight)}
     assert {task["statusReason"] for task in ended.values()} == {
         "its head is gone; the next one submits what is still to be done"
     }
-    assert world.end(slow) == SUCCESS
-    assert len(world.tasks(slow)) == 6, "four, and once more the two in flight"
-    assert world.alive(slow) == []
-    told = world.record(slow)
+    assert testbed.end(slow) == SUCCESS
+    assert len(testbed.tasks(slow)) == 6, "four, and once more the two in flight"
+    assert testbed.alive(slow) == []
+    told = testbed.record(slow)
     assert told["tasks"] == {"cached": 2, "completed": 2}
     assert [attempt["number"] for attempt in told["attempts"]] == [1, 2]
     assert told["attempts"][0]["reason"].startswith("Host EC2")
 
 
-def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(world: HeadWorld, naps: str) -> None:
-    job = world.submit(naps, "--seconds", "300")
-    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")
+def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(
+    testbed: HeadTestbed, naps: str
+) -> None:
+    job = testbed.submit(naps, "--seconds", "300")
+    testbed.until(lambda: len(testbed.alive(job)) == 4, "all tasks run")
 
-    world.batch.terminate_job(jobId=job, reason="enough")
+    testbed.batch.terminate_job(jobId=job, reason="enough")
 
-    assert world.end(job) == (
+    assert testbed.end(job) == (
         "CANCELLED",
         143,
         "cancelled: SIGTERM reached the head, and Nextflow has ended its tasks",
     )
-    world.until(lambda: world.alive(job) == [], "no task is left", 60)
-    assert {task["statusReason"] for task in world.tasks(job)} == {"Job killed by NF"}
-    kept = {key.rsplit("/", 1)[1] for key in world.keys(f"_nextflow/logs/run-{job}/a1/")}
+    testbed.until(lambda: testbed.alive(job) == [], "no task is left", 60)
+    assert {task["statusReason"] for task in testbed.tasks(job)} == {"Job killed by NF"}
+    kept = {key.rsplit("/", 1)[1] for key in testbed.keys(f"_nextflow/logs/run-{job}/a1/")}
     assert {*REPORTS, ".nextflow.log"} <= kept
 
 
-def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) -> None:
-    project = world.put_project(
+def test_a_later_job_resumes_what_a_terminated_one_had_done(testbed: HeadTestbed) -> None:
+    project = testbed.put_project(
         "resumed",
         """
         process NAP {
@@ -184,77 +186,79 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(world: HeadWorld) ->
         workflow { channel.of(1..(params.tasks as Integer)) | NAP | view }
         """,
     )
-    first = world.submit(project, "--tasks", "3")
-    world.until(lambda: world.done(first) == 2 and len(world.alive(first)) == 1, "two are done")
+    first = testbed.submit(project, "--tasks", "3")
+    testbed.until(
+        lambda: testbed.done(first) == 2 and len(testbed.alive(first)) == 1, "two are done"
+    )
 
-    state, status, line = world.end(world.submit(project, "--tasks", "2", NF_RESUME=first))
+    state, status, line = testbed.end(testbed.submit(project, "--tasks", "2", NF_RESUME=first))
     assert (state, status) == ("BAD_INPUT", 2)
     assert f"job {first} works in it (RUNNING); wait for its end, or terminate it" in line
-    assert len(world.alive(first)) == 1, "the other's tasks are none of its business"
+    assert len(testbed.alive(first)) == 1, "the other's tasks are none of its business"
 
-    world.batch.terminate_job(jobId=first, reason="enough")
-    world.wait(first)
-    again = world.submit(project, "--tasks", "2", NF_RESUME=first)
+    testbed.batch.terminate_job(jobId=first, reason="enough")
+    testbed.wait(first)
+    again = testbed.submit(project, "--tasks", "2", NF_RESUME=first)
 
-    assert world.end(again) == SUCCESS
-    assert world.record(again)["tasks"] == {"cached": 2}
-    last = world.submit(project, "--tasks", "2", NF_RESUME=again)
-    assert world.end(last) == SUCCESS
-    assert world.record(last)["tasks"] == {"cached": 2}
+    assert testbed.end(again) == SUCCESS
+    assert testbed.record(again)["tasks"] == {"cached": 2}
+    last = testbed.submit(project, "--tasks", "2", NF_RESUME=again)
+    assert testbed.end(last) == SUCCESS
+    assert testbed.record(last)["tasks"] == {"cached": 2}
 
 
-def test_a_head_without_memory_says_what_to_set_and_leaves_no_task(world: HeadWorld) -> None:
-    job = world.submit(world.put_project("hungry", HUNGRY), memory=512)
+def test_a_head_without_memory_says_what_to_set_and_leaves_no_task(testbed: HeadTestbed) -> None:
+    job = testbed.submit(testbed.put_project("hungry", HUNGRY), memory=512)
 
-    state, status, line = world.end(job)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("OUT_OF_MEMORY", 3)
     assert line.startswith("out of memory: Nextflow used ")
     assert "head.memory_mib" in line
-    assert {task["statusReason"] for task in world.tasks(job)} == {"its head has ended"}
-    world.until(lambda: world.alive(job) == [], "no task is left", 60)
+    assert {task["statusReason"] for task in testbed.tasks(job)} == {"its head has ended"}
+    testbed.until(lambda: testbed.alive(job) == [], "no task is left", 60)
 
 
 @pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
 def test_a_minute_without_aws_ends_no_run(
-    world: HeadWorld, naps: str, services: tuple[str, ...]
+    testbed: HeadTestbed, naps: str, services: tuple[str, ...]
 ) -> None:
-    job = world.submit(naps, "--seconds", "15")
-    world.until(lambda: len(world.alive(job)) == 4, "all tasks run")
+    job = testbed.submit(naps, "--seconds", "15")
+    testbed.until(lambda: len(testbed.alive(job)) == 4, "all tasks run")
 
     for service in services:
-        world.aws.faults.unavailable(service, 60)
+        testbed.aws.faults.unavailable(service, 60)
     if not services:
-        world.aws.faults.refused(60)
+        testbed.aws.faults.refused(60)
 
-    assert world.end(job) == SUCCESS
-    assert len(world.tasks(job)) == 4
+    assert testbed.end(job) == SUCCESS
+    assert len(testbed.tasks(job)) == 4
 
 
 @pytest.mark.parametrize("services", [("s3", "batch"), ()], ids=["503", "refused"])
 def test_a_nextflow_that_gave_up_on_aws_is_started_again(
-    world: HeadWorld, services: tuple[str, ...]
+    testbed: HeadTestbed, services: tuple[str, ...]
 ) -> None:
     # As after a longer outage with the attempts that the head sets.
-    job = world.submit(
-        world.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
+    job = testbed.submit(
+        testbed.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
     )
-    world.until(lambda: len(world.tasks(job)) >= 4, "tasks are submitted")
+    testbed.until(lambda: len(testbed.tasks(job)) >= 4, "tasks are submitted")
 
     for service in services:
-        world.aws.faults.unavailable(service, 30)
+        testbed.aws.faults.unavailable(service, 30)
     if not services:
-        world.aws.faults.refused(30)
+        testbed.aws.faults.refused(30)
 
-    assert world.end(job) == SUCCESS
-    assert any("Nextflow starts again" in line for line in world.log(world.describe(job)[0]))
-    assert sum(world.record(job)["tasks"].values()) == 20
-    assert world.alive(job) == []
+    assert testbed.end(job) == SUCCESS
+    assert any("Nextflow starts again" in line for line in testbed.log(testbed.describe(job)[0]))
+    assert sum(testbed.record(job)["tasks"].values()) == 20
+    assert testbed.alive(job) == []
 
 
-def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> None:
-    job = world.submit(
-        world.put_project(
+def test_a_failed_task_fails_the_pipeline_in_its_own_words(testbed: HeadTestbed) -> None:
+    job = testbed.submit(
+        testbed.put_project(
             "failing",
             """
             process P {
@@ -265,52 +269,52 @@ def test_a_failed_task_fails_the_pipeline_in_its_own_words(world: HeadWorld) -> 
         )
     )
 
-    state, status, line = world.end(job)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("FAILED", 1)
     assert line.startswith("pipeline failed: process P: exit status 7: no such genome (work dir")
     # As `aws batch describe-jobs` shows it.
-    tags = world.describe(job)[0]["tags"]
+    tags = testbed.describe(job)[0]["tags"]
     assert tags["nextflow-outcome"] == "FAILED"
     assert tags["nextflow-reason"].startswith(
         "pipeline failed: process P: exit status 7: no such genome work directory: s3://"
     )
 
 
-def test_two_runs_at_once_share_nothing(world: HeadWorld, naps: str) -> None:
-    jobs = [world.submit(naps, "--seconds", "3") for _ in range(2)]
+def test_two_runs_at_once_share_nothing(testbed: HeadTestbed, naps: str) -> None:
+    jobs = [testbed.submit(naps, "--seconds", "3") for _ in range(2)]
 
-    assert {world.end(job) for job in jobs} == {SUCCESS}
+    assert {testbed.end(job) for job in jobs} == {SUCCESS}
 
-    first, second = (world.record(job) for job in jobs)
+    first, second = (testbed.record(job) for job in jobs)
     assert first["session"] != second["session"]
     assert first["tasks"] == second["tasks"] == {"completed": 4}
-    assert [len(world.tasks(job)) for job in jobs] == [4, 4]
+    assert [len(testbed.tasks(job)) for job in jobs] == [4, 4]
 
 
 def test_a_work_bucket_without_permission_is_named_before_anything_is_submitted(
-    world: HeadWorld, naps: str
+    testbed: HeadTestbed, naps: str
 ) -> None:
-    world.aws.faults.denied("s3", f"/{world.bucket}/_nextflow/runs", 600)
+    testbed.aws.faults.denied("s3", f"/{testbed.bucket}/_nextflow/runs", 600)
 
-    job = world.submit(naps)
-    state, status, line = world.end(job)
+    job = testbed.submit(naps)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("NO_PERMISSION", 4)
-    assert f"no permission for s3:PutObject on s3://{world.bucket}/_nextflow/runs/" in line
-    assert world.tasks(job) == []
+    assert f"no permission for s3:PutObject on s3://{testbed.bucket}/_nextflow/runs/" in line
+    assert testbed.tasks(job) == []
 
 
-def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> None:
-    world.aws.faults.denied("batch", "/v1/registerjobdefinition", 600)
-    world.aws.faults.denied("batch", "/v1/describejobdefinitions", 600)
+def test_a_queue_without_permission_is_named(testbed: HeadTestbed, naps: str) -> None:
+    testbed.aws.faults.denied("batch", "/v1/registerjobdefinition", 600)
+    testbed.aws.faults.denied("batch", "/v1/describejobdefinitions", 600)
 
-    job = world.submit(naps)
-    state, status, line = world.end(job)
+    job = testbed.submit(naps)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("NO_PERMISSION", 4)
     assert "no permission for batch:DescribeJobDefinitions on" in line
-    assert world.tasks(job) == []
+    assert testbed.tasks(job) == []
 
 
 @pytest.mark.parametrize(
@@ -327,32 +331,34 @@ def test_a_queue_without_permission_is_named(world: HeadWorld, naps: str) -> Non
     ],
 )
 def test_bad_input_ends_in_one_line_without_a_task(
-    world: HeadWorld, naps: str, command: list[str], variables: dict[str, str], line: str
+    testbed: HeadTestbed, naps: str, command: list[str], variables: dict[str, str], line: str
 ) -> None:
-    world.s3.put_object(Bucket=world.bucket, Key="bad.json", Body=b"{")
-    words = [word.replace("NAPS", naps).replace("BUCKET", world.bucket) for word in command]
+    testbed.s3.put_object(Bucket=testbed.bucket, Key="bad.json", Body=b"{")
+    words = [word.replace("NAPS", naps).replace("BUCKET", testbed.bucket) for word in command]
 
-    job = world.submit(*words, memory=None, **variables)
-    done = world.wait(job)
+    job = testbed.submit(*words, memory=None, **variables)
+    done = testbed.wait(job)
 
     assert done["container"]["exitCode"] == 2
-    assert line in world.log(done)[-1]
-    assert world.tasks(job) == []
+    assert line in testbed.log(done)[-1]
+    assert testbed.tasks(job) == []
 
 
-def test_every_argument_arrives_byte_for_byte(world: HeadWorld) -> None:
+def test_every_argument_arrives_byte_for_byte(testbed: HeadTestbed) -> None:
     """2,400 by SubmitJob, 200 at a time, and 2,000 from a file, through the real image."""
     source = random.Random(2026)  # noqa: S311
     # Batch takes no empty one.
     words = ["".join(source.choices(LETTERS, k=source.randrange(1, 12))) for _ in range(4399)]
-    world.s3.put_object(Bucket=world.bucket, Key="more.json", Body=json.dumps([*words[2400:], ""]))
+    testbed.s3.put_object(
+        Bucket=testbed.bucket, Key="more.json", Body=json.dumps([*words[2400:], ""])
+    )
     given = [words[start : start + 200] for start in range(0, 2400, 200)]
 
-    with recording(world) as definition:
-        jobs = [world.submit("hello", *part, definition=definition) for part in given]
-        file = f"s3://{world.bucket}/more.json"
-        jobs.append(world.submit("hello", definition=definition, NF_ARGUMENTS=file))
-        seen = [world.recorded(job) for job in jobs]
+    with recording(testbed) as definition:
+        jobs = [testbed.submit("hello", *part, definition=definition) for part in given]
+        file = f"s3://{testbed.bucket}/more.json"
+        jobs.append(testbed.submit("hello", definition=definition, NF_ARGUMENTS=file))
+        seen = [testbed.recorded(job) for job in jobs]
 
     for part, arrived in zip([*given, [*words[2400:], ""]], seen, strict=True):
         assert arrived[-len(part) - 1 :] == ["hello", *part]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stacks import paths
-from tests.head_world import HeadWorld, NoNextflow, head_world
+from testbed.head import HeadTestbed, NoNextflow, head_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,22 +45,22 @@ workflow { NAP | view }
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[HeadWorld]:
+def testbed() -> Iterator[HeadTestbed]:
     try:
-        with head_world(paths.ROOT / "build" / "spot") as made:
+        with head_testbed(paths.ROOT / "build" / "spot") as made:
             yield made
     except NoNextflow as reason:
         pytest.skip(str(reason))
 
 
-def in_order(world: HeadWorld, head: str) -> list[dict[str, Any]]:
+def in_order(testbed: HeadTestbed, head: str) -> list[dict[str, Any]]:
     """The tasks of a run as they were submitted."""
-    return sorted(world.tasks(head), key=lambda task: int(task["createdAt"]))
+    return sorted(testbed.tasks(head), key=lambda task: int(task["createdAt"]))
 
 
-def queues(world: HeadWorld, head: str) -> list[str]:
+def queues(testbed: HeadTestbed, head: str) -> list[str]:
     """Where they were submitted to."""
-    return [task["jobQueue"].rsplit("/", 1)[1] for task in in_order(world, head)]
+    return [task["jobQueue"].rsplit("/", 1)[1] for task in in_order(testbed, head)]
 
 
 def memory(task: dict[str, Any]) -> str:
@@ -69,62 +69,66 @@ def memory(task: dict[str, Any]) -> str:
     return str(needs["MEMORY"])
 
 
-def reclaim(world: HeadWorld, task: str) -> None:
+def reclaim(testbed: HeadTestbed, task: str) -> None:
     """Take a task's host away as soon as it runs there."""
-    world.until(lambda: world.status(task) == "RUNNING", f"{task} runs")
-    world.aws.faults.host_reclaimed(task)
+    testbed.until(lambda: testbed.status(task) == "RUNNING", f"{task} runs")
+    testbed.aws.faults.host_reclaimed(task)
 
 
-def lose(world: HeadWorld, head: str, number: int) -> None:
+def lose(testbed: HeadTestbed, head: str, number: int) -> None:
     """Have the newest of so many tasks of a run lose its host."""
-    world.until(lambda: len(world.tasks(head)) == number, f"task {number}")
-    reclaim(world, in_order(world, head)[-1]["jobId"])
+    testbed.until(lambda: len(testbed.tasks(head)) == number, f"task {number}")
+    reclaim(testbed, in_order(testbed, head)[-1]["jobId"])
 
 
 def test_with_the_strategy_of_nf_core_a_task_that_loses_every_spot_host_ends_on_demand(
-    world: HeadWorld,
+    testbed: HeadTestbed,
 ) -> None:
-    job = world.submit(world.put_project("spot", NAP, NF_CORE), NF_ON_DEMAND_QUEUE="highpriority")
+    job = testbed.submit(
+        testbed.put_project("spot", NAP, NF_CORE), NF_ON_DEMAND_QUEUE="highpriority"
+    )
     for attempt in range(5):
-        world.until(
+        testbed.until(
             lambda attempt=attempt: (
-                [len(task.get("attempts", [])) for task in world.tasks(job)]  # type: ignore[misc]
+                [len(task.get("attempts", [])) for task in testbed.tasks(job)]  # type: ignore[misc]
                 == [attempt]
             ),
             f"{attempt} hosts are lost",
         )
-        reclaim(world, world.tasks(job)[0]["jobId"])
+        reclaim(testbed, testbed.tasks(job)[0]["jobId"])
 
-    assert world.end(job) == SUCCESS
+    assert testbed.end(job) == SUCCESS
 
-    assert queues(world, job) == ["default", "highpriority"]
-    lost, done = in_order(world, job)
+    assert queues(testbed, job) == ["default", "highpriority"]
+    lost, done = in_order(testbed, job)
     assert [attempt["statusReason"][:8] for attempt in lost["attempts"]] == ["Host EC2"] * 5
     assert memory(lost) == memory(done) == "64", "a loss is no reason for more memory"
-    told = world.record(job)
+    told = testbed.record(job)
     assert told["tasks"] == {"completed": 1}
     assert told["processes"] == {"NAP": {"completed": 1}}
     assert {plugin.partition("@")[0] for plugin in told["versions"]["plugins"]} == {
         *("nf-amazon", "nf-cloudcache", "nf-head"),
     }
-    log = world.log(world.describe(job)[0])
+    log = testbed.log(testbed.describe(job)[0])
     assert any("It is submitted again, to queue highpriority" in line for line in log)
 
 
-def test_without_an_on_demand_queue_the_last_line_names_the_setting(world: HeadWorld) -> None:
+def test_without_an_on_demand_queue_the_last_line_names_the_setting(testbed: HeadTestbed) -> None:
     config = f"{NF_CORE}\naws.batch.maxSpotAttempts = 1"
-    job = world.submit(world.put_project("spot-only", NAP, config))
-    lose(world, job, 1)
+    job = testbed.submit(testbed.put_project("spot-only", NAP, config))
+    lose(testbed, job, 1)
 
-    state, status, line = world.end(job)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("HOST_LOST", 5)
     assert line.startswith("process NAP: lost its host (i-")
     assert "head.on_demand_queue" in line
-    assert queues(world, job) == ["default"]
+    assert queues(testbed, job) == ["default"]
 
 
-def test_a_loss_changes_nothing_of_what_the_strategy_makes_of_failures(world: HeadWorld) -> None:
+def test_a_loss_changes_nothing_of_what_the_strategy_makes_of_failures(
+    testbed: HeadTestbed,
+) -> None:
     pipeline = """
     process GREEDY {
         output: stdout
@@ -151,20 +155,20 @@ def test_a_loss_changes_nothing_of_what_the_strategy_makes_of_failures(world: He
     }
     """
     config = f"{NF_CORE}\naws.batch.maxSpotAttempts = 1"
-    project = world.put_project("failing-on-spot", pipeline, config)
-    job = world.submit(project, NF_ON_DEMAND_QUEUE="highpriority")
-    lose(world, job, 1)
+    project = testbed.put_project("failing-on-spot", pipeline, config)
+    job = testbed.submit(project, NF_ON_DEMAND_QUEUE="highpriority")
+    lose(testbed, job, 1)
 
-    state, status, line = world.end(job)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("FAILED", 1)
     assert line.startswith(
         "pipeline failed: process BROKEN: exit status 7: no such genome (work directory: s3://"
     )
-    greedy = [task for task in in_order(world, job) if task["jobName"] == "GREEDY"]
+    greedy = [task for task in in_order(testbed, job) if task["jobName"] == "GREEDY"]
     assert [memory(task) for task in greedy] == ["64", "64", "128"]
-    assert queues(world, job)[:3] == ["default", "highpriority", "highpriority"]
-    assert world.record(job)["processes"] == {
+    assert queues(testbed, job)[:3] == ["default", "highpriority", "highpriority"]
+    assert testbed.record(job)["processes"] == {
         "BROKEN": {"failed": 1},
         "GREEDY": {"completed": 1, "failed": 1},
         "IGNORED": {"failed": 1},
@@ -172,7 +176,7 @@ def test_a_loss_changes_nothing_of_what_the_strategy_makes_of_failures(world: He
     }
 
 
-def test_of_a_job_array_only_what_lost_its_host_goes_on_demand(world: HeadWorld) -> None:
+def test_of_a_job_array_only_what_lost_its_host_goes_on_demand(testbed: HeadTestbed) -> None:
     pipeline = """
     process ITEM {
         array 3
@@ -183,26 +187,26 @@ def test_of_a_job_array_only_what_lost_its_host_goes_on_demand(world: HeadWorld)
     workflow { channel.of(1..3) | ITEM | view }
     """
     config = f"{NF_CORE}\naws.batch.maxSpotAttempts = 1"
-    project = world.put_project("array-on-spot", pipeline, config)
-    job = world.submit(project, NF_ON_DEMAND_QUEUE="highpriority")
-    world.until(lambda: bool(world.tasks(job)), "the array is submitted")
-    array = world.tasks(job)[0]["jobId"]
-    reclaim(world, f"{array}:1")
+    project = testbed.put_project("array-on-spot", pipeline, config)
+    job = testbed.submit(project, NF_ON_DEMAND_QUEUE="highpriority")
+    testbed.until(lambda: bool(testbed.tasks(job)), "the array is submitted")
+    array = testbed.tasks(job)[0]["jobId"]
+    reclaim(testbed, f"{array}:1")
 
-    assert world.end(job) == SUCCESS
+    assert testbed.end(job) == SUCCESS
 
-    again = [task for task in world.tasks(job) if task["jobId"] != array]
+    again = [task for task in testbed.tasks(job) if task["jobId"] != array]
     assert [task["jobQueue"].rsplit("/", 1)[1] for task in again] == ["highpriority"]
-    assert world.record(job)["tasks"] == {"completed": 3}
+    assert testbed.record(job)["tasks"] == {"completed": 3}
 
 
 def test_a_task_within_the_environments_limits_gives_up_when_it_is_lost_on_demand_too(
-    world: HeadWorld,
+    testbed: HeadTestbed,
 ) -> None:
     pipeline = NAP.replace("output", "cpus 64\n    memory '900 GB'\n    output")
     # Batch would repeat it five times before Nextflow heard of it.
-    project = world.put_project("fleeting", pipeline, "aws.batch.maxSpotAttempts = 1")
-    job = world.submit(
+    project = testbed.put_project("fleeting", pipeline, "aws.batch.maxSpotAttempts = 1")
+    job = testbed.submit(
         project,
         NF_ON_DEMAND_QUEUE="highpriority",
         NF_MAX_CPUS="2",
@@ -211,19 +215,19 @@ def test_a_task_within_the_environments_limits_gives_up_when_it_is_lost_on_deman
     )
     # Once more On-Demand, as the head's own errorStrategy retries what has no exit status.
     for number in (1, 2, 3):
-        lose(world, job, number)
+        lose(testbed, job, number)
 
-    state, status, line = world.end(job)
+    state, status, line = testbed.end(job)
 
     assert (state, status) == ("HOST_LOST", 5)
     assert line.startswith("process NAP: lost its host (i-")
-    assert queues(world, job) == ["default", "highpriority", "highpriority"]
-    for task in world.tasks(job):
+    assert queues(testbed, job) == ["default", "highpriority", "highpriority"]
+    for task in testbed.tasks(job):
         needs = {need["type"]: need["value"] for need in task["container"]["resourceRequirements"]}
         assert needs == {"VCPU": "2", "MEMORY": "2048"}, "no more than the largest instance has"
         assert task["tags"] == {
             "nextflow-run": f"run-{job}-a1",
-            "nextflow-session": world.record(job)["session"]["id"],
+            "nextflow-session": testbed.record(job)["session"]["id"],
             "nextflow-environment": "workshop",
             "nextflow-owner": "ada",
         }

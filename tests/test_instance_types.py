@@ -15,8 +15,10 @@ from nextflow_batch import Capacity, Resources
 from nextflow_batch.instance_types import TABLE, architecture, has, offered
 from stacks import instance_types
 from stacks.environment import declare
-from tests.resources import only
-from tests.synthesized import CONTEXT, changed, of
+from testbed.resources import only
+from testbed.synthesized import CONTEXT, changed, of
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 #: What EC2 described to moto's authors, without the Macs.
 DESCRIBED = {

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kernel_guest import METADATA, TASK_CREDENTIALS
-from tests.kernel_image import AGENT_STARTED as STARTED
-from tests.kernel_worker import BOOT_SECONDS, switched_on
+from testbed.kernel_guest import METADATA, TASK_CREDENTIALS
+from testbed.kernel_image import AGENT_STARTED as STARTED
+from testbed.kernel_worker import BOOT_SECONDS, switched_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.kernel_image import Image
-    from tests.kernel_worker import Life, Worker
+    from testbed.kernel_image import Image
+    from testbed.kernel_worker import Life, Worker
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(900)]
 

@@ -8,15 +8,15 @@ import pytest
 from moto.cloudformation.parsing import get_model_map
 
 from local_aws.batch.errors import ClientException
-from tests.batch_world import ACCOUNT, REGION, World, process_world
+from tests.support.batch import ACCOUNT, REGION, Testbed, process_testbed
 
 NUMBERS = itertools.count(1)
 ARN = f"arn:aws:batch:{REGION}:{ACCOUNT}"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=1) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=1) as made:
         yield made
 
 
@@ -54,17 +54,17 @@ class Resource:
         )
 
 
-def environment(world: World, **change: Any) -> dict[str, Any]:
+def environment(testbed: Testbed, **change: Any) -> dict[str, Any]:
     """The properties that the CDK's L2 construct writes."""
     resources = {
         "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
         "Ec2Configuration": [{"ImageType": "ECS_AL2023"}],
-        "InstanceRole": world.resources["instanceRole"],
+        "InstanceRole": testbed.resources["instanceRole"],
         "InstanceTypes": ["optimal"],
         "MaxvCpus": 16,
         "MinvCpus": 0,
-        "SecurityGroupIds": world.resources["securityGroupIds"],
-        "Subnets": world.resources["subnets"],
+        "SecurityGroupIds": testbed.resources["securityGroupIds"],
+        "Subnets": testbed.resources["subnets"],
         "Tags": {"Name": "batch-ondemand-worker"},
         "Type": "EC2",
         "UpdateToLatestImageVersion": True,
@@ -78,8 +78,8 @@ def environment(world: World, **change: Any) -> dict[str, Any]:
     } | change
 
 
-def described(world: World, reference: str) -> dict[str, Any]:
-    answer = world.batch.describe_compute_environments(computeEnvironments=[reference])
+def described(testbed: Testbed, reference: str) -> dict[str, Any]:
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[reference])
     (shown,) = answer["computeEnvironments"]
     return dict(shown)
 
@@ -92,10 +92,10 @@ def queue_on(*environments: Resource, **change: Any) -> dict[str, Any]:
     return {"ComputeEnvironmentOrder": order, "Priority": 1, "State": "ENABLED"} | change
 
 
-def test_an_environment_of_the_cdk_is_created(world: World) -> None:
+def test_an_environment_of_the_cdk_is_created(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html."""
-    made = Resource("ComputeEnvironment", **environment(world))
-    shown = described(world, made.ref)
+    made = Resource("ComputeEnvironment", **environment(testbed))
+    shown = described(testbed, made.ref)
 
     assert shown["type"] == "MANAGED"
     assert shown["serviceRole"].endswith("/AWSServiceRoleForBatch")
@@ -106,16 +106,16 @@ def test_an_environment_of_the_cdk_is_created(world: World) -> None:
     assert not made.model.has_cfn_attr("Colour")
 
 
-def test_an_invalid_environment_fails_the_stack(world: World) -> None:
+def test_an_invalid_environment_fails_the_stack(testbed: Testbed) -> None:
     """https://github.com/aws/aws-cdk/issues/6427."""
-    template = world.client("ec2").create_launch_template(
-        LaunchTemplateName=world.unique("template"),
+    template = testbed.client("ec2").create_launch_template(
+        LaunchTemplateName=testbed.unique("template"),
         LaunchTemplateData={"UserData": "IyEvYmluL2Jhc2gK"},
     )["LaunchTemplate"]["LaunchTemplateId"]
     wrong = {"LaunchTemplate": {"LaunchTemplateId": template}}
 
     with pytest.raises(ClientException) as caught:
-        Resource("ComputeEnvironment", **environment(world, ComputeResources=wrong))
+        Resource("ComputeEnvironment", **environment(testbed, ComputeResources=wrong))
     assert "ComputeEnvironment went INVALID with error: CLIENT_ERROR - Launch Template" in str(
         caught.value.message
     )
@@ -128,13 +128,13 @@ def test_an_invalid_environment_fails_the_stack(world: World) -> None:
     {"State": "DISABLED"},
     {"UpdatePolicy": {"JobExecutionTimeoutMinutes": 7200}},
 ])  # fmt: skip
-def test_an_environment_is_updated_in_place(world: World, change: dict[str, Any]) -> None:
+def test_an_environment_is_updated_in_place(testbed: Testbed, change: dict[str, Any]) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/updating-compute-environments.html."""
-    made = Resource("ComputeEnvironment", **environment(world))
-    before = described(world, made.ref)
+    made = Resource("ComputeEnvironment", **environment(testbed))
+    before = described(testbed, made.ref)
 
-    assert made.update(**environment(world, **change)) == before["computeEnvironmentArn"]
-    assert described(world, made.ref) != before
+    assert made.update(**environment(testbed, **change)) == before["computeEnvironmentArn"]
+    assert described(testbed, made.ref) != before
 
 
 @pytest.mark.parametrize("change", [
@@ -143,69 +143,69 @@ def test_an_environment_is_updated_in_place(world: World, change: dict[str, Any]
     {"ReplaceComputeEnvironment": True, "ComputeResources": {"InstanceTypes": ["c6i"]}},
 ])  # fmt: skip
 def test_an_environment_is_replaced_and_the_old_one_goes_with_its_last_queue(
-    world: World, change: dict[str, Any]
+    testbed: Testbed, change: dict[str, Any]
 ) -> None:
     """The createOnlyProperties and conditionalCreateOnlyProperties of the type's schema.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
     """
-    made = Resource("ComputeEnvironment", **environment(world))
+    made = Resource("ComputeEnvironment", **environment(testbed))
     old = made.ref
     queue = Resource("JobQueue", **queue_on(made))
-    new = made.update(**environment(world, **change))
+    new = made.update(**environment(testbed, **change))
     assert new != old
-    assert described(world, old), "CloudFormation deletes it after it has updated the queue"
+    assert described(testbed, old), "CloudFormation deletes it after it has updated the queue"
     queue.update(**queue_on(made))
-    answer = world.batch.describe_compute_environments(computeEnvironments=[old])
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[old])
 
     assert answer["computeEnvironments"] == []
-    assert described(world, new)["status"] == "VALID"
+    assert described(testbed, new)["status"] == "VALID"
 
 
-def test_scaling_never_replaces(world: World) -> None:
+def test_scaling_never_replaces(testbed: Testbed) -> None:
     """MaxvCpus is updatable whatever ReplaceComputeEnvironment says.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
     """
-    properties = environment(world, ReplaceComputeEnvironment=True)
+    properties = environment(testbed, ReplaceComputeEnvironment=True)
     made = Resource("ComputeEnvironment", **properties)
     old = made.ref
     properties["ComputeResources"] = properties["ComputeResources"] | {"MaxvCpus": 64}
 
     assert made.update(**properties) == old
-    assert described(world, old)["computeResources"]["maxvCpus"] == 64
+    assert described(testbed, old)["computeResources"]["maxvCpus"] == 64
 
 
-def test_a_named_environment_cannot_be_replaced(world: World) -> None:
+def test_a_named_environment_cannot_be_replaced(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html."""
-    name = {"ComputeEnvironmentName": world.unique("named")}
-    made = Resource("ComputeEnvironment", **environment(world, **name))
+    name = {"ComputeEnvironmentName": testbed.unique("named")}
+    made = Resource("ComputeEnvironment", **environment(testbed, **name))
 
     with pytest.raises(ClientException) as caught:
-        made.update(**environment(world, **name, Tags={"a": "b"}))
+        made.update(**environment(testbed, **name, Tags={"a": "b"}))
     assert "a custom-named resource requires replacing" in caught.value.message
 
 
-def test_an_environment_is_disabled_and_deleted_unless_a_queue_uses_it(world: World) -> None:
+def test_an_environment_is_disabled_and_deleted_unless_a_queue_uses_it(testbed: Testbed) -> None:
     """https://github.com/hashicorp/terraform-provider-aws/issues/13221."""
-    made = Resource("ComputeEnvironment", **environment(world))
+    made = Resource("ComputeEnvironment", **environment(testbed))
     queue = Resource("JobQueue", **queue_on(made))
     with pytest.raises(ClientException) as caught:
         made.delete()
     assert caught.value.message == "Cannot delete, found existing JobQueue relationship"
     queue.delete()
     made.delete()
-    answer = world.batch.describe_compute_environments(computeEnvironments=[made.ref])
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[made.ref])
 
     assert answer["computeEnvironments"] == []
     made.delete()
 
 
-def test_a_queue_is_created_changed_and_replaced(world: World) -> None:
+def test_a_queue_is_created_changed_and_replaced(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobqueue.html."""
-    first = Resource("ComputeEnvironment", **environment(world))
-    second = Resource("ComputeEnvironment", **environment(world))
-    name = world.unique("queue")
+    first = Resource("ComputeEnvironment", **environment(testbed))
+    second = Resource("ComputeEnvironment", **environment(testbed))
+    name = testbed.unique("queue")
     limit = {
         "Action": "CANCEL",
         "MaxTimeSeconds": 600,
@@ -216,7 +216,7 @@ def test_a_queue_is_created_changed_and_replaced(world: World) -> None:
         first, second, JobQueueName=name, JobStateTimeLimitActions=[limit], Tags={"a": "1"}
     )
     made = Resource("JobQueue", **properties)
-    (shown,) = world.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
     assert made.ref == shown["jobQueueArn"] == made.made.get_cfn_attribute("JobQueueArn")
     assert shown["jobStateTimeLimitActions"][0]["maxTimeSeconds"] == 600
     assert [entry["computeEnvironment"] for entry in shown["computeEnvironmentOrder"]] == [
@@ -226,15 +226,15 @@ def test_a_queue_is_created_changed_and_replaced(world: World) -> None:
 
     changed = queue_on(second, first, JobQueueName=name, Priority="100", Tags={"a": "2"})
     assert made.update(**changed) == shown["jobQueueArn"]
-    (shown,) = world.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
     assert shown["priority"] == 100
     assert shown["tags"] == {"a": "2"}
     assert shown["jobStateTimeLimitActions"] == []
     assert shown["computeEnvironmentOrder"][0]["computeEnvironment"] == second.ref
 
-    renamed = world.unique("queue")
+    renamed = testbed.unique("queue")
     made.update(**queue_on(first, JobQueueName=renamed))
-    answer = world.batch.describe_job_queues(jobQueues=[name, renamed])["jobQueues"]
+    answer = testbed.batch.describe_job_queues(jobQueues=[name, renamed])["jobQueues"]
     assert [queue["jobQueueName"] for queue in answer] == [renamed]
 
 
@@ -265,16 +265,16 @@ def definition(**change: Any) -> dict[str, Any]:
     } | change
 
 
-def revisions(world: World, name: str) -> list[tuple[int, str]]:
-    answer = world.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
+def revisions(testbed: Testbed, name: str) -> list[tuple[int, str]]:
+    answer = testbed.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
     return [(item["revision"], item["status"]) for item in answer]
 
 
-def test_a_job_definition_is_registered_as_the_api_would(world: World) -> None:
+def test_a_job_definition_is_registered_as_the_api_would(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobdefinition.html."""
-    name = world.unique("named")
+    name = testbed.unique("named")
     made = Resource("JobDefinition", **definition(JobDefinitionName=name))
-    (shown,) = world.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
+    (shown,) = testbed.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
 
     assert made.ref == f"{ARN}:job-definition/{name}:1"
     assert made.made.get_cfn_attribute("JobDefinitionArn") == made.ref
@@ -295,7 +295,7 @@ def test_a_job_definition_is_registered_as_the_api_would(world: World) -> None:
     ({"ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True}}, "ACTIVE"),
 ])  # fmt: skip
 def test_a_changed_job_definition_is_a_new_revision(
-    world: World, retention: dict[str, Any], old: str
+    testbed: Testbed, retention: dict[str, Any], old: str
 ) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-batch-jobdefinition-resourceretentionpolicy.html."""
     made = Resource("JobDefinition", **definition())
@@ -303,41 +303,41 @@ def test_a_changed_job_definition_is_a_new_revision(
     reference = made.update(**definition(**retention, SchedulingPriority=3))
 
     assert reference == f"{ARN}:job-definition/{name}:2"
-    assert revisions(world, name) == [(1, old), (2, "ACTIVE")]
+    assert revisions(testbed, name) == [(1, old), (2, "ACTIVE")]
     made.delete()
-    assert revisions(world, name) == [(1, old), (2, "INACTIVE")]
+    assert revisions(testbed, name) == [(1, old), (2, "INACTIVE")]
 
 
-def test_a_renamed_job_definition_starts_again_at_one(world: World) -> None:
+def test_a_renamed_job_definition_starts_again_at_one(testbed: Testbed) -> None:
     """JobDefinitionName is a createOnlyProperty.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobdefinition.html
     """
-    made = Resource("JobDefinition", **definition(JobDefinitionName=world.unique("old")))
-    name = world.unique("new")
+    made = Resource("JobDefinition", **definition(JobDefinitionName=testbed.unique("old")))
+    name = testbed.unique("new")
 
     assert made.update(**definition(JobDefinitionName=name)) == f"{ARN}:job-definition/{name}:1"
 
 
-def test_a_scheduling_policy_is_created_changed_and_deleted(world: World) -> None:
+def test_a_scheduling_policy_is_created_changed_and_deleted(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-schedulingpolicy.html."""
     share = {"ShareIdentifier": "a", "WeightFactor": 0.5}
     made = Resource("SchedulingPolicy", FairsharePolicy={"ShareDistribution": [share]})
     old = made.ref
     assert made.made.get_cfn_attribute("Arn") == old
     assert made.update(FairsharePolicy={"ComputeReservation": 10}, Tags={"a": "1"}) == old
-    (shown,) = world.batch.describe_scheduling_policies(arns=[old])["schedulingPolicies"]
+    (shown,) = testbed.batch.describe_scheduling_policies(arns=[old])["schedulingPolicies"]
     assert shown["fairsharePolicy"]["computeReservation"] == 10
     assert shown["tags"] == {"a": "1"}
-    assert made.update(Name=world.unique("named")) != old
+    assert made.update(Name=testbed.unique("named")) != old
     made.delete()
 
     assert (
-        world.batch.describe_scheduling_policies(arns=[old, made.ref])["schedulingPolicies"] == []
+        testbed.batch.describe_scheduling_policies(arns=[old, made.ref])["schedulingPolicies"] == []
     )
 
 
-def test_generated_names_are_cut_to_length_and_stay_distinct(world: World) -> None:
+def test_generated_names_are_cut_to_length_and_stay_distinct(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html."""
     long = "a" * 130
     model = get_model_map()["AWS::Batch::JobDefinition"]

@@ -12,41 +12,43 @@ import pytest
 from moto.core.authorization import enable_iam_authentication
 
 from local_aws.batch import credentials
-from tests.batch_world import ACCOUNT, REGION, World, process_world
+from tests.support.batch import ACCOUNT, REGION, Testbed, process_testbed
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
 VARIABLE = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=1) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=1) as made:
         yield made
 
 
-def path_of(world: World, job: str) -> str:
-    described = world.wait(job, "RUNNING")
-    while not (lines := world.lines(described)):
+def path_of(testbed: Testbed, job: str) -> str:
+    described = testbed.wait(job, "RUNNING")
+    while not (lines := testbed.lines(described)):
         pass
     return urlsplit(lines[0]).path
 
 
-def served(world: World, **container: Any) -> tuple[str, dict[str, str]]:
-    definition = world.definition(["sh", "-c", f"echo ${VARIABLE}; sleep 30"], container=container)
-    job = world.submit(jobDefinition=definition)
-    answer = credentials.answer(path_of(world, job))
+def served(testbed: Testbed, **container: Any) -> tuple[str, dict[str, str]]:
+    definition = testbed.definition(
+        ["sh", "-c", f"echo ${VARIABLE}; sleep 30"], container=container
+    )
+    job = testbed.submit(jobDefinition=definition)
+    answer = credentials.answer(path_of(testbed, job))
     assert answer is not None
     return job, answer
 
 
-def test_a_job_is_served_the_credentials_of_its_role(world: World) -> None:
+def test_a_job_is_served_the_credentials_of_its_role(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html."""
-    job, answer = served(world, jobRoleArn=ROLE)
-    task = world.describe(job)["container"]["taskArn"].rpartition("/")[2]
+    job, answer = served(testbed, jobRoleArn=ROLE)
+    task = testbed.describe(job)["container"]["taskArn"].rpartition("/")[2]
     identity = boto3.session.Session().client(
         "sts",
         region_name=REGION,
-        endpoint_url=world.endpoint,
+        endpoint_url=testbed.endpoint,
         aws_access_key_id=answer["AccessKeyId"],
         aws_secret_access_key=answer["SecretAccessKey"],
         aws_session_token=answer["Token"],
@@ -56,20 +58,20 @@ def test_a_job_is_served_the_credentials_of_its_role(world: World) -> None:
     assert answer["RoleArn"] == ROLE
     arn = identity.get_caller_identity()["Arn"]
     assert arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/job/{task}"
-    world.batch.terminate_job(jobId=job, reason="seen")
+    testbed.batch.terminate_job(jobId=job, reason="seen")
 
 
-def test_an_sdk_in_a_job_finds_its_roles_credentials(world: World) -> None:
+def test_an_sdk_in_a_job_finds_its_roles_credentials(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html."""
     script = "import boto3; print(boto3.client('sts', 'us-west-2').get_caller_identity()['Arn'])"
-    definition = world.definition([sys.executable, "-c", script], container={"jobRoleArn": ROLE})
-    job = world.run(jobDefinition=definition)
+    definition = testbed.definition([sys.executable, "-c", script], container={"jobRoleArn": ROLE})
+    job = testbed.run(jobDefinition=definition)
     task = job["container"]["taskArn"].rpartition("/")[2]
 
-    assert world.lines(job) == [f"arn:aws:sts::{ACCOUNT}:assumed-role/job/{task}"]
+    assert testbed.lines(job) == [f"arn:aws:sts::{ACCOUNT}:assumed-role/job/{task}"]
 
 
-def test_credentials_last_for_hours_and_are_the_same_until_shortly_before(world: World) -> None:
+def test_credentials_last_for_hours_and_are_the_same_until_shortly_before(testbed: Testbed) -> None:
     """SDKs ask again when the end is near.
 
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
@@ -84,53 +86,53 @@ def test_credentials_last_for_hours_and_are_the_same_until_shortly_before(world:
     credentials.revoke(path)
 
 
-def test_credentials_end_with_their_container(world: World) -> None:
+def test_credentials_end_with_their_container(testbed: Testbed) -> None:
     """Ours: a path leads to nothing once its container is gone."""
-    definition = world.definition(["printenv", VARIABLE], container={"jobRoleArn": ROLE})
-    job = world.run(jobDefinition=definition)
-    (uri,) = world.lines(job)
+    definition = testbed.definition(["printenv", VARIABLE], container={"jobRoleArn": ROLE})
+    job = testbed.run(jobDefinition=definition)
+    (uri,) = testbed.lines(job)
 
     assert credentials.answer(urlsplit(uri).path) is None
     assert credentials.answer("/_local/credentials/none") is None
     assert credentials.answer("/elsewhere") is None
 
 
-def test_a_job_without_a_role_has_that_of_its_instance(world: World) -> None:
+def test_a_job_without_a_role_has_that_of_its_instance(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/security-iam-roles.html."""
-    job, answer = served(world)
+    job, answer = served(testbed)
 
     assert answer["RoleArn"] == f"arn:aws:iam::{ACCOUNT}:role/worker"
-    world.batch.terminate_job(jobId=job, reason="seen")
+    testbed.batch.terminate_job(jobId=job, reason="seen")
 
 
-def test_a_hop_limit_of_one_keeps_the_instance_role_from_containers(world: World) -> None:
+def test_a_hop_limit_of_one_keeps_the_instance_role_from_containers(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html."""
-    template = world.client("ec2").create_launch_template(
-        LaunchTemplateName=world.unique("template"),
+    template = testbed.client("ec2").create_launch_template(
+        LaunchTemplateName=testbed.unique("template"),
         LaunchTemplateData={"MetadataOptions": {"HttpPutResponseHopLimit": 1}},
     )["LaunchTemplate"]["LaunchTemplateId"]
-    environment = world.environment(launchTemplate={"launchTemplateId": template})
-    job = world.run(f"echo ${{{VARIABLE}:-none}}", jobQueue=world.queue(environment))
+    environment = testbed.environment(launchTemplate={"launchTemplateId": template})
+    job = testbed.run(f"echo ${{{VARIABLE}:-none}}", jobQueue=testbed.queue(environment))
 
-    assert world.lines(job) == ["none"]
+    assert testbed.lines(job) == ["none"]
 
 
-def test_a_role_that_is_not_there_keeps_the_job_from_starting(world: World) -> None:
+def test_a_role_that_is_not_there_keeps_the_job_from_starting(testbed: Testbed) -> None:
     """The literal reason: https://github.com/nextflow-io/nextflow/pull/2146."""
     missing = {"jobRoleArn": f"arn:aws:iam::{ACCOUNT}:role/none"}
-    job = world.run(jobDefinition=world.definition(container=missing))
+    job = testbed.run(jobDefinition=testbed.definition(container=missing))
 
     assert job["status"] == "FAILED"
     assert job["container"]["reason"].startswith("ECS was unable to assume the role ")
 
 
-def test_secrets_become_variables(world: World) -> None:
+def test_secrets_become_variables(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/specifying-sensitive-data.html."""
-    secrets = world.client("secretsmanager")
+    secrets = testbed.client("secretsmanager")
     whole = secrets.create_secret(Name="whole", SecretString="one")["ARN"]
     parts = secrets.create_secret(Name="parts", SecretString=json.dumps({"k": "two"}))["ARN"]
-    world.client("ssm").put_parameter(Name="/three", Value="three", Type="SecureString")
-    definition = world.definition(
+    testbed.client("ssm").put_parameter(Name="/three", Value="three", Type="SecureString")
+    definition = testbed.definition(
         ["sh", "-c", "echo $ONE $TWO $THREE"],
         container={
             "executionRoleArn": ROLE,
@@ -141,30 +143,30 @@ def test_secrets_become_variables(world: World) -> None:
             ],
         },
     )
-    job = world.run(jobDefinition=definition)
+    job = testbed.run(jobDefinition=definition)
 
-    assert world.lines(job) == ["one two three"]
+    assert testbed.lines(job) == ["one two three"]
     assert job["container"]["environment"] == []
 
 
-def test_a_secret_that_is_not_there_keeps_the_job_from_starting(world: World) -> None:
+def test_a_secret_that_is_not_there_keeps_the_job_from_starting(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/resource-initialization-error.html."""
     missing = {"executionRoleArn": ROLE, "secrets": [{"name": "X", "valueFrom": "/none"}]}
-    job = world.run(jobDefinition=world.definition(container=missing))
+    job = testbed.run(jobDefinition=testbed.definition(container=missing))
 
     assert job["statusReason"] == "Task failed to start"
     assert job["container"]["reason"].startswith("ResourceInitializationError: ")
     assert "/none" in job["container"]["reason"]
 
 
-def test_access_control_asks_about_the_resources_that_iam_checks(world: World) -> None:
+def test_access_control_asks_about_the_resources_that_iam_checks(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html."""
-    queue, other, definition = world.queue(), world.queue(), world.definition()
+    queue, other, definition = testbed.queue(), testbed.queue(), testbed.definition()
     prefix = f"arn:aws:batch:{REGION}:{ACCOUNT}"
     allowed = [f"{prefix}:job-queue/{queue}", f"{prefix}:job-definition/{definition}:*"]
     statement = {"Effect": "Allow", "Action": "batch:SubmitJob", "Resource": allowed}
     policy = {"Version": "2012-10-17", "Statement": [statement]}
-    world.client("iam").put_role_policy(
+    testbed.client("iam").put_role_policy(
         RoleName="job", PolicyName="submit", PolicyDocument=json.dumps(policy)
     )
     path = credentials.grant(ACCOUNT, REGION, ROLE, "task")
@@ -173,7 +175,7 @@ def test_access_control_asks_about_the_resources_that_iam_checks(world: World) -
     batch: Any = boto3.session.Session().client(
         "batch",
         region_name=REGION,
-        endpoint_url=world.endpoint,
+        endpoint_url=testbed.endpoint,
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["Token"],

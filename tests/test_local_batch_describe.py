@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.batch_world import ACCOUNT, REGION, World, process_world
+from tests.support.batch import ACCOUNT, REGION, Testbed, process_testbed
 
 ARN = f"arn:aws:batch:{REGION}:{ACCOUNT}"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=1) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=1) as made:
         yield made
 
 
@@ -21,33 +21,33 @@ def ids(answer: dict[str, Any]) -> list[str]:
     return [job["jobId"] for job in answer["jobSummaryList"]]
 
 
-def test_without_a_status_the_running_jobs_are_listed(world: World) -> None:
+def test_without_a_status_the_running_jobs_are_listed(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (jobStatus)."""
-    queue = world.queue()
-    running = world.submit("sleep 30", jobQueue=queue)
-    ended = world.submit(jobQueue=queue)
-    world.wait(running, "RUNNING")
-    world.wait(ended)
+    queue = testbed.queue()
+    running = testbed.submit("sleep 30", jobQueue=queue)
+    ended = testbed.submit(jobQueue=queue)
+    testbed.wait(running, "RUNNING")
+    testbed.wait(ended)
 
-    assert ids(world.batch.list_jobs(jobQueue=queue)) == [running]
-    assert ids(world.batch.list_jobs(jobQueue=queue, jobStatus="SUCCEEDED")) == [ended]
-    assert ids(world.batch.list_jobs(jobQueue=queue, jobStatus="FAILED")) == []
-    world.batch.terminate_job(jobId=running, reason="seen")
+    assert ids(testbed.batch.list_jobs(jobQueue=queue)) == [running]
+    assert ids(testbed.batch.list_jobs(jobQueue=queue, jobStatus="SUCCEEDED")) == [ended]
+    assert ids(testbed.batch.list_jobs(jobQueue=queue, jobStatus="FAILED")) == []
+    testbed.batch.terminate_job(jobId=running, reason="seen")
 
 
-def test_jobs_are_filtered_by_name_definition_and_time(world: World) -> None:
+def test_jobs_are_filtered_by_name_definition_and_time(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (filters)."""
-    queue, definition = world.queue(), world.definition()
+    queue, definition = testbed.queue(), testbed.definition()
     jobs = [
-        world.submit(jobQueue=queue, jobName=name, jobDefinition=definition)
+        testbed.submit(jobQueue=queue, jobName=name, jobDefinition=definition)
         for name in ("Test1", "test10", "other")
     ]
-    newest = world.wait(jobs[2])["createdAt"]
+    newest = testbed.wait(jobs[2])["createdAt"]
 
     def found(name: str, value: str) -> list[str]:
         filters = [{"name": name, "values": [value]}]
         # jobStatus is ignored beside a filter.
-        return ids(world.batch.list_jobs(jobQueue=queue, filters=filters, jobStatus="FAILED"))
+        return ids(testbed.batch.list_jobs(jobQueue=queue, filters=filters, jobStatus="FAILED"))
 
     assert found("JOB_NAME", "test1") == [jobs[0]]
     assert found("JOB_NAME", "TEST1*") == [jobs[1], jobs[0]], "the most recent first"
@@ -62,31 +62,31 @@ def test_jobs_are_filtered_by_name_definition_and_time(world: World) -> None:
         found("AFTER_CREATED_AT", "noon")
 
 
-def test_pages_of_jobs_neither_repeat_nor_skip(world: World) -> None:
+def test_pages_of_jobs_neither_repeat_nor_skip(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (nextToken)."""
-    queue, definition = world.queue(), world.definition()
-    jobs = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
+    queue, definition = testbed.queue(), testbed.definition()
+    jobs = [testbed.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
     for job in jobs:
-        world.wait(job)
+        testbed.wait(job)
     request = {"jobQueue": queue, "jobStatus": "SUCCEEDED", "maxResults": 2}
-    first = world.batch.list_jobs(**request)
-    later = world.submit(jobQueue=queue, jobDefinition=definition)
-    world.wait(later)
-    second = world.batch.list_jobs(**request, nextToken=first["nextToken"])
-    third = world.batch.list_jobs(**request, nextToken=second["nextToken"])
+    first = testbed.batch.list_jobs(**request)
+    later = testbed.submit(jobQueue=queue, jobDefinition=definition)
+    testbed.wait(later)
+    second = testbed.batch.list_jobs(**request, nextToken=first["nextToken"])
+    third = testbed.batch.list_jobs(**request, nextToken=second["nextToken"])
 
     assert ids(first) + ids(second) + ids(third) == jobs[::-1]
     assert "nextToken" not in third
     with pytest.raises(ClientError, match="nextToken is invalid"):
-        world.batch.list_jobs(**request, nextToken="bm93aGVyZQ==")
+        testbed.batch.list_jobs(**request, nextToken="bm93aGVyZQ==")
 
 
-def test_a_summary_tells_how_a_job_ended(world: World) -> None:
+def test_a_summary_tells_how_a_job_ended(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_JobSummary.html."""
-    queue = world.queue()
-    identity = world.submit("exit 4", jobQueue=queue)
-    job = world.wait(identity)
-    (summary,) = world.batch.list_jobs(jobQueue=queue, jobStatus="FAILED")["jobSummaryList"]
+    queue = testbed.queue()
+    identity = testbed.submit("exit 4", jobQueue=queue)
+    job = testbed.wait(identity)
+    (summary,) = testbed.batch.list_jobs(jobQueue=queue, jobStatus="FAILED")["jobSummaryList"]
 
     assert summary == {
         "jobArn": f"{ARN}:job/{identity}",
@@ -102,38 +102,38 @@ def test_a_summary_tells_how_a_job_ended(world: World) -> None:
     }
 
 
-def test_the_children_of_an_array_job_are_listed_by_their_parent(world: World) -> None:
+def test_the_children_of_an_array_job_are_listed_by_their_parent(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (arrayJobId)."""
-    queue = world.queue()
-    parent = world.submit(jobQueue=queue, arrayProperties={"size": 2})
-    world.wait(parent)
+    queue = testbed.queue()
+    parent = testbed.submit(jobQueue=queue, arrayProperties={"size": 2})
+    testbed.wait(parent)
 
-    listed = world.batch.list_jobs(arrayJobId=parent, jobStatus="SUCCEEDED")
+    listed = testbed.batch.list_jobs(arrayJobId=parent, jobStatus="SUCCEEDED")
     assert ids(listed) == [f"{parent}:0", f"{parent}:1"]
-    assert ids(world.batch.list_jobs(jobQueue=queue, jobStatus="SUCCEEDED")) == [parent]
+    assert ids(testbed.batch.list_jobs(jobQueue=queue, jobStatus="SUCCEEDED")) == [parent]
 
 
-def test_unknown_jobs_are_left_out(world: World) -> None:
+def test_unknown_jobs_are_left_out(testbed: Testbed) -> None:
     """DescribeJobs has no error for them.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
     """
-    job = world.submit()
-    answer = world.batch.describe_jobs(jobs=["no-such-job", job, f"{ARN}:job/{job}"])
+    job = testbed.submit()
+    answer = testbed.batch.describe_jobs(jobs=["no-such-job", job, f"{ARN}:job/{job}"])
 
     assert [found["jobId"] for found in answer["jobs"]] == [job, job]
 
 
-def test_a_definition_is_found_by_name_revision_and_arn(world: World) -> None:
+def test_a_definition_is_found_by_name_revision_and_arn(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html."""
-    name = world.definition(["echo", "one"])
+    name = testbed.definition(["echo", "one"])
     properties = {
         "image": "i",
         "command": ["echo", "two"],
         "vcpus": 1,
         "memory": 64,
     }
-    again = world.batch.register_job_definition(
+    again = testbed.batch.register_job_definition(
         jobDefinitionName=name, type="container", containerProperties=properties
     )
     assert again["revision"] == 2
@@ -145,49 +145,53 @@ def test_a_definition_is_found_by_name_revision_and_arn(world: World) -> None:
     }
 
     for reference, expected in spoken.items():
-        assert world.lines(world.run(jobDefinition=reference)) == [expected]
+        assert testbed.lines(testbed.run(jobDefinition=reference)) == [expected]
 
 
-def test_an_inactive_revision_takes_no_job_and_the_one_before_is_the_latest(world: World) -> None:
+def test_an_inactive_revision_takes_no_job_and_the_one_before_is_the_latest(
+    testbed: Testbed,
+) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DeregisterJobDefinition.html."""
-    name = world.definition(["echo", "one"])
-    world.batch.register_job_definition(
+    name = testbed.definition(["echo", "one"])
+    testbed.batch.register_job_definition(
         jobDefinitionName=name,
         type="container",
         containerProperties={"image": "i", "vcpus": 1, "memory": 64},
     )
-    world.batch.deregister_job_definition(jobDefinition=f"{name}:2")
+    testbed.batch.deregister_job_definition(jobDefinition=f"{name}:2")
 
-    assert world.lines(world.run(jobDefinition=name)) == ["one"]
+    assert testbed.lines(testbed.run(jobDefinition=name)) == ["one"]
     with pytest.raises(ClientError, match="is not in ACTIVE status"):
-        world.submit(jobDefinition=f"{name}:2")
+        testbed.submit(jobDefinition=f"{name}:2")
 
 
-def test_definitions_are_described_by_name_status_and_list(world: World) -> None:
+def test_definitions_are_described_by_name_status_and_list(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobDefinitions.html."""
-    name = world.definition(
+    name = testbed.definition(
         parameters={"nf-token": "abc"},
         retryStrategy={"attempts": 2, "evaluateOnExit": [{"onReason": "*", "action": "EXIT"}]},
         timeout={"attemptDurationSeconds": 60},
         tags={"nextflow.io/version": "26.10"},
         propagateTags=True,
     )
-    world.batch.register_job_definition(
+    testbed.batch.register_job_definition(
         jobDefinitionName=name,
         type="container",
         containerProperties={"image": "i", "vcpus": 1, "memory": 64},
     )
-    world.batch.deregister_job_definition(jobDefinition=f"{name}:1")
+    testbed.batch.deregister_job_definition(jobDefinition=f"{name}:1")
 
     def found(**request: Any) -> list[tuple[str, int]]:
-        answer = world.batch.describe_job_definitions(**request)["jobDefinitions"]
+        answer = testbed.batch.describe_job_definitions(**request)["jobDefinitions"]
         return [(item["jobDefinitionName"], item["revision"]) for item in answer]
 
     assert found(jobDefinitionName=name) == [(name, 1), (name, 2)]
     assert found(jobDefinitionName=name, status="ACTIVE") == [(name, 2)]
     assert found(jobDefinitions=[f"{name}:1"]) == [(name, 1)]
     assert found(jobDefinitions=[f"{ARN}:job-definition/{name}:2", "other"]) == [(name, 2)]
-    (shown,) = world.batch.describe_job_definitions(jobDefinitions=[f"{name}:1"])["jobDefinitions"]
+    (shown,) = testbed.batch.describe_job_definitions(jobDefinitions=[f"{name}:1"])[
+        "jobDefinitions"
+    ]
     assert shown["parameters"] == {"nf-token": "abc"}
     assert shown["retryStrategy"]["attempts"] == 2
     assert shown["tags"] == {"nextflow.io/version": "26.10"}
@@ -196,15 +200,15 @@ def test_definitions_are_described_by_name_status_and_list(world: World) -> None
     assert shown["containerProperties"]["mountPoints"] == []
 
 
-def test_descriptions_come_in_pages(world: World) -> None:
+def test_descriptions_come_in_pages(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobQueues.html."""
-    wanted = sorted(world.queue(world.environment()) for _ in range(3))
+    wanted = sorted(testbed.queue(testbed.environment()) for _ in range(3))
     for operation, member, name in (
         ("describe_job_queues", "jobQueues", "jobQueueName"),
         ("describe_compute_environments", "computeEnvironments", "computeEnvironmentName"),
         ("describe_job_definitions", "jobDefinitions", "jobDefinitionArn"),
     ):
-        describe = getattr(world.batch, operation)
+        describe = getattr(testbed.batch, operation)
         whole = [item[name] for item in describe()[member]]
         paged: list[str] = []
         token: dict[str, str] = {}
@@ -216,15 +220,15 @@ def test_descriptions_come_in_pages(world: World) -> None:
                 break
             token = {"nextToken": page["nextToken"]}
         assert paged == whole
-    answer = world.batch.describe_job_queues(jobQueues=[*wanted, "other"])["jobQueues"]
+    answer = testbed.batch.describe_job_queues(jobQueues=[*wanted, "other"])["jobQueues"]
     assert [queue["jobQueueName"] for queue in answer] == wanted
 
 
-def test_a_compute_environment_is_valid_and_has_a_cluster(world: World) -> None:
+def test_a_compute_environment_is_valid_and_has_a_cluster(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentDetail.html."""
-    name = world.environment(type="SPOT", bidPercentage=100, tags={"Name": "worker"})
+    name = testbed.environment(type="SPOT", bidPercentage=100, tags={"Name": "worker"})
     reference = f"{ARN}:compute-environment/{name}"
-    answer = world.batch.describe_compute_environments(computeEnvironments=[reference])
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[reference])
     (shown,) = answer["computeEnvironments"]
 
     assert shown["computeEnvironmentName"] == name
@@ -235,19 +239,19 @@ def test_a_compute_environment_is_valid_and_has_a_cluster(world: World) -> None:
         "terminateJobsOnUpdate": False,
         "jobExecutionTimeoutMinutes": 30,
     }
-    clusters = world.client("ecs").list_clusters()["clusterArns"]
+    clusters = testbed.client("ecs").list_clusters()["clusterArns"]
     assert shown["ecsClusterArn"] in clusters
 
 
-def test_user_data_that_is_not_multipart_makes_the_environment_invalid(world: World) -> None:
+def test_user_data_that_is_not_multipart_makes_the_environment_invalid(testbed: Testbed) -> None:
     """The literal message: https://github.com/aws/aws-cdk/issues/6427."""
-    ec2 = world.client("ec2")
+    ec2 = testbed.client("ec2")
     template = ec2.create_launch_template(
-        LaunchTemplateName=world.unique("template"),
+        LaunchTemplateName=testbed.unique("template"),
         LaunchTemplateData={"UserData": "IyEvYmluL2Jhc2gK"},
     )["LaunchTemplate"]["LaunchTemplateId"]
-    name = world.environment(launchTemplate={"launchTemplateId": template})
-    answer = world.batch.describe_compute_environments(computeEnvironments=[name])
+    name = testbed.environment(launchTemplate={"launchTemplateId": template})
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[name])
     (shown,) = answer["computeEnvironments"]
 
     assert shown["status"] == "INVALID"
@@ -255,39 +259,41 @@ def test_user_data_that_is_not_multipart_makes_the_environment_invalid(world: Wo
         "CLIENT_ERROR - Launch Template UserData is not MIME multipart format"
     )
     with pytest.raises(ClientError, match="is not in VALID state"):
-        world.queue(name)
+        testbed.queue(name)
 
 
 def test_infrastructure_is_updated_in_place_with_the_service_linked_role_only(
-    world: World,
+    testbed: Testbed,
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/updating-compute-environments.html."""
-    name = world.environment()
+    name = testbed.environment()
     update = {"instanceTypes": ["c6i"], "maxvCpus": 8}
-    world.batch.update_compute_environment(computeEnvironment=name, computeResources=update)
-    answer = world.batch.describe_compute_environments(computeEnvironments=[name])
+    testbed.batch.update_compute_environment(computeEnvironment=name, computeResources=update)
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[name])
     resources = answer["computeEnvironments"][0]["computeResources"]
     assert (resources["instanceTypes"], resources["maxvCpus"]) == (["c6i"], 8)
 
-    best_fit = world.environment(allocationStrategy="BEST_FIT")
+    best_fit = testbed.environment(allocationStrategy="BEST_FIT")
     with pytest.raises(ClientError, match="instanceTypes can't be updated with allocation"):
-        world.batch.update_compute_environment(computeEnvironment=best_fit, computeResources=update)
-    own = world.unique("own-role")
-    world.batch.create_compute_environment(
+        testbed.batch.update_compute_environment(
+            computeEnvironment=best_fit, computeResources=update
+        )
+    own = testbed.unique("own-role")
+    testbed.batch.create_compute_environment(
         computeEnvironmentName=own,
         type="MANAGED",
         serviceRole=f"arn:aws:iam::{ACCOUNT}:role/job",
-        computeResources=world.resources,
+        computeResources=testbed.resources,
     )
     with pytest.raises(ClientError, match="service-linked role AWSServiceRoleForBatch"):
-        world.batch.update_compute_environment(computeEnvironment=own, computeResources=update)
+        testbed.batch.update_compute_environment(computeEnvironment=own, computeResources=update)
 
 
-def test_a_queue_changes_its_priority_and_environments(world: World) -> None:
+def test_a_queue_changes_its_priority_and_environments(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateJobQueue.html."""
-    first, second = world.environment(), world.environment()
-    queue = world.queue(first)
-    world.batch.update_job_queue(
+    first, second = testbed.environment(), testbed.environment()
+    queue = testbed.queue(first)
+    testbed.batch.update_job_queue(
         jobQueue=queue,
         priority=5,
         computeEnvironmentOrder=[
@@ -295,7 +301,7 @@ def test_a_queue_changes_its_priority_and_environments(world: World) -> None:
             {"order": 1, "computeEnvironment": second},
         ],
     )
-    (shown,) = world.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
+    (shown,) = testbed.batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
 
     assert shown["priority"] == 5
     assert shown["computeEnvironmentOrder"] == [
@@ -304,77 +310,77 @@ def test_a_queue_changes_its_priority_and_environments(world: World) -> None:
     ]
 
 
-def test_what_is_in_use_or_enabled_cannot_be_deleted(world: World) -> None:
+def test_what_is_in_use_or_enabled_cannot_be_deleted(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DeleteComputeEnvironment.html.
 
     The literal message: https://github.com/hashicorp/terraform-provider-aws/issues/13221
     """
-    environment = world.environment()
-    queue = world.queue(environment)
+    environment = testbed.environment()
+    queue = testbed.queue(environment)
     with pytest.raises(ClientError, match="is not DISABLED"):
-        world.batch.delete_compute_environment(computeEnvironment=environment)
-    world.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+        testbed.batch.delete_compute_environment(computeEnvironment=environment)
+    testbed.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
     with pytest.raises(ClientError, match="Cannot delete, found existing JobQueue relationship"):
-        world.batch.delete_compute_environment(computeEnvironment=environment)
+        testbed.batch.delete_compute_environment(computeEnvironment=environment)
     with pytest.raises(ClientError, match="is not DISABLED"):
-        world.batch.delete_job_queue(jobQueue=queue)
-    world.batch.update_job_queue(jobQueue=queue, state="DISABLED")
-    world.batch.delete_job_queue(jobQueue=queue)
-    world.batch.delete_compute_environment(computeEnvironment=environment)
+        testbed.batch.delete_job_queue(jobQueue=queue)
+    testbed.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    testbed.batch.delete_job_queue(jobQueue=queue)
+    testbed.batch.delete_compute_environment(computeEnvironment=environment)
 
-    assert world.batch.describe_job_queues(jobQueues=[queue])["jobQueues"] == []
-    answer = world.batch.describe_compute_environments(computeEnvironments=[environment])
+    assert testbed.batch.describe_job_queues(jobQueues=[queue])["jobQueues"] == []
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[environment])
     assert answer["computeEnvironments"] == []
 
 
-def test_resources_are_tagged_and_untagged(world: World) -> None:
+def test_resources_are_tagged_and_untagged(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TagResource.html."""
-    queue = world.queue()
-    job = world.submit(jobQueue=queue, tags={"run": "one"}, propagateTags=True)
+    queue = testbed.queue()
+    job = testbed.submit(jobQueue=queue, tags={"run": "one"}, propagateTags=True)
     for arn in (
         f"{ARN}:job/{job}",
         f"{ARN}:job-queue/{queue}",
-        f"{ARN}:job-definition/{world.definition()}:1",
-        f"{ARN}:compute-environment/{world.environment()}",
+        f"{ARN}:job-definition/{testbed.definition()}:1",
+        f"{ARN}:compute-environment/{testbed.environment()}",
     ):
-        world.batch.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
-        world.batch.untag_resource(resourceArn=arn, tagKeys=["a"])
-        assert world.batch.list_tags_for_resource(resourceArn=arn)["tags"]["b"] == "2"
+        testbed.batch.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
+        testbed.batch.untag_resource(resourceArn=arn, tagKeys=["a"])
+        assert testbed.batch.list_tags_for_resource(resourceArn=arn)["tags"]["b"] == "2"
 
-    assert world.describe(job)["tags"] == {"run": "one", "b": "2"}
-    assert world.describe(job)["propagateTags"] is True
+    assert testbed.describe(job)["tags"] == {"run": "one", "b": "2"}
+    assert testbed.describe(job)["propagateTags"] is True
     with pytest.raises(ClientError, match="does not exist"):
-        world.batch.tag_resource(resourceArn=f"{ARN}:job/none", tags={"a": "1"})
+        testbed.batch.tag_resource(resourceArn=f"{ARN}:job/none", tags={"a": "1"})
 
 
-def test_the_front_of_a_queue_can_be_seen(world: World) -> None:
+def test_the_front_of_a_queue_can_be_seen(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_GetJobQueueSnapshot.html."""
-    queue = world.queue(world.environment(maxvCpus=1))
-    blocker = world.submit("sleep 30", jobQueue=queue)
-    waiting = [world.submit(jobQueue=queue) for _ in range(2)]
-    front = world.batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]["jobs"]
+    queue = testbed.queue(testbed.environment(maxvCpus=1))
+    blocker = testbed.submit("sleep 30", jobQueue=queue)
+    waiting = [testbed.submit(jobQueue=queue) for _ in range(2)]
+    front = testbed.batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]["jobs"]
 
     assert [entry["jobArn"] for entry in front] == [f"{ARN}:job/{job}" for job in waiting]
     for job in [*waiting, blocker]:
-        world.batch.terminate_job(jobId=job, reason="seen")
+        testbed.batch.terminate_job(jobId=job, reason="seen")
 
 
-def test_scheduling_policies_can_be_made_changed_and_deleted(world: World) -> None:
+def test_scheduling_policies_can_be_made_changed_and_deleted(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateSchedulingPolicy.html."""
-    name = world.unique("policy")
-    arn = world.batch.create_scheduling_policy(name=name, tags={"a": "1"})["arn"]
-    world.batch.update_scheduling_policy(arn=arn, fairsharePolicy={"shareDecaySeconds": 600})
-    (shown,) = world.batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"]
+    name = testbed.unique("policy")
+    arn = testbed.batch.create_scheduling_policy(name=name, tags={"a": "1"})["arn"]
+    testbed.batch.update_scheduling_policy(arn=arn, fairsharePolicy={"shareDecaySeconds": 600})
+    (shown,) = testbed.batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"]
     assert shown["fairsharePolicy"]["shareDecaySeconds"] == 600
     assert shown["tags"] == {"a": "1"}
-    assert {"arn": arn} in world.batch.list_scheduling_policies()["schedulingPolicies"]
-    queue = world.queue(schedulingPolicyArn=arn)
+    assert {"arn": arn} in testbed.batch.list_scheduling_policies()["schedulingPolicies"]
+    queue = testbed.queue(schedulingPolicyArn=arn)
     with pytest.raises(ClientError, match="found existing JobQueue relationship"):
-        world.batch.delete_scheduling_policy(arn=arn)
+        testbed.batch.delete_scheduling_policy(arn=arn)
     with pytest.raises(ClientError, match="shareIdentifier must be specified"):
-        world.submit(jobQueue=queue)
-    world.batch.update_job_queue(jobQueue=queue, state="DISABLED")
-    world.batch.delete_job_queue(jobQueue=queue)
-    world.batch.delete_scheduling_policy(arn=arn)
+        testbed.submit(jobQueue=queue)
+    testbed.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    testbed.batch.delete_job_queue(jobQueue=queue)
+    testbed.batch.delete_scheduling_policy(arn=arn)
 
-    assert world.batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"] == []
+    assert testbed.batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"] == []

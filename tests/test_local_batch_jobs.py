@@ -9,20 +9,20 @@ import pytest
 from local_aws import batch
 from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.batch.runtime import RUNTIME
-from tests.batch_world import Gate, World, process_world
+from tests.support.batch import Gate, Testbed, process_testbed
 
 USER_GUIDE = "https://docs.aws.amazon.com/batch/latest/userguide"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made:
         yield made
 
 
-def test_a_job_that_exits_with_zero_succeeds(world: World) -> None:
+def test_a_job_that_exits_with_zero_succeeds(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_states.html."""
-    job = world.run("echo done")
+    job = testbed.run("echo done")
 
     assert job["status"] == "SUCCEEDED"
     assert job["statusReason"] == "Essential container in task exited"
@@ -30,9 +30,9 @@ def test_a_job_that_exits_with_zero_succeeds(world: World) -> None:
     assert job["createdAt"] <= job["startedAt"] <= job["stoppedAt"]
 
 
-def test_a_job_that_exits_with_another_code_fails_with_that_code(world: World) -> None:
+def test_a_job_that_exits_with_another_code_fails_with_that_code(testbed: Testbed) -> None:
     """The status reason is seen in https://github.com/getmoto/moto/issues/2829."""
-    job = world.run("exit 7")
+    job = testbed.run("exit 7")
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Essential container in task exited"
@@ -40,30 +40,30 @@ def test_a_job_that_exits_with_another_code_fails_with_that_code(world: World) -
     assert job["attempts"][0]["container"]["exitCode"] == 7
 
 
-def test_a_killed_process_counts_as_128_plus_the_signal(world: World) -> None:
+def test_a_killed_process_counts_as_128_plus_the_signal(testbed: Testbed) -> None:
     """https://docs.docker.com/engine/containers/run/#exit-status."""
-    assert world.run("kill -9 $$")["container"]["exitCode"] == 137
+    assert testbed.run("kill -9 $$")["container"]["exitCode"] == 137
 
 
-def test_five_jobs_start_without_waiting_for_the_scheduler(world: World) -> None:
+def test_five_jobs_start_without_waiting_for_the_scheduler(testbed: Testbed) -> None:
     """A run of hello has five jobs: each is dispatched at once, not at the next tick.
 
     Ours: AWS promises no time.
     """
-    queue, definition = world.queue(), world.definition()
-    submitted = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
-    jobs = [world.wait(job) for job in submitted]
+    queue, definition = testbed.queue(), testbed.definition()
+    submitted = [testbed.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
+    jobs = [testbed.wait(job) for job in submitted]
 
     assert max(job["startedAt"] - job["createdAt"] for job in jobs) < 1000
 
 
-def test_the_container_has_the_variables_that_batch_sets(world: World) -> None:
+def test_the_container_has_the_variables_that_batch_sets(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html."""
-    environment = world.environment()
-    queue = world.queue(environment)
-    job = world.run("env | grep ^AWS_BATCH | sort", jobQueue=queue)
+    environment = testbed.environment()
+    queue = testbed.queue(environment)
+    job = testbed.run("env | grep ^AWS_BATCH | sort", jobQueue=queue)
 
-    assert world.lines(job) == [
+    assert testbed.lines(job) == [
         f"AWS_BATCH_CE_NAME={environment}",
         "AWS_BATCH_JOB_ATTEMPT=1",
         f"AWS_BATCH_JOB_ID={job['jobId']}",
@@ -71,15 +71,15 @@ def test_the_container_has_the_variables_that_batch_sets(world: World) -> None:
     ]
 
 
-def test_overrides_win_over_the_definition(world: World) -> None:
+def test_overrides_win_over_the_definition(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerOverrides.html."""
-    definition = world.definition(
+    definition = testbed.definition(
         ["false"],
         container={
             "environment": [{"name": "ONE", "value": "1"}, {"name": "TWO", "value": "2"}],
         },
     )
-    job = world.run(
+    job = testbed.run(
         jobDefinition=definition,
         containerOverrides={
             "command": ["sh", "-c", "echo $ONE $TWO $THREE"],
@@ -88,7 +88,7 @@ def test_overrides_win_over_the_definition(world: World) -> None:
         },
     )
 
-    assert world.lines(job) == ["1 b c"]
+    assert testbed.lines(job) == ["1 b c"]
     assert job["container"]["resourceRequirements"] == [
         {"type": "VCPU", "value": "1"},
         {"type": "MEMORY", "value": "128"},
@@ -96,78 +96,80 @@ def test_overrides_win_over_the_definition(world: World) -> None:
 
 
 def test_the_described_environment_is_what_was_submitted_however_often_it_is_asked(
-    world: World,
+    testbed: Testbed,
 ) -> None:
     """DescribeJobs shows the request's variables; Batch's own are the container's only.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_ContainerDetail.html
     """
-    job = world.run(containerOverrides={"environment": [{"name": "A", "value": "1"}]})
-    again = [world.describe(job["jobId"])["container"]["environment"] for _ in range(3)]
+    job = testbed.run(containerOverrides={"environment": [{"name": "A", "value": "1"}]})
+    again = [testbed.describe(job["jobId"])["container"]["environment"] for _ in range(3)]
 
     assert again == [[{"name": "A", "value": "1"}]] * 3
 
 
-def test_parameters_replace_placeholders_in_the_command(world: World) -> None:
+def test_parameters_replace_placeholders_in_the_command(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html."""
-    definition = world.definition(
+    definition = testbed.definition(
         ["echo", "Ref::greeting", "Ref::name"], parameters={"greeting": "hi", "name": "nobody"}
     )
-    job = world.run(jobDefinition=definition, parameters={"name": "you"})
+    job = testbed.run(jobDefinition=definition, parameters={"name": "you"})
 
-    assert world.lines(job) == ["hi you"]
+    assert testbed.lines(job) == ["hi you"]
     assert job["parameters"] == {"greeting": "hi", "name": "you"}
 
 
-def test_output_can_be_read_while_the_job_runs(world: World) -> None:
+def test_output_can_be_read_while_the_job_runs(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html."""
-    identity = world.submit("echo first; sleep 30; echo last")
-    job = world.wait(identity, "RUNNING")
+    identity = testbed.submit("echo first; sleep 30; echo last")
+    job = testbed.wait(identity, "RUNNING")
     deadline = time.monotonic() + 5
-    while not (lines := world.lines(job)) and time.monotonic() < deadline:
+    while not (lines := testbed.lines(job)) and time.monotonic() < deadline:
         time.sleep(0.02)
 
     assert lines == ["first"]
-    assert world.describe(identity)["status"] == "RUNNING"
-    world.batch.terminate_job(jobId=identity, reason="seen")
+    assert testbed.describe(identity)["status"] == "RUNNING"
+    testbed.batch.terminate_job(jobId=identity, reason="seen")
 
 
-def test_both_streams_arrive_in_their_order(world: World) -> None:
+def test_both_streams_arrive_in_their_order(testbed: Testbed) -> None:
     """The awslogs driver takes standard output and error alike.
 
     https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html
     """
-    job = world.run("echo one; echo two >&2; echo; printf three")
+    job = testbed.run("echo one; echo two >&2; echo; printf three")
 
-    assert world.lines(job) == ["one", "two", "three"]
+    assert testbed.lines(job) == ["one", "two", "three"]
 
 
-def test_the_log_stream_is_named_after_definition_and_task(world: World) -> None:
+def test_the_log_stream_is_named_after_definition_and_task(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/using_cloudwatch_logs.html."""
-    job = world.run()
+    job = testbed.run()
     task = job["container"]["taskArn"].rpartition("/")[2]
     name = job["jobDefinition"].rpartition("/")[2].partition(":")[0]
 
     assert job["container"]["logStreamName"] == f"{name}/default/{task}"
 
 
-def test_a_job_logs_to_the_group_of_its_log_configuration(world: World) -> None:
+def test_a_job_logs_to_the_group_of_its_log_configuration(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html."""
-    group = world.unique("/tasks")
-    world.client("logs").create_log_group(logGroupName=group)
+    group = testbed.unique("/tasks")
+    testbed.client("logs").create_log_group(logGroupName=group)
     options = {"awslogs-group": group, "awslogs-stream-prefix": "nf"}
     configuration = {"logDriver": "awslogs", "options": options}
-    definition = world.definition(["echo", "here"], container={"logConfiguration": configuration})
-    job = world.run(jobDefinition=definition)
+    definition = testbed.definition(["echo", "here"], container={"logConfiguration": configuration})
+    job = testbed.run(jobDefinition=definition)
 
     assert job["container"]["logStreamName"].startswith("nf/default/")
-    assert world.lines(job, group) == ["here"]
+    assert testbed.lines(job, group) == ["here"]
 
 
-def test_a_missing_log_group_keeps_the_container_from_starting(world: World) -> None:
+def test_a_missing_log_group_keeps_the_container_from_starting(testbed: Testbed) -> None:
     """The form of the reason: https://github.com/seqeralabs/nf-tower/issues/305."""
     configuration = {"logDriver": "awslogs", "options": {"awslogs-group": "/not/there"}}
-    job = world.run(jobDefinition=world.definition(container={"logConfiguration": configuration}))
+    job = testbed.run(
+        jobDefinition=testbed.definition(container={"logConfiguration": configuration})
+    )
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Task failed to start"
@@ -175,99 +177,99 @@ def test_a_missing_log_group_keeps_the_container_from_starting(world: World) -> 
     assert "The specified log group does not exist." in job["container"]["reason"]
 
 
-def test_a_command_that_is_not_there_keeps_the_container_from_starting(world: World) -> None:
+def test_a_command_that_is_not_there_keeps_the_container_from_starting(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
-    job = world.run(jobDefinition=world.definition(["/not/there"]))
+    job = testbed.run(jobDefinition=testbed.definition(["/not/there"]))
 
     assert job["statusReason"] == "Task failed to start"
     assert job["container"]["reason"].startswith("CannotStartContainerError: ")
     assert "exitCode" not in job["container"]
 
 
-def test_a_failed_pull_is_named_and_has_no_exit_code(world: World) -> None:
+def test_a_failed_pull_is_named_and_has_no_exit_code(testbed: Testbed) -> None:
     """Both reasons are seen in https://github.com/nextflow-io/nextflow/issues/5099."""
     batch.fail_next_pull()
-    job = world.run()
+    job = testbed.run()
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Task failed to start"
     assert job["container"]["reason"].startswith("CannotPullContainerError: ")
     assert "exitCode" not in job["container"]
     assert job["startedAt"] == 0
-    assert world.run()["status"] == "SUCCEEDED"
+    assert testbed.run()["status"] == "SUCCEEDED"
 
 
-def test_only_the_named_image_fails_to_be_pulled(world: World) -> None:
+def test_only_the_named_image_fails_to_be_pulled(testbed: Testbed) -> None:
     """The fault switch can name an image.
 
     Ours: a fault of the switch.
     """
     batch.fail_next_pull("other:1", 2)
-    other = world.definition(container={"image": "other:1"})
+    other = testbed.definition(container={"image": "other:1"})
 
-    assert world.run()["status"] == "SUCCEEDED"
-    assert [world.run(jobDefinition=other)["status"] for _ in range(3)] == [
+    assert testbed.run()["status"] == "SUCCEEDED"
+    assert [testbed.run(jobDefinition=other)["status"] for _ in range(3)] == [
         "FAILED",
         "FAILED",
         "SUCCEEDED",
     ]
 
 
-def test_a_job_waits_for_its_dependency(world: World) -> None:
+def test_a_job_waits_for_its_dependency(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html."""
-    queue = world.queue()
+    queue = testbed.queue()
     gate = Gate()
-    first = world.submit(gate.script, jobQueue=queue)
-    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    first = testbed.submit(gate.script, jobQueue=queue)
+    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
 
-    assert world.describe(second)["status"] == "PENDING"
+    assert testbed.describe(second)["status"] == "PENDING"
     gate.open()
-    assert world.describe(second)["dependsOn"] == [{"jobId": first}]
-    assert world.wait(second)["startedAt"] >= world.describe(first)["stoppedAt"]
+    assert testbed.describe(second)["dependsOn"] == [{"jobId": first}]
+    assert testbed.wait(second)["startedAt"] >= testbed.describe(first)["stoppedAt"]
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_job_fails_with_its_dependency(world: World, late: bool) -> None:
+def test_a_job_fails_with_its_dependency(testbed: Testbed, late: bool) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_states.html."""
-    queue = world.queue()
-    first = world.submit("sleep 0.2; exit 1", jobQueue=queue)
+    queue = testbed.queue()
+    first = testbed.submit("sleep 0.2; exit 1", jobQueue=queue)
     if late:
-        world.wait(first)
-    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
-    third = world.submit(jobQueue=queue, dependsOn=[{"jobId": second}])
-    job = world.wait(third)
+        testbed.wait(first)
+    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    third = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": second}])
+    job = testbed.wait(third)
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Dependent Job failed"
     assert job["attempts"] == []
 
 
-def test_an_array_job_runs_a_child_for_each_index(world: World) -> None:
+def test_an_array_job_runs_a_child_for_each_index(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html."""
-    parent = world.submit(
+    parent = testbed.submit(
         "echo $AWS_BATCH_JOB_ARRAY_INDEX of $AWS_BATCH_JOB_ARRAY_SIZE",
         arrayProperties={"size": 3},
     )
-    job = world.wait(parent)
-    children = [world.describe(f"{parent}:{index}") for index in range(3)]
+    job = testbed.wait(parent)
+    children = [testbed.describe(f"{parent}:{index}") for index in range(3)]
 
     assert job["status"] == "SUCCEEDED"
     assert job["arrayProperties"]["size"] == 3
     assert job["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 3
-    assert [world.lines(child) for child in children] == [["0 of 3"], ["1 of 3"], ["2 of 3"]]
+    assert [testbed.lines(child) for child in children] == [["0 of 3"], ["1 of 3"], ["2 of 3"]]
     assert [child["arrayProperties"] for child in children] == [{"index": i} for i in range(3)]
 
 
-def test_an_array_job_is_pending_while_children_run_and_fails_with_one(world: World) -> None:
+def test_an_array_job_is_pending_while_children_run_and_fails_with_one(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html (jobStatus)."""
     gate = Gate()
-    parent = world.submit(
+    parent = testbed.submit(
         f"{gate.script}; exit $AWS_BATCH_JOB_ARRAY_INDEX", arrayProperties={"size": 2}
     )
-    world.wait(f"{parent}:1", "RUNNING")
-    assert world.describe(parent)["status"] == "PENDING"
+    testbed.wait(f"{parent}:1", "RUNNING")
+    assert testbed.describe(parent)["status"] == "PENDING"
     gate.open()
-    job = world.wait(parent)
+    job = testbed.wait(parent)
 
     assert job["status"] == "FAILED"
     assert job["arrayProperties"]["statusSummary"] == {
@@ -281,32 +283,32 @@ def test_an_array_job_is_pending_while_children_run_and_fails_with_one(world: Wo
     }
 
 
-def test_children_can_run_one_after_the_other(world: World) -> None:
+def test_children_can_run_one_after_the_other(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html (SEQUENTIAL)."""
-    parent = world.submit(
+    parent = testbed.submit(
         "sleep 0.1", arrayProperties={"size": 3}, dependsOn=[{"type": "SEQUENTIAL"}]
     )
-    world.wait(parent)
-    children = [world.describe(f"{parent}:{index}") for index in range(3)]
+    testbed.wait(parent)
+    children = [testbed.describe(f"{parent}:{index}") for index in range(3)]
 
     assert children[0]["stoppedAt"] <= children[1]["startedAt"]
     assert children[1]["stoppedAt"] <= children[2]["startedAt"]
 
 
-def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
+def test_children_can_wait_for_those_with_the_same_index(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_dependencies.html (N_TO_N)."""
     gate = Gate()
-    first = world.submit(
+    first = testbed.submit(
         f"[ $AWS_BATCH_JOB_ARRAY_INDEX = 0 ] || {{ {gate.script}; }}", arrayProperties={"size": 2}
     )
-    second = world.submit(
+    second = testbed.submit(
         arrayProperties={"size": 2}, dependsOn=[{"jobId": first, "type": "N_TO_N"}]
     )
 
-    assert world.wait(f"{second}:0")["status"] == "SUCCEEDED"
-    assert world.describe(f"{second}:1")["status"] == "PENDING"
+    assert testbed.wait(f"{second}:0")["status"] == "SUCCEEDED"
+    assert testbed.describe(f"{second}:1")["status"] == "PENDING"
     gate.open()
-    assert world.wait(second)["status"] == "SUCCEEDED"
+    assert testbed.wait(second)["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("container", [
@@ -314,10 +316,10 @@ def test_children_can_wait_for_those_with_the_same_index(world: World) -> None:
     {"mountPoints": [{"containerPath": "/scratch"}]},
 ])  # fmt: skip
 def test_a_container_that_cannot_be_made_fails_with_a_reason(
-    world: World, container: dict[str, Any]
+    testbed: Testbed, container: dict[str, Any]
 ) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
-    job = world.run(jobDefinition=world.definition(container=container))
+    job = testbed.run(jobDefinition=testbed.definition(container=container))
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Task failed to start"
@@ -341,11 +343,11 @@ class Lost:
 
 
 def test_a_container_that_is_lost_sight_of_fails_with_a_reason(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html."""
     monkeypatch.setattr(RUNTIME, "runner", Lost())
-    job = world.run()
+    job = testbed.run()
 
     assert job["status"] == "FAILED"
     assert job["container"]["reason"].startswith("CannotInspectContainerError: ")

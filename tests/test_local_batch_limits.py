@@ -11,13 +11,13 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local_aws.batch import limits
-from tests.batch_world import ACCOUNT, KEYS, REGION, World, process_world
-from tests.service_model import strict
+from tests.support.batch import ACCOUNT, KEYS, REGION, Testbed, process_testbed
+from tests.support.service_model import strict
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made, pytest.MonkeyPatch.context() as patch:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made, pytest.MonkeyPatch.context() as patch:
         # The server, not boto3, is to refuse.
         unchecked = strict(
             made.session.client(
@@ -42,11 +42,11 @@ def refused(action: Callable[..., Any], **request: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def submission(world: World) -> dict[str, Any]:
+def submission(testbed: Testbed) -> dict[str, Any]:
     return {
         "jobName": "job",
-        "jobQueue": world.queue(),
-        "jobDefinition": world.definition(),
+        "jobQueue": testbed.queue(),
+        "jobDefinition": testbed.definition(),
     }
 
 
@@ -55,11 +55,11 @@ def environment(*names: str, value: str = "1") -> dict[str, Any]:
 
 
 def test_a_submission_of_more_than_30_kib_is_refused_with_its_size(
-    world: World, submission: dict[str, Any]
+    testbed: Testbed, submission: dict[str, Any]
 ) -> None:
     """The literal message: https://github.com/ASFHyP3/hyp3/issues/3041."""
     overrides = environment("BIG", value="x" * 47 * 1024)
-    message = refused(world.batch.submit_job, **submission, containerOverrides=overrides)
+    message = refused(testbed.batch.submit_job, **submission, containerOverrides=overrides)
 
     assert message.startswith(
         "Error executing request, Exception : Job size must be less than 30 KiB, got 48 KiB, "
@@ -68,10 +68,10 @@ def test_a_submission_of_more_than_30_kib_is_refused_with_its_size(
 
 
 def test_overrides_of_more_than_8192_characters_fail_the_job(
-    world: World, submission: dict[str, Any]
+    testbed: Testbed, submission: dict[str, Any]
 ) -> None:
     """The literal reason: https://github.com/Netflix/metaflow/issues/977."""
-    job = world.run(**submission, containerOverrides={"command": ["echo", "x" * 8200]})
+    job = testbed.run(**submission, containerOverrides={"command": ["echo", "x" * 8200]})
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Container Overrides length must be at most 8192"
@@ -79,13 +79,13 @@ def test_overrides_of_more_than_8192_characters_fail_the_job(
 
 
 def test_overrides_of_just_under_8192_characters_run(
-    world: World, submission: dict[str, Any]
+    testbed: Testbed, submission: dict[str, Any]
 ) -> None:
     """ECS counts the JSON's formatting characters too.
 
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
     """
-    job = world.run(**submission, containerOverrides={"command": ["true", "x" * 8100]})
+    job = testbed.run(**submission, containerOverrides={"command": ["true", "x" * 8100]})
 
     assert job["status"] == "SUCCEEDED"
 
@@ -170,12 +170,12 @@ BAD_SUBMISSIONS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "expected"), BAD_SUBMISSIONS)
 def test_a_submission_that_aws_refuses_is_refused(
-    world: World, submission: dict[str, Any], change: dict[str, Any], expected: str
+    testbed: Testbed, submission: dict[str, Any], change: dict[str, Any], expected: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html."""
     request = {k: v for k, v in (submission | change).items() if v is not None}
 
-    assert expected in refused(world.batch.submit_job, **request)
+    assert expected in refused(testbed.batch.submit_job, **request)
 
 
 def definition(**change: Any) -> dict[str, Any]:
@@ -222,14 +222,14 @@ BAD_DEFINITIONS: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("request_", "expected"), BAD_DEFINITIONS)
 def test_a_job_definition_that_aws_refuses_is_refused(
-    world: World, request_: dict[str, Any], expected: str
+    testbed: Testbed, request_: dict[str, Any], expected: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html."""
-    assert expected in refused(world.batch.register_job_definition, **request_)
+    assert expected in refused(testbed.batch.register_job_definition, **request_)
 
 
-def environments(world: World, **change: Any) -> dict[str, Any]:
-    resources = {k: v for k, v in (world.resources | change).items() if v is not None}
+def environments(testbed: Testbed, **change: Any) -> dict[str, Any]:
+    resources = {k: v for k, v in (testbed.resources | change).items() if v is not None}
     return {"computeEnvironmentName": "bad", "type": "MANAGED", "computeResources": resources}
 
 
@@ -255,19 +255,19 @@ BAD_RESOURCES: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("change", "expected"), BAD_RESOURCES)
 def test_a_compute_environment_that_cannot_be_is_refused(
-    world: World, change: dict[str, Any], expected: str
+    testbed: Testbed, change: dict[str, Any], expected: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateComputeEnvironment.html."""
-    request = environments(world, **change)
+    request = environments(testbed, **change)
 
-    assert expected in refused(world.batch.create_compute_environment, **request)
+    assert expected in refused(testbed.batch.create_compute_environment, **request)
 
 
-def test_a_spot_environment_with_best_fit_is_made_with_its_fleet_role(world: World) -> None:
+def test_a_spot_environment_with_best_fit_is_made_with_its_fleet_role(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html."""
     role = f"arn:aws:iam::{ACCOUNT}:role/worker"
 
-    assert world.environment(type="SPOT", allocationStrategy="BEST_FIT", spotIamFleetRole=role)
+    assert testbed.environment(type="SPOT", allocationStrategy="BEST_FIT", spotIamFleetRole=role)
 
 
 @pytest.mark.parametrize(("change", "expected"), [
@@ -278,28 +278,28 @@ def test_a_spot_environment_with_best_fit_is_made_with_its_fleet_role(world: Wor
     ({"bidPercentage": 101}, "bidPercentage 101 must be between 0 and 100"),
 ])  # fmt: skip
 def test_an_update_to_what_could_not_be_created_changes_nothing(
-    world: World, change: dict[str, Any], expected: str
+    testbed: Testbed, change: dict[str, Any], expected: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateComputeEnvironment.html."""
-    name = world.environment(type="SPOT")
-    before = world.batch.describe_compute_environments(computeEnvironments=[name])
+    name = testbed.environment(type="SPOT")
+    before = testbed.batch.describe_compute_environments(computeEnvironments=[name])
     message = refused(
-        world.batch.update_compute_environment,
+        testbed.batch.update_compute_environment,
         computeEnvironment=name,
         computeResources=change,
         state="DISABLED",
     )
-    after = world.batch.describe_compute_environments(computeEnvironments=[name])
+    after = testbed.batch.describe_compute_environments(computeEnvironments=[name])
 
     assert expected in message
     assert after["computeEnvironments"] == before["computeEnvironments"]
 
 
-def test_the_environments_of_a_queue_share_one_architecture(world: World) -> None:
+def test_the_environments_of_a_queue_share_one_architecture(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html."""
-    names = [world.environment(), world.environment(instanceTypes=["default_arm64"])]
+    names = [testbed.environment(), testbed.environment(instanceTypes=["default_arm64"])]
     message = refused(
-        world.batch.create_job_queue,
+        testbed.batch.create_job_queue,
         jobQueueName="bad",
         priority=1,
         computeEnvironmentOrder=[
@@ -310,13 +310,13 @@ def test_the_environments_of_a_queue_share_one_architecture(world: World) -> Non
     assert "must share the same architecture" in message
 
 
-def test_a_queue_has_one_to_three_environments_of_distinct_order(world: World) -> None:
+def test_a_queue_has_one_to_three_environments_of_distinct_order(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html."""
-    names = [world.environment() for _ in range(4)]
+    names = [testbed.environment() for _ in range(4)]
     for chosen in ([], names):
         order = [{"order": i, "computeEnvironment": name} for i, name in enumerate(chosen)]
         message = refused(
-            world.batch.create_job_queue,
+            testbed.batch.create_job_queue,
             jobQueueName="bad",
             priority=1,
             computeEnvironmentOrder=order,
@@ -324,7 +324,7 @@ def test_a_queue_has_one_to_three_environments_of_distinct_order(world: World) -
         assert "must name between 1 and 3 compute environments" in message
     twice = [{"order": 1, "computeEnvironment": name} for name in names[:2]]
     message = refused(
-        world.batch.create_job_queue,
+        testbed.batch.create_job_queue,
         jobQueueName="bad",
         priority=1,
         computeEnvironmentOrder=twice,
@@ -338,7 +338,7 @@ def test_a_queue_has_one_to_three_environments_of_distinct_order(world: World) -
     ({"action": "WAIT"}, "must be one of CANCEL"),
 ])  # fmt: skip
 def test_a_time_limit_that_aws_refuses_is_refused(
-    world: World, change: dict[str, Any], expected: str
+    testbed: Testbed, change: dict[str, Any], expected: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_JobStateTimeLimitAction.html."""
     action = {
@@ -348,68 +348,68 @@ def test_a_time_limit_that_aws_refuses_is_refused(
         "action": "CANCEL",
     } | change
     message = refused(
-        world.batch.create_job_queue,
+        testbed.batch.create_job_queue,
         jobQueueName="bad",
         priority=1,
-        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": world.environment()}],
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": testbed.environment()}],
         jobStateTimeLimitActions=[action],
     )
 
     assert expected in message
 
 
-def test_a_name_can_be_taken_once(world: World) -> None:
+def test_a_name_can_be_taken_once(testbed: Testbed) -> None:
     """https://github.com/aws/aws-cdk/issues/27054 and many others quote "already exists"."""
-    name = world.environment()
-    request = environments(world) | {"computeEnvironmentName": name}
+    name = testbed.environment()
+    request = environments(testbed) | {"computeEnvironmentName": name}
 
-    assert refused(world.batch.create_compute_environment, **request) == "Object already exists"
+    assert refused(testbed.batch.create_compute_environment, **request) == "Object already exists"
 
 
 @pytest.mark.parametrize("what", ["MAX_QUEUES", "MAX_COMPUTE_ENVIRONMENTS"])
 def test_an_account_has_fifty_queues_and_environments(
-    world: World, monkeypatch: pytest.MonkeyPatch, what: str
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html."""
     assert getattr(limits, what) == 50
-    environment_name = world.environment()
+    environment_name = testbed.environment()
     monkeypatch.setattr(limits, what, 1)
     if what == "MAX_QUEUES":
-        world_queue = {"order": 1, "computeEnvironment": environment_name}
+        testbed_queue = {"order": 1, "computeEnvironment": environment_name}
         monkeypatch.setattr(limits, what, 0)
         message = refused(
-            world.batch.create_job_queue,
+            testbed.batch.create_job_queue,
             jobQueueName="one-more",
             priority=1,
-            computeEnvironmentOrder=[world_queue],
+            computeEnvironmentOrder=[testbed_queue],
         )
     else:
-        message = refused(world.batch.create_compute_environment, **environments(world))
+        message = refused(testbed.batch.create_compute_environment, **environments(testbed))
 
     assert "exceeded" in message
 
 
-def test_at_most_a_hundred_jobs_are_described_at_once(world: World) -> None:
+def test_at_most_a_hundred_jobs_are_described_at_once(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html."""
-    assert "between 1 and 100" in refused(world.batch.describe_jobs, jobs=["x"] * 101)
-    assert world.batch.describe_jobs(jobs=["x"] * 100)["jobs"] == []
+    assert "between 1 and 100" in refused(testbed.batch.describe_jobs, jobs=["x"] * 101)
+    assert testbed.batch.describe_jobs(jobs=["x"] * 100)["jobs"] == []
 
 
-def test_a_disabled_queue_takes_no_job(world: World) -> None:
+def test_a_disabled_queue_takes_no_job(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_JobQueueDetail.html (state)."""
-    queue = world.queue()
-    world.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    queue = testbed.queue()
+    testbed.batch.update_job_queue(jobQueue=queue, state="DISABLED")
     message = refused(
-        world.batch.submit_job, jobName="j", jobQueue=queue, jobDefinition=world.definition()
+        testbed.batch.submit_job, jobName="j", jobQueue=queue, jobDefinition=testbed.definition()
     )
 
     assert "is not in ENABLED state" in message
 
 
-def test_an_operation_that_is_not_there_is_named(world: World) -> None:
+def test_an_operation_that_is_not_there_is_named(testbed: Testbed) -> None:
     """Ours: AWS has all its operations."""
     message = refused(
-        world.batch.create_consumable_resource, consumableResourceName="licence", totalQuantity=1
+        testbed.batch.create_consumable_resource, consumableResourceName="licence", totalQuantity=1
     )
 
     assert message == "The local AWS has no Batch operation CreateConsumableResource"

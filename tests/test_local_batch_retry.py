@@ -12,48 +12,48 @@ from hypothesis import strategies as st
 
 from local_aws import batch
 from local_aws.batch.retry import should_retry
-from tests.batch_world import Gate, World, process_world
+from tests.support.batch import Gate, Testbed, process_testbed
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world() as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed() as made:
         yield made
 
 
-def test_a_failing_job_is_tried_as_often_as_its_strategy_says(world: World) -> None:
+def test_a_failing_job_is_tried_as_often_as_its_strategy_says(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
-    job = world.run("exit 1", retryStrategy={"attempts": 3})
+    job = testbed.run("exit 1", retryStrategy={"attempts": 3})
 
     assert job["status"] == "FAILED"
     assert len(job["attempts"]) == 3
     assert len({attempt["container"]["taskArn"] for attempt in job["attempts"]}) == 3
 
 
-def test_each_attempt_knows_its_number_and_success_ends_the_series(world: World) -> None:
+def test_each_attempt_knows_its_number_and_success_ends_the_series(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html."""
-    job = world.run(
+    job = testbed.run(
         "echo attempt $AWS_BATCH_JOB_ATTEMPT; test $AWS_BATCH_JOB_ATTEMPT = 2",
         retryStrategy={"attempts": 5},
     )
 
     assert job["status"] == "SUCCEEDED"
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 0]
-    assert world.lines(job) == ["attempt 2"]
+    assert testbed.lines(job) == ["attempt 2"]
 
 
-def test_the_definition_decides_unless_the_submission_does(world: World) -> None:
+def test_the_definition_decides_unless_the_submission_does(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html."""
-    definition = world.definition(["false"], retryStrategy={"attempts": 2})
+    definition = testbed.definition(["false"], retryStrategy={"attempts": 2})
 
-    assert len(world.run(jobDefinition=definition)["attempts"]) == 2
-    job = world.run(jobDefinition=definition, retryStrategy={"attempts": 1})
+    assert len(testbed.run(jobDefinition=definition)["attempts"]) == 2
+    job = testbed.run(jobDefinition=definition, retryStrategy={"attempts": 1})
     assert len(job["attempts"]) == 1
 
 
-def test_without_a_strategy_there_is_one_attempt(world: World) -> None:
+def test_without_a_strategy_there_is_one_attempt(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
-    assert len(world.run("exit 1")["attempts"]) == 1
+    assert len(testbed.run("exit 1")["attempts"]) == 1
 
 
 NEXTFLOW = [
@@ -62,62 +62,62 @@ NEXTFLOW = [
 ]
 
 
-def test_the_rules_that_nextflow_writes_retry_a_reclaimed_host_only(world: World) -> None:
+def test_the_rules_that_nextflow_writes_retry_a_reclaimed_host_only(testbed: Testbed) -> None:
     """https://github.com/nextflow-io/nextflow/blob/master/docs/aws.mdx (maxSpotAttempts)."""
     strategy = {"attempts": 3, "evaluateOnExit": NEXTFLOW}
-    identity = world.submit("test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 60", retryStrategy=strategy)
-    world.wait(identity, "RUNNING")
+    identity = testbed.submit("test $AWS_BATCH_JOB_ATTEMPT = 2 || sleep 60", retryStrategy=strategy)
+    testbed.wait(identity, "RUNNING")
     batch.reclaim_host(identity)
-    job = world.wait(identity)
+    job = testbed.wait(identity)
 
     assert job["status"] == "SUCCEEDED"
     assert len(job["attempts"]) == 2
-    assert len(world.run("exit 1", retryStrategy=strategy)["attempts"]) == 1
+    assert len(testbed.run("exit 1", retryStrategy=strategy)["attempts"]) == 1
 
 
-def test_a_failed_pull_can_be_retried_by_its_reason(world: World) -> None:
+def test_a_failed_pull_can_be_retried_by_its_reason(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
     batch.fail_next_pull()
     rules = [
         {"onReason": "CannotPullContainerError:*", "action": "RETRY"},
         {"onReason": "*", "action": "EXIT"},
     ]
-    job = world.run(retryStrategy={"attempts": 2, "evaluateOnExit": rules})
+    job = testbed.run(retryStrategy={"attempts": 2, "evaluateOnExit": rules})
 
     assert job["status"] == "SUCCEEDED"
     assert job["attempts"][0]["container"]["reason"].startswith("CannotPullContainerError:")
     assert "startedAt" not in job["attempts"][0]
 
 
-def test_an_exit_code_can_end_the_series(world: World) -> None:
+def test_an_exit_code_can_end_the_series(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html."""
     rules = [{"onExitCode": "4*", "action": "EXIT"}, {"onExitCode": "*", "action": "RETRY"}]
     strategy = {"attempts": 3, "evaluateOnExit": rules}
 
-    assert len(world.run("exit 42", retryStrategy=strategy)["attempts"]) == 1
-    assert len(world.run("exit 24", retryStrategy=strategy)["attempts"]) == 3
+    assert len(testbed.run("exit 42", retryStrategy=strategy)["attempts"]) == 1
+    assert len(testbed.run("exit 24", retryStrategy=strategy)["attempts"]) == 3
 
 
-def test_a_retried_job_goes_to_the_front_of_its_queue(world: World) -> None:
+def test_a_retried_job_goes_to_the_front_of_its_queue(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html."""
-    queue = world.queue(world.environment(maxvCpus=1))
+    queue = testbed.queue(testbed.environment(maxvCpus=1))
     gate = Gate()
-    first = world.submit(
+    first = testbed.submit(
         f"{gate.script}; test $AWS_BATCH_JOB_ATTEMPT = 2",
         jobQueue=queue,
         retryStrategy={"attempts": 2},
     )
-    second = world.submit(jobQueue=queue)
+    second = testbed.submit(jobQueue=queue)
     gate.open()
 
-    assert world.wait(second)["startedAt"] >= world.wait(first)["stoppedAt"]
-    assert len(world.describe(first)["attempts"]) == 2
+    assert testbed.wait(second)["startedAt"] >= testbed.wait(first)["stoppedAt"]
+    assert len(testbed.describe(first)["attempts"]) == 2
 
 
-def test_the_strategy_is_described(world: World) -> None:
+def test_the_strategy_is_described(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html."""
     strategy = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "0", "action": "retry"}]}
-    job = world.run(retryStrategy=strategy)
+    job = testbed.run(retryStrategy=strategy)
 
     assert job["retryStrategy"]["evaluateOnExit"] == [{"onExitCode": "0", "action": "RETRY"}]
 

@@ -8,40 +8,40 @@ import pytest
 from local_aws.batch.capacity import instance_types
 from local_aws.batch.job import Job
 from local_aws.batch.regional import backend_of
-from tests.batch_world import ACCOUNT, REGION, Gate, World, process_world
+from tests.support.batch import ACCOUNT, REGION, Gate, Testbed, process_testbed
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=1) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=1) as made:
         yield made
 
 
-def where(world: World, job: str) -> str:
-    (line,) = world.lines(world.wait(job))
+def where(testbed: Testbed, job: str) -> str:
+    (line,) = testbed.lines(testbed.wait(job))
     return line
 
 
 PLACE = "echo $AWS_BATCH_CE_NAME"
 
 
-def test_a_job_goes_to_the_first_environment_with_room(world: World) -> None:
+def test_a_job_goes_to_the_first_environment_with_room(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentOrder.html."""
-    first, second = world.environment(maxvCpus=1), world.environment()
-    queue = world.queue(first, second)
+    first, second = testbed.environment(maxvCpus=1), testbed.environment()
+    queue = testbed.queue(first, second)
     gate = Gate()
     script = f"echo $AWS_BATCH_CE_NAME; {gate.script}"
-    jobs = [world.submit(script, jobQueue=queue) for _ in range(3)]
+    jobs = [testbed.submit(script, jobQueue=queue) for _ in range(3)]
     gate.open()
 
-    assert [where(world, job) for job in jobs] == [first, second, second]
+    assert [where(testbed, job) for job in jobs] == [first, second, second]
 
 
-def test_the_order_counts_not_the_place_in_the_list(world: World) -> None:
+def test_the_order_counts_not_the_place_in_the_list(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentOrder.html."""
-    last, first = world.environment(), world.environment()
-    queue = world.unique("queue")
-    world.batch.create_job_queue(
+    last, first = testbed.environment(), testbed.environment()
+    queue = testbed.unique("queue")
+    testbed.batch.create_job_queue(
         jobQueueName=queue,
         priority=1,
         computeEnvironmentOrder=[
@@ -50,18 +50,18 @@ def test_the_order_counts_not_the_place_in_the_list(world: World) -> None:
         ],
     )
 
-    assert where(world, world.submit(PLACE, jobQueue=queue)) == first
+    assert where(testbed, testbed.submit(PLACE, jobQueue=queue)) == first
 
 
-def test_jobs_wait_for_vcpus_in_the_order_of_submission(world: World) -> None:
+def test_jobs_wait_for_vcpus_in_the_order_of_submission(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html."""
-    queue = world.queue(world.environment(maxvCpus=2))
+    queue = testbed.queue(testbed.environment(maxvCpus=2))
     gate = Gate()
-    definition = world.definition(["sh", "-c", f"{gate.script}; sleep 0.1"])
-    jobs = [world.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
-    assert [world.describe(job)["status"] for job in jobs[2:]] == ["RUNNABLE"] * 3
+    definition = testbed.definition(["sh", "-c", f"{gate.script}; sleep 0.1"])
+    jobs = [testbed.submit(jobQueue=queue, jobDefinition=definition) for _ in range(5)]
+    assert [testbed.describe(job)["status"] for job in jobs[2:]] == ["RUNNABLE"] * 3
     gate.open()
-    times = [(job["startedAt"], job["stoppedAt"]) for job in map(world.wait, jobs)]
+    times = [(job["startedAt"], job["stoppedAt"]) for job in map(testbed.wait, jobs)]
     starts = [start for start, _ in times]
 
     assert all(one <= later for one, later in zip(starts, starts[2:], strict=False))
@@ -69,63 +69,63 @@ def test_jobs_wait_for_vcpus_in_the_order_of_submission(world: World) -> None:
         assert sum(1 for begin, end in times if begin <= start < end) <= 2
 
 
-def test_the_queue_with_the_higher_priority_is_served_first(world: World) -> None:
+def test_the_queue_with_the_higher_priority_is_served_first(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html (priority)."""
-    shared = world.environment(maxvCpus=1)
-    low, high = world.queue(shared, priority=1), world.queue(shared, priority=100)
+    shared = testbed.environment(maxvCpus=1)
+    low, high = testbed.queue(shared, priority=1), testbed.queue(shared, priority=100)
     gate = Gate()
-    blocker = world.submit(gate.script, jobQueue=low)
-    early = world.submit(jobQueue=low)
-    late = world.submit(jobQueue=high)
+    blocker = testbed.submit(gate.script, jobQueue=low)
+    early = testbed.submit(jobQueue=low)
+    late = testbed.submit(jobQueue=high)
     gate.open()
-    world.wait(blocker)
+    testbed.wait(blocker)
 
-    assert world.wait(late)["startedAt"] <= world.wait(early)["startedAt"]
-    assert world.describe(late)["stoppedAt"] <= world.describe(early)["startedAt"]
+    assert testbed.wait(late)["startedAt"] <= testbed.wait(early)["startedAt"]
+    assert testbed.describe(late)["stoppedAt"] <= testbed.describe(early)["startedAt"]
 
 
 def test_a_small_job_does_not_take_the_room_that_a_higher_priority_waits_for(
-    world: World,
+    testbed: Testbed,
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CreateJobQueue.html (priority)."""
-    shared = world.environment(maxvCpus=2)
-    low, high = world.queue(shared, priority=1), world.queue(shared, priority=100)
+    shared = testbed.environment(maxvCpus=2)
+    low, high = testbed.queue(shared, priority=1), testbed.queue(shared, priority=100)
     gate = Gate()
-    blocker = world.submit(gate.script, jobQueue=low)
+    blocker = testbed.submit(gate.script, jobQueue=low)
     wide = {"resourceRequirements": [{"type": "VCPU", "value": "2"}]}
-    big = world.submit("sleep 0.1", jobQueue=high, containerOverrides=wide)
-    small = world.submit(jobQueue=low)
+    big = testbed.submit("sleep 0.1", jobQueue=high, containerOverrides=wide)
+    small = testbed.submit(jobQueue=low)
 
-    assert world.describe(small)["status"] == "RUNNABLE"
+    assert testbed.describe(small)["status"] == "RUNNABLE"
     gate.open()
-    assert world.wait(big)["startedAt"] <= world.wait(small)["startedAt"]
-    world.wait(blocker)
+    assert testbed.wait(big)["startedAt"] <= testbed.wait(small)["startedAt"]
+    testbed.wait(blocker)
 
 
-def test_a_job_larger_than_all_environments_says_so_and_blocks_its_queue(world: World) -> None:
+def test_a_job_larger_than_all_environments_says_so_and_blocks_its_queue(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
-    queue = world.queue(world.environment(maxvCpus=4))
+    queue = testbed.queue(testbed.environment(maxvCpus=4))
     wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
-    big = world.submit(jobQueue=queue, containerOverrides=wide)
-    behind = world.submit(jobQueue=queue)
-    job = world.describe(big)
+    big = testbed.submit(jobQueue=queue, containerOverrides=wide)
+    behind = testbed.submit(jobQueue=queue)
+    job = testbed.describe(big)
 
     assert job["status"] == "RUNNABLE"
     assert job["statusReason"] == (
         "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job "
         "queue cannot meet the CPU requirement of the job."
     )
-    assert world.describe(behind)["status"] == "RUNNABLE"
-    world.batch.cancel_job(jobId=big, reason="too big")
-    assert world.wait(behind)["status"] == "SUCCEEDED"
+    assert testbed.describe(behind)["status"] == "RUNNABLE"
+    testbed.batch.cancel_job(jobId=big, reason="too big")
+    assert testbed.wait(behind)["status"] == "SUCCEEDED"
 
 
-def test_a_job_that_no_instance_holds_says_so(world: World) -> None:
+def test_a_job_that_no_instance_holds_says_so(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
-    queue = world.queue(world.environment(instanceTypes=["c6i.large", "m6i.large"]))
+    queue = testbed.queue(testbed.environment(instanceTypes=["c6i.large", "m6i.large"]))
     # An instance's nominal memory: the agent and the kernel take some of it.
     memory = {"resourceRequirements": [{"type": "MEMORY", "value": str(8 * 1024)}]}
-    job = world.describe(world.submit(jobQueue=queue, containerOverrides=memory))
+    job = testbed.describe(testbed.submit(jobQueue=queue, containerOverrides=memory))
 
     assert job["status"] == "RUNNABLE"
     assert job["statusReason"] == (
@@ -134,69 +134,69 @@ def test_a_job_that_no_instance_holds_says_so(world: World) -> None:
     )
 
 
-def test_a_gpu_job_goes_where_there_are_gpus(world: World) -> None:
+def test_a_gpu_job_goes_where_there_are_gpus(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html."""
-    plain, gpus = world.environment(), world.environment(instanceTypes=["g5"])
+    plain, gpus = testbed.environment(), testbed.environment(instanceTypes=["g5"])
     wants = {"resourceRequirements": [{"type": "GPU", "value": "1"}]}
-    job = world.submit(PLACE, jobQueue=world.queue(plain, gpus), containerOverrides=wants)
+    job = testbed.submit(PLACE, jobQueue=testbed.queue(plain, gpus), containerOverrides=wants)
 
-    assert where(world, job) == gpus
+    assert where(testbed, job) == gpus
 
 
-def test_a_disabled_environment_takes_no_job_until_it_is_enabled(world: World) -> None:
+def test_a_disabled_environment_takes_no_job_until_it_is_enabled(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeEnvironmentDetail.html."""
-    environment = world.environment()
-    queue = world.queue(environment)
-    world.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
-    job = world.submit(jobQueue=queue)
-    assert world.describe(job)["status"] == "RUNNABLE"
-    world.batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
+    environment = testbed.environment()
+    queue = testbed.queue(environment)
+    testbed.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+    job = testbed.submit(jobQueue=queue)
+    assert testbed.describe(job)["status"] == "RUNNABLE"
+    testbed.batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
 
-    assert world.wait(job)["status"] == "SUCCEEDED"
+    assert testbed.wait(job)["status"] == "SUCCEEDED"
 
 
-def test_raising_max_vcpus_lets_waiting_jobs_start(world: World) -> None:
+def test_raising_max_vcpus_lets_waiting_jobs_start(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateComputeEnvironment.html."""
-    environment = world.environment(maxvCpus=1)
-    queue = world.queue(environment)
-    blocker = world.submit("sleep 30", jobQueue=queue)
-    job = world.submit(jobQueue=queue)
-    world.batch.update_compute_environment(
+    environment = testbed.environment(maxvCpus=1)
+    queue = testbed.queue(environment)
+    blocker = testbed.submit("sleep 30", jobQueue=queue)
+    job = testbed.submit(jobQueue=queue)
+    testbed.batch.update_compute_environment(
         computeEnvironment=environment, computeResources={"maxvCpus": 2}
     )
 
-    assert world.wait(job)["status"] == "SUCCEEDED"
-    world.batch.terminate_job(jobId=blocker, reason="seen")
+    assert testbed.wait(job)["status"] == "SUCCEEDED"
+    testbed.batch.terminate_job(jobId=blocker, reason="seen")
 
 
-def test_the_environment_tells_the_vcpus_in_use(world: World) -> None:
+def test_the_environment_tells_the_vcpus_in_use(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html."""
-    environment = world.environment()
-    job = world.submit("sleep 30", jobQueue=world.queue(environment))
-    world.wait(job, "RUNNING")
+    environment = testbed.environment()
+    job = testbed.submit("sleep 30", jobQueue=testbed.queue(environment))
+    testbed.wait(job, "RUNNING")
 
     def desired() -> int:
-        answer = world.batch.describe_compute_environments(computeEnvironments=[environment])
+        answer = testbed.batch.describe_compute_environments(computeEnvironments=[environment])
         return int(answer["computeEnvironments"][0]["computeResources"]["desiredvCpus"])
 
     assert desired() == 1
-    world.batch.terminate_job(jobId=job, reason="seen")
-    world.wait(job)
+    testbed.batch.terminate_job(jobId=job, reason="seen")
+    testbed.wait(job)
     assert desired() == 0
 
 
-def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(world: World) -> None:
+def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html."""
     reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     action = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
-    queue = world.queue(world.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
+    queue = testbed.queue(testbed.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
     wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
-    identity = world.submit(jobQueue=queue, containerOverrides=wide)
+    identity = testbed.submit(jobQueue=queue, containerOverrides=wide)
     backend = backend_of(ACCOUNT, REGION)
     job: Job = backend.jobs[identity]
     backend.scheduler.expire(job, reason)
 
-    assert world.describe(identity)["statusReason"] == (
+    assert testbed.describe(identity)["statusReason"] == (
         f"Canceled by JobStateTimeLimit action due to reason: {reason}"
     )
 
@@ -206,41 +206,41 @@ def time_limits() -> int:
     return sum("expire" in repr(t.function) for t in timers if not t.finished.is_set())
 
 
-def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(world: World) -> None:
+def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_JobStateTimeLimitAction.html."""
     reason = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     action = {"reason": reason, "state": "RUNNABLE", "maxTimeSeconds": 600, "action": "CANCEL"}
-    queue = world.queue(world.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
+    queue = testbed.queue(testbed.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
     wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
     before = time_limits()
-    first = world.submit(jobQueue=queue, containerOverrides=wide)
+    first = testbed.submit(jobQueue=queue, containerOverrides=wide)
     assert time_limits() == before + 1
-    world.batch.cancel_job(jobId=first, reason="too big")
+    testbed.batch.cancel_job(jobId=first, reason="too big")
     assert time_limits() == before
-    second = world.submit(jobQueue=queue, containerOverrides=wide)
+    second = testbed.submit(jobQueue=queue, containerOverrides=wide)
     assert time_limits() == before + 1
-    scheduler = world.backend.scheduler
-    job: Job = world.backend.jobs[second]
-    world.backend.reset()
+    scheduler = testbed.backend.scheduler
+    job: Job = testbed.backend.jobs[second]
+    testbed.backend.reset()
     scheduler.expire(job, reason)
 
     assert time_limits() == 0
 
 
-def test_shares_take_turns_by_their_weights(world: World) -> None:
+def test_shares_take_turns_by_their_weights(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/fair_share_scheduling.html."""
-    policy = world.batch.create_scheduling_policy(
-        name=world.unique("policy"),
+    policy = testbed.batch.create_scheduling_policy(
+        name=testbed.unique("policy"),
         fairsharePolicy={"shareDistribution": [{"shareIdentifier": "a", "weightFactor": 1.0}]},
     )["arn"]
-    queue = world.queue(world.environment(maxvCpus=2), schedulingPolicyArn=policy)
+    queue = testbed.queue(testbed.environment(maxvCpus=2), schedulingPolicyArn=policy)
     gate = Gate()
-    many = [world.submit(gate.script, jobQueue=queue, shareIdentifier="a") for _ in range(4)]
-    one = world.submit(gate.script, jobQueue=queue, shareIdentifier="b")
+    many = [testbed.submit(gate.script, jobQueue=queue, shareIdentifier="a") for _ in range(4)]
+    one = testbed.submit(gate.script, jobQueue=queue, shareIdentifier="b")
     gate.open()
-    starts = [world.wait(job)["startedAt"] for job in many]
+    starts = [testbed.wait(job)["startedAt"] for job in many]
 
-    assert world.wait(one)["startedAt"] <= starts[3]
+    assert testbed.wait(one)["startedAt"] <= starts[3]
 
 
 def test_a_family_does_not_include_its_metal_sizes() -> None:

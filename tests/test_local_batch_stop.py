@@ -13,56 +13,56 @@ from local_aws.batch.attempt import Attempt
 from local_aws.batch.job import Job
 from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.batch.runtime import RUNTIME, Runtime
-from tests.batch_world import Gate, World, process_world
+from tests.support.batch import Gate, Testbed, process_testbed
 
 TRAP = "trap 'echo told to stop; exit 9' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    with process_world(stop_timeout=0.5) as made:
+def testbed() -> Iterator[Testbed]:
+    with process_testbed(stop_timeout=0.5) as made:
         yield made
 
 
-def ready(world: World, identity: str) -> None:
-    while not world.lines(world.wait(identity, "RUNNING")):
+def ready(testbed: Testbed, identity: str) -> None:
+    while not testbed.lines(testbed.wait(identity, "RUNNING")):
         pass
 
 
-def test_a_terminated_job_gets_sigterm_and_fails_with_the_given_reason(world: World) -> None:
+def test_a_terminated_job_gets_sigterm_and_fails_with_the_given_reason(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
-    identity = world.submit(TRAP, retryStrategy={"attempts": 3})
-    ready(world, identity)
-    world.batch.terminate_job(jobId=identity, reason="Job killed by NF")
-    job = world.wait(identity)
+    identity = testbed.submit(TRAP, retryStrategy={"attempts": 3})
+    ready(testbed, identity)
+    testbed.batch.terminate_job(jobId=identity, reason="Job killed by NF")
+    job = testbed.wait(identity)
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Job killed by NF"
     assert job["isTerminated"] is True
     assert job["container"]["exitCode"] == 9
-    assert world.lines(job) == ["ready", "told to stop"]
+    assert testbed.lines(job) == ["ready", "told to stop"]
     assert len(job["attempts"]) == 1, "a terminated job is not retried"
 
 
 def test_a_job_that_exits_with_zero_when_told_to_stop_has_failed_all_the_same(
-    world: World,
+    testbed: Testbed,
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
-    identity = world.submit(TRAP.replace("exit 9", "exit 0"))
-    ready(world, identity)
-    world.batch.terminate_job(jobId=identity, reason="enough")
+    identity = testbed.submit(TRAP.replace("exit 9", "exit 0"))
+    ready(testbed, identity)
+    testbed.batch.terminate_job(jobId=identity, reason="enough")
 
-    assert world.wait(identity)["status"] == "FAILED"
+    assert testbed.wait(identity)["status"] == "FAILED"
 
 
-def test_a_job_that_ignores_sigterm_is_killed_after_the_stop_timeout(world: World) -> None:
+def test_a_job_that_ignores_sigterm_is_killed_after_the_stop_timeout(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html: 30 seconds."""
     assert Runtime().stop_timeout == 30
-    identity = world.submit("trap '' TERM; echo ready; while :; do sleep 0.05; done")
-    ready(world, identity)
-    world.batch.terminate_job(jobId=identity, reason="enough")
-    assert world.describe(identity)["status"] == "RUNNING"
-    job = world.wait(identity)
+    identity = testbed.submit("trap '' TERM; echo ready; while :; do sleep 0.05; done")
+    ready(testbed, identity)
+    testbed.batch.terminate_job(jobId=identity, reason="enough")
+    assert testbed.describe(identity)["status"] == "RUNNING"
+    job = testbed.wait(identity)
 
     assert job["container"]["exitCode"] == 137
     assert RUNTIME.stop_timeout * 1000 <= job["stoppedAt"] - job["startedAt"]
@@ -73,105 +73,105 @@ def test_a_job_that_ignores_sigterm_is_killed_after_the_stop_timeout(world: Worl
     ("cancel_job", "isCancelled"),
 ])  # fmt: skip
 def test_a_job_stopped_before_its_start_fails_and_never_runs(
-    world: World, operation: str, flag: str
+    testbed: Testbed, operation: str, flag: str
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
-    queue = world.queue(world.environment(maxvCpus=1))
-    blocker = world.submit("sleep 30", jobQueue=queue)
-    waiting = world.submit(jobQueue=queue, retryStrategy={"attempts": 3})
-    assert world.describe(waiting)["status"] == "RUNNABLE"
-    getattr(world.batch, operation)(jobId=waiting, reason="not needed")
-    job = world.wait(waiting)
+    queue = testbed.queue(testbed.environment(maxvCpus=1))
+    blocker = testbed.submit("sleep 30", jobQueue=queue)
+    waiting = testbed.submit(jobQueue=queue, retryStrategy={"attempts": 3})
+    assert testbed.describe(waiting)["status"] == "RUNNABLE"
+    getattr(testbed.batch, operation)(jobId=waiting, reason="not needed")
+    job = testbed.wait(waiting)
 
     assert (job["status"], job["statusReason"]) == ("FAILED", "not needed")
     assert job[flag] is True
     assert job["attempts"] == []
-    world.batch.terminate_job(jobId=blocker, reason="seen")
+    testbed.batch.terminate_job(jobId=blocker, reason="seen")
 
 
-def test_cancelling_a_running_job_succeeds_and_changes_nothing(world: World) -> None:
+def test_cancelling_a_running_job_succeeds_and_changes_nothing(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html."""
     gate = Gate()
-    identity = world.submit(gate.script)
-    world.wait(identity, "RUNNING")
-    world.batch.cancel_job(jobId=identity, reason="too late")
+    identity = testbed.submit(gate.script)
+    testbed.wait(identity, "RUNNING")
+    testbed.batch.cancel_job(jobId=identity, reason="too late")
     gate.open()
-    job = world.wait(identity)
+    job = testbed.wait(identity)
 
     assert job["status"] == "SUCCEEDED"
     assert job["isCancelled"] is False
 
 
-def test_a_pending_job_is_cancelled_once_its_dependency_has_ended(world: World) -> None:
+def test_a_pending_job_is_cancelled_once_its_dependency_has_ended(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html."""
-    queue = world.queue()
+    queue = testbed.queue()
     gate = Gate()
-    first = world.submit(gate.script, jobQueue=queue)
-    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
-    world.batch.cancel_job(jobId=second, reason="not needed")
-    assert world.describe(second)["status"] == "PENDING"
+    first = testbed.submit(gate.script, jobQueue=queue)
+    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    testbed.batch.cancel_job(jobId=second, reason="not needed")
+    assert testbed.describe(second)["status"] == "PENDING"
     gate.open()
-    job = world.wait(second)
+    job = testbed.wait(second)
 
     assert (job["status"], job["statusReason"]) == ("FAILED", "not needed")
-    assert world.describe(first)["status"] == "SUCCEEDED"
+    assert testbed.describe(first)["status"] == "SUCCEEDED"
 
 
-def test_a_pending_job_is_terminated_at_once(world: World) -> None:
+def test_a_pending_job_is_terminated_at_once(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
-    queue = world.queue()
-    first = world.submit("sleep 30", jobQueue=queue)
-    second = world.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
-    world.batch.terminate_job(jobId=second, reason="not needed")
+    queue = testbed.queue()
+    first = testbed.submit("sleep 30", jobQueue=queue)
+    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
+    testbed.batch.terminate_job(jobId=second, reason="not needed")
 
-    assert world.wait(second)["statusReason"] == "not needed"
-    assert world.describe(first)["status"] != "FAILED"
-    world.batch.terminate_job(jobId=first, reason="seen")
+    assert testbed.wait(second)["statusReason"] == "not needed"
+    assert testbed.describe(first)["status"] != "FAILED"
+    testbed.batch.terminate_job(jobId=first, reason="seen")
 
 
-def test_terminating_an_array_job_terminates_its_children(world: World) -> None:
+def test_terminating_an_array_job_terminates_its_children(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html."""
-    identity = world.submit("sleep 30", arrayProperties={"size": 3})
-    world.wait(f"{identity}:2", "RUNNING")
-    world.batch.terminate_job(jobId=identity, reason="enough")
-    job = world.wait(identity)
+    identity = testbed.submit("sleep 30", arrayProperties={"size": 3})
+    testbed.wait(f"{identity}:2", "RUNNING")
+    testbed.batch.terminate_job(jobId=identity, reason="enough")
+    job = testbed.wait(identity)
 
     assert job["statusReason"] == "enough"
     assert job["arrayProperties"]["statusSummary"]["FAILED"] == 3
 
 
-def test_the_bulk_operations_treat_unknown_jobs_as_done(world: World) -> None:
+def test_the_bulk_operations_treat_unknown_jobs_as_done(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html."""
-    queue = world.queue()
-    jobs = [world.submit("sleep 30", jobQueue=queue), "00000000-0000-0000-0000-000000000000"]
-    answer = world.batch.terminate_jobs(jobs=jobs, reason="enough")
+    queue = testbed.queue()
+    jobs = [testbed.submit("sleep 30", jobQueue=queue), "00000000-0000-0000-0000-000000000000"]
+    answer = testbed.batch.terminate_jobs(jobs=jobs, reason="enough")
 
     assert answer["successful"] == jobs
     assert answer["errors"] == []
-    assert world.wait(jobs[0])["statusReason"] == "enough"
-    assert world.batch.cancel_jobs(jobs=jobs, reason="enough")["errors"] == []
+    assert testbed.wait(jobs[0])["statusReason"] == "enough"
+    assert testbed.batch.cancel_jobs(jobs=jobs, reason="enough")["errors"] == []
 
 
 def test_an_attempt_that_lasts_too_long_is_stopped_and_not_retried(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html."""
     monkeypatch.setattr(limits, "_MIN_TIMEOUT", 1)
-    job = world.run(TRAP, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3})
+    job = testbed.run(TRAP, timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3})
 
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Job attempt duration exceeded timeout"
     assert job["timeout"] == {"attemptDurationSeconds": 1}
-    assert world.lines(job) == ["ready", "told to stop"]
+    assert testbed.lines(job) == ["ready", "told to stop"]
     assert len(job["attempts"]) == 1
 
 
-def test_a_reclaimed_host_leaves_no_exit_code(world: World) -> None:
+def test_a_reclaimed_host_leaves_no_exit_code(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html (Spot)."""
-    identity = world.submit("sleep 30")
-    world.wait(identity, "RUNNING")
+    identity = testbed.submit("sleep 30")
+    testbed.wait(identity, "RUNNING")
     batch.reclaim_host(identity)
-    job = world.wait(identity)
+    job = testbed.wait(identity)
 
     assert job["status"] == "FAILED"
     assert job["statusReason"].startswith("Host EC2 (instance i-")
@@ -180,46 +180,46 @@ def test_a_reclaimed_host_leaves_no_exit_code(world: World) -> None:
     assert "exitCode" not in job["attempts"][0]["container"]
 
 
-def test_only_a_job_under_way_can_lose_its_host(world: World) -> None:
+def test_only_a_job_under_way_can_lose_its_host(testbed: Testbed) -> None:
     """Ours: a fault of the switch."""
-    identity = world.run()["jobId"]
+    identity = testbed.run()["jobId"]
 
     with pytest.raises(LookupError, match=f"job {identity} is not STARTING or RUNNING"):
         batch.reclaim_host(identity)
 
 
-def test_deleting_a_queue_terminates_its_jobs(world: World) -> None:
+def test_deleting_a_queue_terminates_its_jobs(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_DeleteJobQueue.html."""
-    queue = world.queue()
-    identity = world.submit("sleep 30", jobQueue=queue)
-    world.wait(identity, "RUNNING")
-    world.batch.update_job_queue(jobQueue=queue, state="DISABLED")
-    world.batch.delete_job_queue(jobQueue=queue)
+    queue = testbed.queue()
+    identity = testbed.submit("sleep 30", jobQueue=queue)
+    testbed.wait(identity, "RUNNING")
+    testbed.batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    testbed.batch.delete_job_queue(jobQueue=queue)
 
-    assert world.wait(identity)["status"] == "FAILED"
+    assert testbed.wait(identity)["status"] == "FAILED"
 
 
 def test_nothing_of_a_job_outlives_it(
-    world: World, tmp_path_factory: pytest.TempPathFactory
+    testbed: Testbed, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A container's other processes end with its first one.
 
     Ours: a job's timers and credentials are the server's.
     """
     mark = tmp_path_factory.mktemp("mark") / "alive"
-    world.run(f"(sleep 0.3; touch {mark}) & true")
-    world.run("sleep 0.5")
+    testbed.run(f"(sleep 0.3; touch {mark}) & true")
+    testbed.run("sleep 0.5")
 
     assert not mark.exists()
 
 
-def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
+def test_stopping_an_attempt_that_is_over_sets_no_timer(testbed: Testbed) -> None:
     """A kill that comes later would hit whoever has the process id by then.
 
     Ours: timers are the server's.
     """
-    identity = world.run()["jobId"]
-    job: Job = world.backend.jobs[identity]
+    identity = testbed.run()["jobId"]
+    job: Job = testbed.backend.jobs[identity]
     assert isinstance(job.attempt, Attempt)
     job.attempt.stop()
     functions = [t.function for t in threading.enumerate() if isinstance(t, Timer)]
@@ -228,7 +228,7 @@ def test_stopping_an_attempt_that_is_over_sets_no_timer(world: World) -> None:
 
 
 def test_a_job_terminated_while_it_is_prepared_is_not_started(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
     preparing, go_on = Event(), Event()
@@ -240,11 +240,11 @@ def test_a_job_terminated_while_it_is_prepared_is_not_started(
         opened(stream, create_group=create_group)
 
     monkeypatch.setattr(logs.LogStream, "open", slow)
-    identity = world.submit("echo ran; sleep 30")
+    identity = testbed.submit("echo ran; sleep 30")
     assert preparing.wait(10)
-    world.batch.terminate_job(jobId=identity, reason="enough")
+    testbed.batch.terminate_job(jobId=identity, reason="enough")
     go_on.set()
-    job = world.wait(identity)
+    job = testbed.wait(identity)
 
     assert (job["status"], job["statusReason"]) == ("FAILED", "enough")
     assert "startedAt" not in job["attempts"][0]
@@ -271,17 +271,17 @@ class Deaf:
 
 
 def test_a_reset_waits_once_for_all_attempts_that_do_not_end(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    testbed: Testbed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ours: AWS is not reset."""
     runner = Deaf()
     monkeypatch.setattr(RUNTIME, "runner", runner)
     monkeypatch.setattr("local_aws.batch.scheduler._LAST_WAIT", 0.3)
-    queue = world.queue()
-    for job in [world.submit(jobQueue=queue) for _ in range(5)]:
-        world.wait(job, "RUNNING")
+    queue = testbed.queue()
+    for job in [testbed.submit(jobQueue=queue) for _ in range(5)]:
+        testbed.wait(job, "RUNNING")
     started = time.monotonic()
-    world.backend.scheduler.stop_all()
+    testbed.backend.scheduler.stop_all()
     took = time.monotonic() - started
     runner.over.set()
 

@@ -11,7 +11,7 @@ import pytest
 from local_aws import docker_cli
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION
+from tests.support.local_aws import ACCOUNT, REGION
 
 CLI = Path(docker_cli.__file__)
 REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/assets"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_world import Resources, Stack, parameter, resource, template
+from tests.support.local_aws import Resources, Stack, parameter, resource, template
 
 
 def vpc(block: str) -> dict[str, Any]:

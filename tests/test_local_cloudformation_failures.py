@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import Stack, parameter, resource
+from tests.support.local_aws import Stack, parameter, resource
 
 GOOD = {"Vpc": resource("EC2::VPC", {"CidrBlock": "10.5.0.0/16"})}
 BAD = {

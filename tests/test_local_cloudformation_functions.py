@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION, Stack, parameter, resource, template
+from tests.support.local_aws import ACCOUNT, REGION, Stack, parameter, resource, template
 
 NETWORK = {
     "Vpc": resource("EC2::VPC", {"CidrBlock": "10.1.0.0/16"}),

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from local_aws.server import LocalAws
-from tests.local_world import ACCOUNT, REGION, Stack, parameter, resource
-from tests.service_model import strict
+from tests.support.local_aws import ACCOUNT, REGION, Stack, parameter, resource
+from tests.support.service_model import strict
 
 TAGS = [{"Key": "team", "Value": "blue"}]
 

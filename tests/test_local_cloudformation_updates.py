@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
-from tests.local_world import Stack, parameter, resource
+from tests.support.local_aws import Stack, parameter, resource
 
 
 def launch_template(instance_type: str) -> dict[str, Any]:

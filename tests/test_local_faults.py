@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local_aws.faults import FaultError
 from local_aws.server import LocalAws
-from tests.local_world import Stack, batch_job, impatient, parameter
+from tests.support.local_aws import Stack, batch_job, impatient, parameter
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ import pytest
 from local_aws import worker_root
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.rehearsal import core, distribution
-from tests.batch_world import KEYS, REGION, World, batch_world
+from tests.support.batch import KEYS, REGION, Testbed, batch_testbed
 
 GREETINGS = ["Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"]
 BUCKET = "rehearsal"
@@ -23,16 +23,16 @@ BUCKET = "rehearsal"
 class Cloud:
     """A queue and a bucket, and what a head is told of them."""
 
-    def __init__(self, world: World, directory: Path) -> None:
-        self.world = world
+    def __init__(self, testbed: Testbed, directory: Path) -> None:
+        self.testbed = testbed
         self.directory = directory
-        self.queue = world.queue()
-        self.s3: Any = world.client("s3")
+        self.queue = testbed.queue()
+        self.s3: Any = testbed.client("s3")
         place = {"LocationConstraint": REGION}
         self.s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "NXF_", "NF_"))},
-            "AWS_ENDPOINT_URL": world.endpoint,
+            "AWS_ENDPOINT_URL": testbed.endpoint,
             "AWS_ACCESS_KEY_ID": KEYS["aws_access_key_id"],
             "AWS_SECRET_ACCESS_KEY": KEYS["aws_secret_access_key"],
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -52,9 +52,9 @@ class Cloud:
         """The jobs of one run, which its work directory tells."""
         listed: list[str] = []
         for status in ("SUCCEEDED", "FAILED"):
-            answer = self.world.batch.list_jobs(jobQueue=self.queue, jobStatus=status)
+            answer = self.testbed.batch.list_jobs(jobQueue=self.queue, jobStatus=status)
             listed += [job["jobId"] for job in answer["jobSummaryList"]]
-        jobs = self.world.batch.describe_jobs(jobs=listed)["jobs"]
+        jobs = self.testbed.batch.describe_jobs(jobs=listed)["jobs"]
         return [job for job in jobs if f"/{run}/" in json.dumps(job["container"]["command"])]
 
 
@@ -62,8 +62,8 @@ class Cloud:
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     directory = tmp_path_factory.mktemp("cloud")
     root = worker_root.prepare(directory / "worker")
-    with batch_world(ProcessRunner(root)) as world:
-        yield Cloud(world, directory)
+    with batch_testbed(ProcessRunner(root)) as testbed:
+        yield Cloud(testbed, directory)
 
 
 @pytest.fixture(scope="module")
@@ -228,11 +228,11 @@ _SESSION = "3f0c5c8e-0b5a-4d5f-8a57-1f2f9a4d7e10"
 
 def test_jobs_carry_the_configuration(cloud: Cloud, alone: Path, tmp_path: Path) -> None:
     folder = tmp_path / "configured"
-    extra = f"process.containerOptions = '-e AWS_ENDPOINT_URL={cloud.world.endpoint}'"
+    extra = f"process.containerOptions = '-e AWS_ENDPOINT_URL={cloud.testbed.endpoint}'"
     config = configure(cloud, folder, extra)
     code, output = run(cloud, alone, folder, "-c", str(config), "run", "hello")
     assert code == 0, output
-    definition = cloud.world.batch.describe_job_definitions(
+    definition = cloud.testbed.batch.describe_job_definitions(
         jobDefinitionName="nf-quay-io-nextflow-bash"
     )["jobDefinitions"][-1]
     container = definition["containerProperties"]

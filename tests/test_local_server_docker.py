@@ -14,8 +14,8 @@ from docker.errors import APIError
 import docker
 from local_aws import network
 from local_aws.server import LocalAws
-from tests.local_world import batch_job
-from tests.task_image import task_image
+from tests.support.local_aws import batch_job
+from tests.support.task_image import task_image
 
 pytestmark = pytest.mark.docker
 _LISTENS = "0A"

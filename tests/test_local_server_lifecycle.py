@@ -18,7 +18,7 @@ from local_aws import batch
 from local_aws.__main__ import main
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws, LocalAwsError
-from tests.local_world import local_world
+from tests.support.local_aws import local_testbed
 
 
 @pytest.fixture
@@ -37,24 +37,24 @@ def healthy(host: str, port: int) -> bool:
 
 
 def test_it_answers_by_name_and_as_one_account(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         assert aws.endpoint == f"http://localhost:{aws.port}"
         assert aws.client("sts").get_caller_identity()["Account"] == "123456789012"
         assert healthy("localhost", aws.port)
 
 
 def test_it_starts_empty_each_time(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         aws.client("s3").create_bucket(
             Bucket="from-before", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
         )
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         assert aws.client("s3").list_buckets()["Buckets"] == []
         assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
 
 
 def test_it_stops_listening_when_it_stops(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         port = aws.port
 
     with pytest.raises(ConnectionRefusedError):
@@ -62,7 +62,7 @@ def test_it_stops_listening_when_it_stops(tmp_path: Path) -> None:
 
 
 def test_it_listens_on_loopback_only(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws, socket.socket() as other:
+    with local_testbed(tmp_path) as aws, socket.socket() as other:
         other.bind(("127.0.0.2", aws.port))  # would be taken by a server on 0.0.0.0
 
 
@@ -111,7 +111,7 @@ def test_its_environment_leaves_the_users_aws_out(
     monkeypatch.setenv("AWS_PROFILE", "the-users-own")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://elsewhere")
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         environment = aws.environment()
         # A profile that does not exist does not stop the local AWS's own clients either.
         assert aws.client("s3").list_buckets()["Buckets"] == []
@@ -122,7 +122,7 @@ def test_its_environment_leaves_the_users_aws_out(
 
 
 def test_an_operation_that_moto_lacks_is_refused_in_words(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws, pytest.raises(ClientError) as refused:
+    with local_testbed(tmp_path) as aws, pytest.raises(ClientError) as refused:
         aws.client("ecr").get_account_setting(name="BASIC_SCAN_TYPE_VERSION")
 
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
@@ -152,7 +152,7 @@ def test_what_fails_to_stop_leaves_nothing_else_behind(
 
 
 def test_what_refuses_connections_does_not_open_them_after_the_end(tmp_path: Path) -> None:
-    with local_world(tmp_path) as aws:
+    with local_testbed(tmp_path) as aws:
         aws.faults.refused(0.2)
     time.sleep(0.4)
     with pytest.raises(ConnectionRefusedError):

@@ -17,14 +17,14 @@ import pytest
 
 from assets.go_program import TASK_S3
 from local_aws.server import LocalAws
-from tests.local_world import impatient, local_world
+from tests.support.local_aws import impatient, local_testbed
 
 LARGE = 50 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
-    with local_world(tmp_path_factory.mktemp("aws")) as made:
+    with local_testbed(tmp_path_factory.mktemp("aws")) as made:
         made.client("s3").create_bucket(
             Bucket="data", CreateBucketConfiguration={"LocationConstraint": "us-west-2"}
         )

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.service_model import ModelViolationError, check, check_error, strict
+from tests.support.service_model import ModelViolationError, check, check_error, strict
 
 MODEL = boto3.session.Session().client("batch", region_name="us-west-2").meta.service_model
 DESCRIBE = MODEL.operation_model("DescribeJobs")

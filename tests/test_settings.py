@@ -20,6 +20,8 @@ from stacks import paths, settings_file, yaml_document, yaml_text
 from stacks.settings import Settings
 from stacks.settings_file import SettingsError, parse
 
+pytestmark = pytest.mark.xdist_group("cdk")
+
 GOOD: dict[str, Any] = {
     "environment": "lab",
     "compute_environments": {

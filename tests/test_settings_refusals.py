@@ -14,6 +14,8 @@ import pytest
 
 from stacks.settings_file import SettingsError, parse
 
+pytestmark = pytest.mark.xdist_group("cdk")
+
 REST = {
     "environment": "environment: lab\n",
     "compute_environments": """\
@@ -42,7 +44,7 @@ class Case(NamedTuple):
 
 
 def _cases() -> list[Case]:
-    table = Path(__file__).with_name("settings_refusals.txt").read_text(encoding="utf-8")
+    table = (Path(__file__).parent / "data" / "settings_refusals.txt").read_text(encoding="utf-8")
     cases = []
     for block in re.sub(r"^(==|#) .*\n", "", table, flags=re.MULTILINE).strip("\n").split("\n\n"):
         lines = block.strip("\n").split("\n")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from tests.resources import properties, statement, text
-from tests.synthesized import Templates, changed, of
+from testbed.resources import properties, statement, text
+from testbed.synthesized import Templates, changed, of
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 
 @pytest.fixture(scope="module")

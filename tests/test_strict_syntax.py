@@ -11,7 +11,7 @@ import pytest
 from local_aws.rehearsal import core
 from nextflow_head import configuration
 from nextflow_head.session import Session
-from tests import groovy
+from tests.support import groovy
 from tests.test_head_configuration import FULL
 
 ROOT = Path(__file__).parents[1]

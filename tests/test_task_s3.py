@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from assets.go_program import TASK_S3
-from tests import s3_server
-from tests.s3_forms import ALL, CP, LARGE, UP
-from tests.s3_server import Call, S3Server
+from tests.support import s3_server
+from tests.support.s3_forms import ALL, CP, LARGE, UP
+from tests.support.s3_server import Call, S3Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from assets.go_program import TASK_S3
-from tests.s3_forms import FORMS, Form, Left, left_behind
-from tests.s3_server import S3Server, s3_server
+from tests.support.s3_forms import FORMS, Form, Left, left_behind
+from tests.support.s3_server import S3Server, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from assets.go_program import TASK_S3
-from tests.s3_server import S3Server, s3_server
+from tests.support.s3_server import S3Server, s3_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.worker_machine import worker_document
+from testbed.worker_machine import worker_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -20,16 +20,16 @@ from nextflow_worker.service import ServiceError
 from nextflow_worker.watch import task_cgroups
 from nextflow_worker.watch.container_instance import RETRY_SECONDS
 from nextflow_worker.watch.task_cgroups import Tasks
-from tests.emulated_ec2 import refusal
-from tests.scratch_world import FREEZE, World
+from testbed.emulated_ec2 import refusal
+from testbed.scratch import FREEZE, Testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path, size_gib=50, ebs=False)
+def testbed(tmp_path: Path) -> Testbed:
+    made = Testbed(tmp_path, size_gib=50, ebs=False)
     made.start(freeze_seconds=300)
     return made
 
@@ -41,80 +41,82 @@ def _events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("rate", [5, 10, 20])
 @pytest.mark.parametrize("seconds", [4, 15])
 def test_no_rate_fills_the_disk(tmp_path: Path, rate: int, seconds: int) -> None:
-    world = World(tmp_path, size_gib=50, ebs=False, create_seconds=seconds, attach_seconds=seconds)
-    world.start(freeze_seconds=300)
-    world.machine.rate_gib, world.machine.limit_gib = rate, 1000
-    world.run(400)
-    assert world.machine.used_gib == 1000
-    assert world.machine.full_seconds == 0
-    assert world.machine.least_free > 0.5
-    assert not world.machine.stopped
+    testbed = Testbed(
+        tmp_path, size_gib=50, ebs=False, create_seconds=seconds, attach_seconds=seconds
+    )
+    testbed.start(freeze_seconds=300)
+    testbed.machine.rate_gib, testbed.machine.limit_gib = rate, 1000
+    testbed.run(400)
+    assert testbed.machine.used_gib == 1000
+    assert testbed.machine.full_seconds == 0
+    assert testbed.machine.least_free > 0.5
+    assert not testbed.machine.stopped
 
 
 def test_a_standstill_is_told_with_its_reason_and_its_length(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.machine.rate_gib, world.machine.limit_gib = 20, 200
-    world.run(60)
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 20, 200
+    testbed.run(60)
     frozen, thawed = (
         event for event in _events(capsys) if event["event"] in {"scratch frozen", "scratch thawed"}
     )
     assert frozen["free_gib"] <= frozen["reserve_gib"] < 10
     assert thawed["reason"] == "there is space again"
-    assert thawed["after_s"] == pytest.approx(world.machine.frozen_seconds, abs=0.2)
+    assert thawed["after_s"] == pytest.approx(testbed.machine.frozen_seconds, abs=0.2)
 
 
 def test_a_standstill_is_bounded_and_not_repeated_until_there_was_a_growth(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.ec2.throttled_until = float("inf")
-    world.start(freeze_seconds=60)
-    world.machine.rate_gib = 20
-    world.run(600)
-    assert world.machine.frozen_seconds == pytest.approx(60, abs=0.5)
-    assert not world.machine.stopped
+    testbed.ec2.throttled_until = float("inf")
+    testbed.start(freeze_seconds=60)
+    testbed.machine.rate_gib = 20
+    testbed.run(600)
+    assert testbed.machine.frozen_seconds == pytest.approx(60, abs=0.5)
+    assert not testbed.machine.stopped
     thawed = [event for event in _events(capsys) if event["event"] == "scratch thawed"]
     assert [event["reason"] for event in thawed] == ["no space came in 60 s"]
-    world.machine.rate_gib, world.ec2.throttled_until = 0, 0
-    world.run(120)
-    assert world.machine.in_volume > 50
-    world.machine.rate_gib, world.ec2.throttled_until = 20, float("inf")
-    world.run(30)
-    assert world.machine.stopped
+    testbed.machine.rate_gib, testbed.ec2.throttled_until = 0, 0
+    testbed.run(120)
+    assert testbed.machine.in_volume > 50
+    testbed.machine.rate_gib, testbed.ec2.throttled_until = 20, float("inf")
+    testbed.run(30)
+    assert testbed.machine.stopped
 
 
-def test_a_setting_of_0_never_stops_tasks(world: World) -> None:
-    world.start(freeze_seconds=0)
-    world.machine.rate_gib = 20
-    world.run(10)
-    assert world.machine.frozen_seconds == 0
+def test_a_setting_of_0_never_stops_tasks(testbed: Testbed) -> None:
+    testbed.start(freeze_seconds=0)
+    testbed.machine.rate_gib = 20
+    testbed.run(10)
+    assert testbed.machine.frozen_seconds == 0
 
 
-def test_what_lies_in_memory_counts_for_the_guard(world: World) -> None:
-    world.machine.used_gib = 45
-    world.start()
-    world.machine.pause(1)
-    assert not world.machine.stopped
-    world.machine.dirty_gib = 4
-    world.machine.pause(1)
-    assert world.machine.stopped
+def test_what_lies_in_memory_counts_for_the_guard(testbed: Testbed) -> None:
+    testbed.machine.used_gib = 45
+    testbed.start()
+    testbed.machine.pause(1)
+    assert not testbed.machine.stopped
+    testbed.machine.dirty_gib = 4
+    testbed.machine.pause(1)
+    assert testbed.machine.stopped
 
 
-def test_the_next_daemon_lets_tasks_go_on(world: World) -> None:
-    world.ec2.throttled_until = float("inf")
-    world.machine.rate_gib = 20
-    world.run(10)
-    assert world.machine.stopped
-    world.machine.used_gib = 0
-    world.start()
-    assert not world.machine.stopped
+def test_the_next_daemon_lets_tasks_go_on(testbed: Testbed) -> None:
+    testbed.ec2.throttled_until = float("inf")
+    testbed.machine.rate_gib = 20
+    testbed.run(10)
+    assert testbed.machine.stopped
+    testbed.machine.used_gib = 0
+    testbed.start()
+    assert not testbed.machine.stopped
 
 
 #: The daemon with its threads, on a machine whose time runs a hundred times as fast as ours.
 _DAEMON = """
 import sys, time
 from pathlib import Path
-from tests.scratch_world import World, WritingMachine
+from testbed.scratch import Testbed, WritingMachine
 
 class FastMachine(WritingMachine):
     clock = property(lambda self: 100 * time.monotonic(), lambda self, value: None)
@@ -129,10 +131,10 @@ class FastMachine(WritingMachine):
             self.used_gib = min(self.used_gib + self.rate_gib * 0.05, self.in_volume)
         return super().space(absolute)
 
-world = World(Path(sys.argv[1]), size_gib=50, ebs=False, machine=FastMachine)
-world.start(freeze_seconds=3600)
-world.machine.rate_gib = 8
-world.watch.run()
+testbed = Testbed(Path(sys.argv[1]), size_gib=50, ebs=False, machine=FastMachine)
+testbed.start(freeze_seconds=3600)
+testbed.machine.rate_gib = 8
+testbed.watch.run()
 """
 
 
@@ -158,48 +160,48 @@ def test_a_daemon_grows_beside_its_looks_and_lets_tasks_go_on_when_it_ends(tmp_p
 
 
 def test_without_tasks_nothing_is_frozen_and_that_is_said_once(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.watch.freezer._tasks = Tasks(Host(world.machine.root / "nowhere"))
-    world.machine.rate_gib, world.machine.limit_gib = 20, 49.5
-    world.run(30)
+    testbed.watch.freezer._tasks = Tasks(Host(testbed.machine.root / "nowhere"))
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 20, 49.5
+    testbed.run(30)
     said = [event for event in _events(capsys) if event["event"] == "scratch not frozen"]
     assert [event["reason"] for event in said] == ["there is no control group of ECS tasks"]
 
 
 def test_where_nothing_can_grow_any_more_tasks_run_and_no_further_one_comes(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.start(max_size_gib=80, freeze_seconds=300)
-    world.machine.rate_gib, world.machine.limit_gib = 1, 79.9
-    world.run(300)
-    assert not world.machine.stopped
-    assert world.ecs.states == ["DRAINING"]
+    testbed.start(max_size_gib=80, freeze_seconds=300)
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 1, 79.9
+    testbed.run(300)
+    assert not testbed.machine.stopped
+    assert testbed.ecs.states == ["DRAINING"]
     (full,) = [event for event in _events(capsys) if event["event"] == "scratch full"]
     assert full["reason"] == "scratch has 80 GiB, its ceiling is 80"
     # The next daemon knows whose doing it was.
-    world.start()
-    world.machine.used_gib = 39
-    world.machine.limit_gib = 0
-    world.run(120)
-    assert world.ecs.states == ["DRAINING", "ACTIVE"]
-    world.run(120)
-    assert world.ecs.states == ["DRAINING", "ACTIVE"]
+    testbed.start()
+    testbed.machine.used_gib = 39
+    testbed.machine.limit_gib = 0
+    testbed.run(120)
+    assert testbed.ecs.states == ["DRAINING", "ACTIVE"]
+    testbed.run(120)
+    assert testbed.ecs.states == ["DRAINING", "ACTIVE"]
 
 
 def test_draining_is_tried_again_and_what_is_wrong_is_said(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.start(max_size_gib=50, freeze_seconds=0)
-    world.ecs.refuse = ServiceError("no", "AccessDeniedException", 400)
-    world.machine.used_gib = 49
-    world.run(RETRY_SECONDS - 1)
-    world.ecs.refuse = None
-    world._agent.rename(world._agent.with_suffix(".gone"))
-    world.run(RETRY_SECONDS)
-    world._agent.with_suffix(".gone").rename(world._agent)
-    world.run(RETRY_SECONDS)
-    assert world.ecs.states == ["DRAINING"]
+    testbed.start(max_size_gib=50, freeze_seconds=0)
+    testbed.ecs.refuse = ServiceError("no", "AccessDeniedException", 400)
+    testbed.machine.used_gib = 49
+    testbed.run(RETRY_SECONDS - 1)
+    testbed.ecs.refuse = None
+    testbed._agent.rename(testbed._agent.with_suffix(".gone"))
+    testbed.run(RETRY_SECONDS)
+    testbed._agent.with_suffix(".gone").rename(testbed._agent)
+    testbed.run(RETRY_SECONDS)
+    assert testbed.ecs.states == ["DRAINING"]
     reasons = [
         event["reason"] for event in _events(capsys) if event["event"].endswith("not drained")
     ]
@@ -208,19 +210,19 @@ def test_draining_is_tried_again_and_what_is_wrong_is_said(
     assert len(reasons) == 2
 
 
-def test_only_a_failure_that_lasts_keeps_tasks_away(world: World) -> None:
-    world.ec2.refuse = {"CreateVolume": refusal("VolumeLimitExceeded")}
-    world.machine.used_gib = 46
+def test_only_a_failure_that_lasts_keeps_tasks_away(testbed: Testbed) -> None:
+    testbed.ec2.refuse = {"CreateVolume": refusal("VolumeLimitExceeded")}
+    testbed.machine.used_gib = 46
     # The disk is the instance's own, so no volume can be enlarged.
-    world.run(40)
-    assert world.ecs.states == []
-    world.run(300)
-    assert world.ecs.states == ["DRAINING"]
-    assert "VolumeLimitExceeded" in world.watch.controller.blocked
-    world.ec2.refuse = {}
-    world.run(700)
-    assert world.machine.in_volume > 50
-    assert world.watch.controller.blocked == ""
+    testbed.run(40)
+    assert testbed.ecs.states == []
+    testbed.run(300)
+    assert testbed.ecs.states == ["DRAINING"]
+    assert "VolumeLimitExceeded" in testbed.watch.controller.blocked
+    testbed.ec2.refuse = {}
+    testbed.run(700)
+    assert testbed.machine.in_volume > 50
+    assert testbed.watch.controller.blocked == ""
 
 
 def _freezer() -> tuple[Path, task_cgroups._Switch] | None:

@@ -21,8 +21,8 @@ from nextflow_worker.growth.latency import FILE, Latency
 from nextflow_worker.growth.volume_growth import GROW_SECONDS
 from nextflow_worker.growth.write_rate import WriteRate
 from nextflow_worker.remedy import REMEDIES
-from tests.emulated_ec2 import DAY, refusal
-from tests.scratch_world import Death, World
+from testbed.emulated_ec2 import DAY, refusal
+from testbed.scratch import Death, Testbed
 
 WORKER = Path(__file__).resolve().parents[1] / "assets" / "worker"
 #: All that a growth may change outside the instance.
@@ -30,17 +30,17 @@ CHANGES = {"CreateVolume", "AttachVolume", "ModifyInstanceAttribute"}
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+def testbed(tmp_path: Path) -> Testbed:
+    return Testbed(tmp_path)
 
 
 def _events(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(world: World) -> None:
-    world.grow()
-    (volume,) = world.ec2.added
+def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(testbed: Testbed) -> None:
+    testbed.grow()
+    (volume,) = testbed.ec2.added
     request = volume.request
     assert request["Encrypted"]
     assert (request["VolumeType"], request["Iops"], request["Throughput"]) == ("gp3", 3000, 250)
@@ -50,59 +50,59 @@ def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(world: 
     assert tags["nextflow-batch:environment"] == "lab"
     assert tags["nextflow-batch:instance"] == "i-0123"
     assert request["ClientToken"] == tags["nextflow-batch:growth"]
-    assert world.machine.group == ["/dev/nvme1n1", volume.device]
-    assert world.machine.in_volume == 100 + volume.size
-    assert world.ledger_is_empty
-    assert world.ec2.left_behind == []
+    assert testbed.machine.group == ["/dev/nvme1n1", volume.device]
+    assert testbed.machine.in_volume == 100 + volume.size
+    assert testbed.ledger_is_empty
+    assert testbed.ec2.left_behind == []
 
 
-def test_the_volume_that_boot_left_spare_is_taken_before_one_is_ordered(world: World) -> None:
-    world.machine.add_disk("nvme2", "vol0123456789abcdef1")
-    world.machine._vgextend("nextflow", "/dev/nvme2n1")
-    world.machine.used_gib = 99
-    world.run(1)
-    assert world.machine.in_volume == 200
-    assert world.ec2.added == []
-    world.grow()
-    assert len(world.ec2.added) == 1
+def test_the_volume_that_boot_left_spare_is_taken_before_one_is_ordered(testbed: Testbed) -> None:
+    testbed.machine.add_disk("nvme2", "vol0123456789abcdef1")
+    testbed.machine._vgextend("nextflow", "/dev/nvme2n1")
+    testbed.machine.used_gib = 99
+    testbed.run(1)
+    assert testbed.machine.in_volume == 200
+    assert testbed.ec2.added == []
+    testbed.grow()
+    assert len(testbed.ec2.added) == 1
 
 
-def test_a_volume_is_bound_to_the_instance_right_after_attaching(world: World) -> None:
+def test_a_volume_is_bound_to_the_instance_right_after_attaching(testbed: Testbed) -> None:
     """Upstream left it unbound for 22 s, and needed ten calls (fault a)."""
-    world.grow()
-    attach = world.ec2.order.index("AttachVolume")
-    assert world.ec2.order[attach + 1] == "ModifyInstanceAttribute"
-    (volume,) = world.ec2.added
+    testbed.grow()
+    attach = testbed.ec2.order.index("AttachVolume")
+    assert testbed.ec2.order[attach + 1] == "ModifyInstanceAttribute"
+    (volume,) = testbed.ec2.added
     assert volume.bound_at - volume.attached_at < 0.5
-    before = world.ec2.calls.total()
+    before = testbed.ec2.calls.total()
     for _ in range(8):
-        world.grow()
-    assert len(world.ec2.added) == 9
-    assert world.ec2.calls.total() - before <= 5 * 8
+        testbed.grow()
+    assert len(testbed.ec2.added) == 9
+    assert testbed.ec2.calls.total() - before <= 5 * 8
 
 
 def test_the_daemon_may_die_at_any_moment_and_again_at_any_later_one(tmp_path: Path) -> None:
     """Upstream left a volume for ever when it died after CreateVolume (fault b)."""
     for moments in range(1, 1000):
-        world = World(tmp_path / str(moments))
-        died = world.dies(moments)
+        testbed = Testbed(tmp_path / str(moments))
+        died = testbed.dies(moments)
         if died:
             # The next daemon dies a little further on, the one after it lives.
-            world.machine.moments = 1 + moments % 7
+            testbed.machine.moments = 1 + moments % 7
             with suppress(Death):
-                world.start()
-                world.run_until_quiet()
-            world.machine.moments = 0
-            world.start()
-            world.grow()
+                testbed.start()
+                testbed.run_until_quiet()
+            testbed.machine.moments = 0
+            testbed.start()
+            testbed.grow()
         where = f"after {moments} moments"
-        assert world.ec2.left_behind == [], where
-        assert all(volume.device in world.machine.group for volume in world.ec2.added), where
-        assert len(set(world.machine.group)) == len(world.machine.group), where
-        assert world.ledger_is_empty, where
-        assert world.machine.in_volume == 100 + sum(v.size for v in world.ec2.added), where
+        assert testbed.ec2.left_behind == [], where
+        assert all(volume.device in testbed.machine.group for volume in testbed.ec2.added), where
+        assert len(set(testbed.machine.group)) == len(testbed.machine.group), where
+        assert testbed.ledger_is_empty, where
+        assert testbed.machine.in_volume == 100 + sum(v.size for v in testbed.ec2.added), where
         # One growth for the need, and one more where the first was done before the last need.
-        assert 1 <= len(world.ec2.added) <= 2, where
+        assert 1 <= len(testbed.ec2.added) <= 2, where
         if not died:
             break
     assert moments > 20
@@ -110,21 +110,21 @@ def test_the_daemon_may_die_at_any_moment_and_again_at_any_later_one(tmp_path: P
 
 def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> None:
     for moments in range(1, 1000):
-        world = World(tmp_path / str(moments))
-        world.start(max_volumes=1)
-        died = world.dies(moments)
+        testbed = Testbed(tmp_path / str(moments))
+        testbed.start(max_volumes=1)
+        died = testbed.dies(moments)
         if died:
-            world.machine.moments = 1 + moments % 7
+            testbed.machine.moments = 1 + moments % 7
             with suppress(Death):
-                world.start()
-                world.run_until_quiet()
-            world.machine.moments = 0
-            world.start()
-            world.grow()
+                testbed.start()
+                testbed.run_until_quiet()
+            testbed.machine.moments = 0
+            testbed.start()
+            testbed.grow()
         where = f"after {moments} moments"
-        (volume,) = world.ec2.volumes.values()
-        assert world.ledger_is_empty, where
-        assert world.machine.in_volume == volume.size > 100, where
+        (volume,) = testbed.ec2.volumes.values()
+        assert testbed.ledger_is_empty, where
+        assert testbed.machine.in_volume == volume.size > 100, where
         assert 1 <= len(volume.modified_at) <= 2, where
         if not died:
             break
@@ -133,76 +133,78 @@ def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("operation", ["ModifyInstanceAttribute", "AttachVolume"])
 def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
-    world: World, operation: str, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, operation: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Upstream left 450 GB in 92 s (fault c), or made 26 calls a minute for ever (fault e)."""
-    world.ec2.refuse = {
+    testbed.ec2.refuse = {
         operation: refusal("UnauthorizedOperation"),
         "ModifyVolume": refusal("UnauthorizedOperation"),
     }
-    world.machine.used_gib = 99
-    world.run(3600, every=1)
-    world.machine.used_gib = 0
-    world.machine.pause(60)
-    world.run_until_quiet()
-    assert world.ec2.added == []
-    assert world.ledger_is_empty
-    assert world.machine.group == ["/dev/nvme1n1"]
-    assert 4 < world.ec2.calls["CreateVolume"] < 20
-    assert world.ec2.calls.total() < 150
+    testbed.machine.used_gib = 99
+    testbed.run(3600, every=1)
+    testbed.machine.used_gib = 0
+    testbed.machine.pause(60)
+    testbed.run_until_quiet()
+    assert testbed.ec2.added == []
+    assert testbed.ledger_is_empty
+    assert testbed.machine.group == ["/dev/nvme1n1"]
+    assert 4 < testbed.ec2.calls["CreateVolume"] < 20
+    assert testbed.ec2.calls.total() < 150
     reasons = {
         event["reason"] for event in _events(capsys) if event["event"] == "scratch not grown"
     }
     assert f"{operation}: you may not (UnauthorizedOperation)" in reasons
 
 
-def test_a_device_that_never_appears_is_given_up(world: World) -> None:
+def test_a_device_that_never_appears_is_given_up(testbed: Testbed) -> None:
     """Upstream waited for it for ever (fault d)."""
-    world.ec2.devices_appear = False
-    world.ec2.refuse = {"ModifyVolume": refusal("UnauthorizedOperation")}
-    world.machine.used_gib = 99
-    world.run(GROW_SECONDS + 13)
-    assert world.ec2.added == []
-    world.ec2.devices_appear = True
-    world.run(60)
-    assert world.machine.in_volume > 100
+    testbed.ec2.devices_appear = False
+    testbed.ec2.refuse = {"ModifyVolume": refusal("UnauthorizedOperation")}
+    testbed.machine.used_gib = 99
+    testbed.run(GROW_SECONDS + 13)
+    assert testbed.ec2.added == []
+    testbed.ec2.devices_appear = True
+    testbed.run(60)
+    assert testbed.machine.in_volume > 100
 
 
-def test_throttling_is_met_with_few_calls(world: World) -> None:
+def test_throttling_is_met_with_few_calls(testbed: Testbed) -> None:
     """Upstream made 30 of them in 60 s, and took 88 s (fault f)."""
-    world.ec2.throttled_until = world.machine.clock + 60
-    world.machine.used_gib = 99
-    world.run(130)
-    assert world.ec2.rejected <= 8
-    assert world.machine.in_volume > 100
-    assert world.ec2.left_behind == []
+    testbed.ec2.throttled_until = testbed.machine.clock + 60
+    testbed.machine.used_gib = 99
+    testbed.run(130)
+    assert testbed.ec2.rejected <= 8
+    assert testbed.machine.in_volume > 100
+    assert testbed.ec2.left_behind == []
 
 
-def test_calls_keep_to_a_budget_whatever_goes_wrong(world: World) -> None:
-    world.ec2.slow_to_bind = 10**6
-    world.machine.used_gib = 99
-    world.run(600)
-    assert world.ec2.calls.total() < BURST + 600 * 0.5 + 1
+def test_calls_keep_to_a_budget_whatever_goes_wrong(testbed: Testbed) -> None:
+    testbed.ec2.slow_to_bind = 10**6
+    testbed.machine.used_gib = 99
+    testbed.run(600)
+    assert testbed.ec2.calls.total() < BURST + 600 * 0.5 + 1
 
 
-def test_at_the_ceiling_nobody_is_called(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_at_the_ceiling_nobody_is_called(
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Upstream asked EC2 every 3 s for ever (fault g)."""
-    world.start(max_size_gib=120)
-    world.grow()
-    assert world.machine.in_volume == 120
-    before = Counter(world.ec2.calls)
-    world.machine.used_gib = 119
-    world.run(3600, every=1)
-    assert world.ec2.calls == before
-    assert world.watch.controller.blocked == "scratch has 120 GiB, its ceiling is 120"
+    testbed.start(max_size_gib=120)
+    testbed.grow()
+    assert testbed.machine.in_volume == 120
+    before = Counter(testbed.ec2.calls)
+    testbed.machine.used_gib = 119
+    testbed.run(3600, every=1)
+    assert testbed.ec2.calls == before
+    assert testbed.watch.controller.blocked == "scratch has 120 GiB, its ceiling is 120"
     assert len(_events(capsys)) < 5
 
 
-def test_growth_runs_nothing_but_what_takes_a_second(world: World) -> None:
+def test_growth_runs_nothing_but_what_takes_a_second(testbed: Testbed) -> None:
     """Upstream rebalanced btrfs at each growth, for up to 19 s (fault i)."""
-    before = len(world.machine.commands)
-    world.grow()
-    ran = {command.split()[0] for command in world.machine.commands[before:]}
+    before = len(testbed.machine.commands)
+    testbed.grow()
+    ran = {command.split()[0] for command in testbed.machine.commands[before:]}
     assert ran == {"pvs", "vgs", "vgextend", "lvextend", "xfs_growfs"}
 
 
@@ -214,55 +216,55 @@ def test_no_shell_has_a_part_in_it() -> None:
     assert not any("shell=True" in module.read_text() for module in modules)
 
 
-def test_nothing_but_scratch_is_watched(world: World) -> None:
+def test_nothing_but_scratch_is_watched(testbed: Testbed) -> None:
     """Upstream watched the root volume when nothing was mounted (fault k)."""
-    world.machine.mounts.discard("/scratch")
+    testbed.machine.mounts.discard("/scratch")
     with pytest.raises(WorkerError, match="no scratch disk is mounted at /scratch"):
-        world.watch.look()
+        testbed.watch.look()
     with pytest.raises(WorkerError, match="no scratch disk is mounted at /scratch"):
-        world.start()
+        testbed.start()
 
 
 @pytest.mark.parametrize("command", ["vgextend", "lvextend", "xfs_growfs"])
-def test_a_volume_that_lvm_has_is_never_deleted(world: World, command: str) -> None:
-    world.machine.broken = {command: "no lock"}
-    world.machine.used_gib = 99
-    world.run(60)
-    world.machine.broken = {}
-    world.start()
-    world.run_until_quiet()
-    assert world.machine.in_volume > 100
-    assert all(volume.device in world.machine.group for volume in world.ec2.added)
-    assert world.ec2.calls["DeleteVolume"] == 0
-    assert world.ledger_is_empty
+def test_a_volume_that_lvm_has_is_never_deleted(testbed: Testbed, command: str) -> None:
+    testbed.machine.broken = {command: "no lock"}
+    testbed.machine.used_gib = 99
+    testbed.run(60)
+    testbed.machine.broken = {}
+    testbed.start()
+    testbed.run_until_quiet()
+    assert testbed.machine.in_volume > 100
+    assert all(volume.device in testbed.machine.group for volume in testbed.ec2.added)
+    assert testbed.ec2.calls["DeleteVolume"] == 0
+    assert testbed.ledger_is_empty
 
 
 @pytest.mark.parametrize("operation", ["DetachVolume", "DeleteVolume"])
-def test_a_volume_that_cannot_be_deleted_is_deleted_later(world: World, operation: str) -> None:
-    world.ec2.devices_appear = False
-    world.ec2.refuse = {
+def test_a_volume_that_cannot_be_deleted_is_deleted_later(testbed: Testbed, operation: str) -> None:
+    testbed.ec2.devices_appear = False
+    testbed.ec2.refuse = {
         operation: refusal("InternalError"),
         "ModifyVolume": refusal("UnauthorizedOperation"),
     }
-    world.machine.used_gib = 99
-    world.run(GROW_SECONDS + 30)
-    assert len(world.ec2.added) >= 1
-    assert not world.ledger_is_empty
-    world.ec2.refuse = {}
-    world.machine.used_gib = 0
-    world.machine.pause(60)
-    world.start()
-    world.run_until_quiet()
-    assert world.ec2.added == []
+    testbed.machine.used_gib = 99
+    testbed.run(GROW_SECONDS + 30)
+    assert len(testbed.ec2.added) >= 1
+    assert not testbed.ledger_is_empty
+    testbed.ec2.refuse = {}
+    testbed.machine.used_gib = 0
+    testbed.machine.pause(60)
+    testbed.start()
+    testbed.run_until_quiet()
+    assert testbed.ec2.added == []
 
 
 @pytest.mark.parametrize("operation", sorted(CHANGES | {"DescribeVolumes"}))
-def test_an_answer_that_is_lost_makes_no_second_volume(world: World, operation: str) -> None:
-    world.ec2.lose = {operation}
-    world.grow()
-    assert len(world.ec2.added) == 1
-    assert world.ec2.left_behind == []
-    assert world.ledger_is_empty
+def test_an_answer_that_is_lost_makes_no_second_volume(testbed: Testbed, operation: str) -> None:
+    testbed.ec2.lose = {operation}
+    testbed.grow()
+    assert len(testbed.ec2.added) == 1
+    assert testbed.ec2.left_behind == []
+    assert testbed.ledger_is_empty
 
 
 def _refused(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -273,177 +275,177 @@ def _refused(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     "code", [code for code in REMEDIES if code not in {"KMS key", "RequestLimitExceeded"}]
 )
 def test_each_refusal_leaves_nothing_and_says_in_one_line_what_to_do(
-    world: World, capsys: pytest.CaptureFixture[str], code: str
+    testbed: Testbed, capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
     for operation in ("CreateVolume", "ModifyVolume"):
-        world.ec2.refuse[operation] = refusal(code)
-    world.machine.used_gib = 99
-    world.run(60)
-    assert world.ec2.added == []
-    assert world.ledger_is_empty
+        testbed.ec2.refuse[operation] = refusal(code)
+    testbed.machine.used_gib = 99
+    testbed.run(60)
+    assert testbed.ec2.added == []
+    assert testbed.ledger_is_empty
     said = _refused(capsys)
     assert said["reason"] == f"CreateVolume: you may not ({code})"
     assert said["remedy"] == REMEDIES[code]
 
 
 def test_throttling_that_lasts_says_in_one_line_what_to_do(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.ec2.throttled_until = float("inf")
-    world.machine.used_gib = 99
-    world.run(30)
+    testbed.ec2.throttled_until = float("inf")
+    testbed.machine.used_gib = 99
+    testbed.run(30)
     delayed = next(event for event in _events(capsys) if event["event"] == "scratch growth delayed")
     assert delayed["remedy"] == REMEDIES["RequestLimitExceeded"]
 
 
 def test_looking_leaves_calls_for_changing(tmp_path: Path) -> None:
-    world = World(tmp_path, trip_seconds=0)
-    calls = Ec2Calls(world.machine, world.ec2)
+    testbed = Testbed(tmp_path, trip_seconds=0)
+    calls = Ec2Calls(testbed.machine, testbed.ec2)
     for _ in range(BURST - RESERVE):
         calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
     with pytest.raises(CallDeferredError, match="budget"):
         calls.call("DescribeVolumes", Filters=[{"Name": "tag:x", "Values": ["y"]}])
-    calls.call("CreateVolume", **order(world.settings, "g", 8), ClientToken="g")
+    calls.call("CreateVolume", **order(testbed.settings, "g", 8), ClientToken="g")
 
 
 def test_a_full_quota_of_the_region_drains_the_worker_and_says_which(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for operation in ("CreateVolume", "ModifyVolume"):
-        world.ec2.refuse[operation] = refusal("VolumeLimitExceeded")
-    world.machine.used_gib = 99
-    world.run(600)
-    assert world.ecs.states == ["DRAINING"]
+        testbed.ec2.refuse[operation] = refusal("VolumeLimitExceeded")
+    testbed.machine.used_gib = 99
+    testbed.run(600)
+    assert testbed.ecs.states == ["DRAINING"]
     full = next(event for event in _events(capsys) if event["event"] == "scratch full")
     assert "quota of gp3 storage" in full["remedy"]
 
 
 @pytest.mark.parametrize("fate", ["error", "gone"])
 def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
-    world: World, capsys: pytest.CaptureFixture[str], fate: str
+    testbed: Testbed, capsys: pytest.CaptureFixture[str], fate: str
 ) -> None:
     """EC2 tells only by the volume's state that a key cannot be used."""
-    world.ec2.fails_to_create = fate
-    world.machine.used_gib = 99
-    world.run(45)
+    testbed.ec2.fails_to_create = fate
+    testbed.machine.used_gib = 99
+    testbed.run(45)
     told = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
     assert bool(told) == (fate == "error"), "what EC2 does not know yet may come"
-    world.run(30)
+    testbed.run(30)
     said = (told or [_refused(capsys)])[0]
-    world.machine.used_gib = 0
-    world.ec2.fails_to_create = ""
-    world.run_until_quiet()
-    assert world.ec2.left_behind == []
+    testbed.machine.used_gib = 0
+    testbed.ec2.fails_to_create = ""
+    testbed.run_until_quiet()
+    assert testbed.ec2.left_behind == []
     assert said["reason"].endswith("; may the role use its KMS key?"), said
     assert said["remedy"] == REMEDIES["KMS key"]
 
 
-def test_money_is_a_ceiling(world: World) -> None:
+def test_money_is_a_ceiling(testbed: Testbed) -> None:
     # 250 MiB/s are 125 beyond what is included: 5 USD for each volume, 8 for the first 100 GiB.
-    world.start(max_usd_per_month=13 + 20 + 8)
-    world.machine.rate_gib = 0.1
-    world.run(3600, every=1)
-    assert world.machine.in_volume > 190
-    spent = world.machine.in_volume * 0.08 + 5 * len(world.machine.group)
+    testbed.start(max_usd_per_month=13 + 20 + 8)
+    testbed.machine.rate_gib = 0.1
+    testbed.run(3600, every=1)
+    assert testbed.machine.in_volume > 190
+    spent = testbed.machine.in_volume * 0.08 + 5 * len(testbed.machine.group)
     assert spent <= 13 + 20 + 8
-    assert "its ceiling is 41.00" in world.watch.controller.blocked
+    assert "its ceiling is 41.00" in testbed.watch.controller.blocked
 
 
-def test_without_a_slot_a_volume_is_enlarged(world: World) -> None:
-    world.ec2.limit = (4, "dedicated")
-    world.machine.rate_gib, world.machine.limit_gib = 0.2, 1000
-    world.run(2 * 3600, every=1)
-    assert len(world.ec2.volumes) == 3
-    assert world.machine.in_volume > 1000
-    assert world.machine.full_seconds == 0
-    assert world.ec2.calls["AttachVolume"] == 2
-    assert max(len(volume.modified_at) for volume in world.ec2.volumes.values()) <= 4
+def test_without_a_slot_a_volume_is_enlarged(testbed: Testbed) -> None:
+    testbed.ec2.limit = (4, "dedicated")
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 0.2, 1000
+    testbed.run(2 * 3600, every=1)
+    assert len(testbed.ec2.volumes) == 3
+    assert testbed.machine.in_volume > 1000
+    assert testbed.machine.full_seconds == 0
+    assert testbed.ec2.calls["AttachVolume"] == 2
+    assert max(len(volume.modified_at) for volume in testbed.ec2.volumes.values()) <= 4
 
 
-def test_interfaces_and_local_disks_share_the_limit_where_ec2_says_so(world: World) -> None:
-    world.ec2.limit = (5, "shared")
-    world.machine.add_disk("nvme5", "AWS0123")
-    world.machine.used_gib = 99
-    world.grow()
+def test_interfaces_and_local_disks_share_the_limit_where_ec2_says_so(testbed: Testbed) -> None:
+    testbed.ec2.limit = (5, "shared")
+    testbed.machine.add_disk("nvme5", "AWS0123")
+    testbed.machine.used_gib = 99
+    testbed.grow()
     # Root, first volume, local disk, interface: one is left.
-    assert len(world.ec2.added) == 1
-    world.grow()
-    assert len(world.ec2.added) == 1
-    assert world.ec2.calls["ModifyVolume"] == 1
+    assert len(testbed.ec2.added) == 1
+    testbed.grow()
+    assert len(testbed.ec2.added) == 1
+    assert testbed.ec2.calls["ModifyVolume"] == 1
 
 
-def test_ec2s_own_refusal_to_attach_leads_to_enlarging(world: World) -> None:
-    world.ec2.refuse = {"AttachVolume": refusal("AttachmentLimitExceeded")}
-    world.machine.used_gib = 99
-    world.run(30)
-    assert world.ec2.added == []
-    assert world.machine.in_volume > 100
-    assert world.ec2.calls["CreateVolume"] == 1
+def test_ec2s_own_refusal_to_attach_leads_to_enlarging(testbed: Testbed) -> None:
+    testbed.ec2.refuse = {"AttachVolume": refusal("AttachmentLimitExceeded")}
+    testbed.machine.used_gib = 99
+    testbed.run(30)
+    assert testbed.ec2.added == []
+    assert testbed.machine.in_volume > 100
+    assert testbed.ec2.calls["CreateVolume"] == 1
 
 
-def test_modifications_of_a_day_are_remembered_by_the_next_daemon(world: World) -> None:
-    world.start(max_volumes=1, max_size_gib=10**5, max_usd_per_month=10**6)
+def test_modifications_of_a_day_are_remembered_by_the_next_daemon(testbed: Testbed) -> None:
+    testbed.start(max_volumes=1, max_size_gib=10**5, max_usd_per_month=10**6)
     for _ in range(4):
-        world.grow()
-        world.machine.used_gib = 0
-        world.machine.pause(7200)
-    assert len(world.ec2.volumes["vol-0123456789abcdef0"].modified_at) == 4
-    world.start()
-    world.grow()
-    assert world.watch.controller.blocked == (
+        testbed.grow()
+        testbed.machine.used_gib = 0
+        testbed.machine.pause(7200)
+    assert len(testbed.ec2.volumes["vol-0123456789abcdef0"].modified_at) == 4
+    testbed.start()
+    testbed.grow()
+    assert testbed.watch.controller.blocked == (
         "scratch has 1 volumes, its ceiling, and none of them can be enlarged now"
     )
-    assert world.ec2.calls["ModifyVolume"] == 4
-    world.machine.used_gib = 0
-    world.machine.clock += DAY
-    world.grow()
-    assert world.ec2.calls["ModifyVolume"] == 5
+    assert testbed.ec2.calls["ModifyVolume"] == 4
+    testbed.machine.used_gib = 0
+    testbed.machine.clock += DAY
+    testbed.grow()
+    assert testbed.ec2.calls["ModifyVolume"] == 5
 
 
-def test_few_free_inodes_are_a_reason_to_grow(world: World) -> None:
-    world.machine.free_inodes = 0.04
-    world.run(1)
-    assert world.ec2.calls["CreateVolume"] == 1
+def test_few_free_inodes_are_a_reason_to_grow(testbed: Testbed) -> None:
+    testbed.machine.free_inodes = 0.04
+    testbed.run(1)
+    assert testbed.ec2.calls["CreateVolume"] == 1
 
 
 def test_a_slow_writer_gets_little_and_a_fast_one_several_volumes_at_once(
-    tmp_path: Path, world: World
+    tmp_path: Path, testbed: Testbed
 ) -> None:
-    world.machine.rate_gib, world.machine.limit_gib = 0.02, 110
-    world.run(7200, every=1)
-    assert world.machine.full_seconds == 0
-    assert world.machine.in_volume <= 130
-    fast = World(tmp_path / "fast", size_gib=100, ebs=False)
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 0.02, 110
+    testbed.run(7200, every=1)
+    assert testbed.machine.full_seconds == 0
+    assert testbed.machine.in_volume <= 130
+    fast = Testbed(tmp_path / "fast", size_gib=100, ebs=False)
     fast.machine.rate_gib = 8
     fast.run(7)
     assert fast.ec2.calls["CreateVolume"] >= 2
 
 
 def test_a_rate_beyond_what_the_volumes_can_take_buys_nothing(tmp_path: Path) -> None:
-    world = World(tmp_path, size_gib=500)
-    world.machine.rate_gib, world.machine.limit_gib = 10, 100
-    world.run(60)
-    assert world.ec2.calls["CreateVolume"] == 0
+    testbed = Testbed(tmp_path, size_gib=500)
+    testbed.machine.rate_gib, testbed.machine.limit_gib = 10, 100
+    testbed.run(60)
+    assert testbed.ec2.calls["CreateVolume"] == 0
 
 
-def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(world: World) -> None:
-    world.grow()
-    learned = Latency(world.machine)
+def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(testbed: Testbed) -> None:
+    testbed.grow()
+    learned = Latency(testbed.machine)
     assert 4 <= learned.prepared("create") < 6
     assert 4 <= learned.prepared("attach") < 5
-    world.machine.path(FILE).write_text('{"create": "soon"}')
-    assert Latency(world.machine).prepared("create") == 14
+    testbed.machine.path(FILE).write_text('{"create": "soon"}')
+    assert Latency(testbed.machine).prepared("create") == 14
 
 
-def test_a_ledger_from_before_is_finished_whatever_the_need(world: World) -> None:
-    world.ec2.lose = {"CreateVolume"}
-    world.machine.used_gib = 99
-    world.run(0.3)
-    world.machine.used_gib = 0
-    world.start()
-    world.run_until_quiet()
-    assert len(world.machine.group) == 2
-    assert list(world.machine.path(growth_log.FOLDER).iterdir()) == []
+def test_a_ledger_from_before_is_finished_whatever_the_need(testbed: Testbed) -> None:
+    testbed.ec2.lose = {"CreateVolume"}
+    testbed.machine.used_gib = 99
+    testbed.run(0.3)
+    testbed.machine.used_gib = 0
+    testbed.start()
+    testbed.run_until_quiet()
+    assert len(testbed.machine.group) == 2
+    assert list(testbed.machine.path(growth_log.FOLDER).iterdir()) == []
 
 
 def test_the_highest_rate_is_held_for_a_while() -> None:
@@ -464,15 +466,15 @@ def test_what_is_deleted_is_no_rate() -> None:
     assert rate.peak == 0
 
 
-def test_disks_are_told_apart_and_a_shared_limit_counts_interfaces_too(world: World) -> None:
-    world.machine.add_disk("nvme3", "AWS0123")
+def test_disks_are_told_apart_and_a_shared_limit_counts_interfaces_too(testbed: Testbed) -> None:
+    testbed.machine.add_disk("nvme3", "AWS0123")
     for name in ("eth0", "eth1"):
-        world.machine.path(f"/sys/class/net/{name}/device").mkdir(parents=True)
-    world.machine.path("/sys/class/net/docker0").mkdir()
+        testbed.machine.path(f"/sys/class/net/{name}/device").mkdir(parents=True)
+    testbed.machine.path("/sys/class/net/docker0").mkdir()
 
-    assert nvme.volumes(world.machine)["/dev/nvme1n1"] == "vol-0123456789abcdef0"
-    assert len(nvme.volumes(world.machine)) == 2
-    assert len(nvme.disks(world.machine)) == 3
-    world.ec2.limit = (10, "shared")
-    limit = AttachmentLimit(world.machine, Ec2Calls(world.machine, world.ec2), Events())
+    assert nvme.volumes(testbed.machine)["/dev/nvme1n1"] == "vol-0123456789abcdef0"
+    assert len(nvme.volumes(testbed.machine)) == 2
+    assert len(nvme.disks(testbed.machine)) == 3
+    testbed.ec2.limit = (10, "shared")
+    limit = AttachmentLimit(testbed.machine, Ec2Calls(testbed.machine, testbed.ec2), Events())
     assert limit.free() == 10 - 3 - 2

@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 
 from nextflow_worker.service import Service, ServiceError
 from nextflow_worker.watch.metrics import BATCH, KEPT, METRICS, SEND_SECONDS, Metrics
-from tests.scratch_world import World
+from testbed.scratch import Testbed
 
 if TYPE_CHECKING:
     pass
@@ -63,17 +63,17 @@ class _Logs(Service):
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
+def testbed(tmp_path: Path) -> Testbed:
+    made = Testbed(tmp_path)
     made.logs = _Logs()
     made.start(log_group=GROUP)
     return made
 
 
 @pytest.fixture
-def metrics(world: World) -> Metrics:
-    assert world.watch.metrics
-    return world.watch.metrics
+def metrics(testbed: Testbed) -> Metrics:
+    assert testbed.watch.metrics
+    return testbed.watch.metrics
 
 
 def _must_be_embedded_metrics(record: dict[str, Any]) -> None:
@@ -96,85 +96,85 @@ def _must_be_embedded_metrics(record: dict[str, Any]) -> None:
             assert isinstance(record[metric["Name"]], int | float)
 
 
-def test_each_growth_is_told_with_its_metrics(world: World, metrics: Metrics) -> None:
-    world.grow()
+def test_each_growth_is_told_with_its_metrics(testbed: Testbed, metrics: Metrics) -> None:
+    testbed.grow()
     assert metrics.send()
-    (told,) = [event for event in world.logs.events if event["event"] == "scratch grown"]
+    (told,) = [event for event in testbed.logs.events if event["event"] == "scratch grown"]
     _must_be_embedded_metrics(told)
-    (volume,) = world.ec2.added
+    (volume,) = testbed.ec2.added
     assert told["SpaceAdded"] == volume.size * 1024**3
     assert told["Growths"] == 1
     assert told["GrowthTime"] == told["took_s"] > 8
     assert (told["environment"], told["instance"]) == ("lab", "i-0123")
     assert told["volume"] == volume.id
-    assert world.logs.streams == ["worker/i-0123"]
+    assert testbed.logs.streams == ["worker/i-0123"]
 
 
 @pytest.mark.parametrize("event", METRICS)
 def test_each_event_is_in_the_embedded_metric_format(
-    world: World, metrics: Metrics, event: str
+    testbed: Testbed, metrics: Metrics, event: str
 ) -> None:
     facts: dict[str, object] = {"added_gib": 10, "took_s": 8.5, "after_s": 3.25, "reason": "é"}
     metrics.take(event, facts)
     metrics.send()
-    (told,) = world.logs.events
+    (told,) = testbed.logs.events
     _must_be_embedded_metrics(told)
     assert told["reason"] == "é"
 
 
-def test_freezes_and_faults_are_told_too(world: World, metrics: Metrics) -> None:
-    world.start(log_group=GROUP, freeze_seconds=30, max_size_gib=150)
-    metrics = world.watch.metrics or metrics
-    world.machine.rate_gib = 5
-    world.run(120)
+def test_freezes_and_faults_are_told_too(testbed: Testbed, metrics: Metrics) -> None:
+    testbed.start(log_group=GROUP, freeze_seconds=30, max_size_gib=150)
+    metrics = testbed.watch.metrics or metrics
+    testbed.machine.rate_gib = 5
+    testbed.run(120)
     metrics.send()
-    told = {event["event"] for event in world.logs.events}
+    told = {event["event"] for event in testbed.logs.events}
     assert {"scratch frozen", "scratch thawed", "scratch grown", "scratch full"} <= told
 
 
 def test_what_cloudwatch_does_not_take_now_is_sent_later_once_and_in_order(
-    world: World, metrics: Metrics
+    testbed: Testbed, metrics: Metrics
 ) -> None:
-    world.logs.failure = ServiceError("no answer")
+    testbed.logs.failure = ServiceError("no answer")
     for number in range(3):
         metrics.take("frozen", {"number": number})
         assert not metrics.send()
-    world.logs.failure = ServiceError("no", "ThrottlingException", 400)
+    testbed.logs.failure = ServiceError("no", "ThrottlingException", 400)
     assert not metrics.send()
-    world.logs.failure = None
+    testbed.logs.failure = None
     metrics.take("frozen", {"number": 3})
     assert metrics.send()
-    assert [event["number"] for event in world.logs.events] == [0, 1, 2, 3]
+    assert [event["number"] for event in testbed.logs.events] == [0, 1, 2, 3]
     assert metrics.send()
-    assert len(world.logs.events) == 4
+    assert len(testbed.logs.events) == 4
 
 
-def test_what_waits_is_bounded_and_the_newest_is_kept(world: World, metrics: Metrics) -> None:
+def test_what_waits_is_bounded_and_the_newest_is_kept(testbed: Testbed, metrics: Metrics) -> None:
     for number in range(KEPT + 7):
         metrics.take("frozen", {"number": number})
     assert metrics.dropped == 7
     assert metrics.send()
-    assert max(world.logs.sizes) <= BATCH
-    assert world.logs.events[0]["number"] == 7
-    assert world.logs.events[-1]["number"] == KEPT + 6
+    assert max(testbed.logs.sizes) <= BATCH
+    assert testbed.logs.events[0]["number"] == 7
+    assert testbed.logs.events[-1]["number"] == KEPT + 6
 
 
-def test_events_of_two_days_are_sent_apart(world: World, metrics: Metrics) -> None:
+def test_events_of_two_days_are_sent_apart(testbed: Testbed, metrics: Metrics) -> None:
     metrics.take("frozen", {})
-    world.machine.clock += 24 * 3600
-    metrics.take("frozen", {})
-    assert metrics.send()
-    assert world.logs.sizes == [1, 1]
-
-
-def test_what_can_never_be_taken_is_given_up(world: World, metrics: Metrics) -> None:
-    world.logs.failure = ServiceError("no", "InvalidParameterException", 400)
+    testbed.machine.clock += 24 * 3600
     metrics.take("frozen", {})
     assert metrics.send()
-    assert world.logs.tries == 1
+    assert testbed.logs.sizes == [1, 1]
 
 
-def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metrics) -> None:
+def test_what_can_never_be_taken_is_given_up(testbed: Testbed, metrics: Metrics) -> None:
+    testbed.logs.failure = ServiceError("no", "InvalidParameterException", 400)
+    metrics.take("frozen", {})
+    assert metrics.send()
+    assert testbed.logs.tries == 1
+
+
+def test_it_is_sent_seldom_while_there_is_no_answer(testbed: Testbed, metrics: Metrics) -> None:
     waits: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -182,7 +182,7 @@ def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metri
         if len(waits) == 10:
             raise KeyboardInterrupt
 
-    world.logs.failure = ServiceError("no answer")
+    testbed.logs.failure = ServiceError("no answer")
     metrics.take("frozen", {})
     with pytest.raises(KeyboardInterrupt):
         metrics.send_for_ever(pause)
@@ -193,19 +193,19 @@ def test_it_is_sent_seldom_while_there_is_no_answer(world: World, metrics: Metri
     assert limits[-1] == most
 
 
-def test_telling_calls_nobody(world: World) -> None:
-    world.logs.failure = ServiceError("no answer")
-    world.grow()
-    assert world.logs.tries == 0
-    assert world.machine.in_volume > 100
+def test_telling_calls_nobody(testbed: Testbed) -> None:
+    testbed.logs.failure = ServiceError("no answer")
+    testbed.grow()
+    assert testbed.logs.tries == 0
+    assert testbed.machine.in_volume > 100
 
 
 def test_without_a_log_group_only_the_journal_is_told(
-    world: World, capsys: pytest.CaptureFixture[str]
+    testbed: Testbed, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world.start(log_group="")
-    world.grow()
-    assert world.watch.metrics is None
+    testbed.start(log_group="")
+    testbed.grow()
+    assert testbed.watch.metrics is None
     assert '"event": "scratch grown"' in capsys.readouterr().out
 
 

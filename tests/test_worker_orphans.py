@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from nextflow_worker.growth.orphans import ORPHAN_SECONDS
-from tests.emulated_ec2 import refusal
-from tests.scratch_world import World
+from testbed.emulated_ec2 import refusal
+from testbed.scratch import Testbed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     import pytest
 
 
-def world_with_an_orphan(root: Path) -> World:
+def testbed_with_an_orphan(root: Path) -> Testbed:
     """An instance beside which another one died while its volume was being made."""
-    world = World(root)
-    world.ec2.refuse["AttachVolume"] = world.ec2.refuse["DeleteVolume"] = refusal("Unavailable")
-    world.grow()
-    world.ec2.refuse.clear()
-    world.machine.watch = None
-    return world
+    testbed = Testbed(root)
+    testbed.ec2.refuse["AttachVolume"] = testbed.ec2.refuse["DeleteVolume"] = refusal("Unavailable")
+    testbed.grow()
+    testbed.ec2.refuse.clear()
+    testbed.machine.watch = None
+    return testbed
 
 
 def test_what_nobody_has_attached_for_an_hour_is_deleted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = world_with_an_orphan(tmp_path)
-    (orphan,) = world.ec2.added
-    world.machine.pause(ORPHAN_SECONDS)
+    testbed = testbed_with_an_orphan(tmp_path)
+    (orphan,) = testbed.ec2.added
+    testbed.machine.pause(ORPHAN_SECONDS)
 
-    world.watch.sweep()
+    testbed.watch.sweep()
 
     assert orphan.deleted
     said = json.loads(capsys.readouterr().out.splitlines()[-1])
@@ -40,28 +40,28 @@ def test_what_nobody_has_attached_for_an_hour_is_deleted(
 
 
 def test_what_is_being_made_or_used_stays(tmp_path: Path) -> None:
-    world = world_with_an_orphan(tmp_path)
-    made = world.ec2.added[-1]
+    testbed = testbed_with_an_orphan(tmp_path)
+    made = testbed.ec2.added[-1]
 
-    world.watch.sweep()
+    testbed.watch.sweep()
     assert not made.deleted, "another worker may be about to attach it"
 
     made.name = "/dev/xvdca"
-    world.machine.pause(ORPHAN_SECONDS)
-    world.watch.sweep()
+    testbed.machine.pause(ORPHAN_SECONDS)
+    testbed.watch.sweep()
     assert not made.deleted
 
 
 def test_a_refusal_is_said_and_stops_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    world = world_with_an_orphan(tmp_path)
-    world.machine.pause(ORPHAN_SECONDS)
+    testbed = testbed_with_an_orphan(tmp_path)
+    testbed.machine.pause(ORPHAN_SECONDS)
     for operation, event in [
         ("DeleteVolume", "scratch orphan not deleted"),
         ("DescribeVolumes", "scratch orphans not looked for"),
     ]:
-        world.ec2.refuse[operation] = refusal("UnauthorizedOperation")
-        world.watch.sweep()
+        testbed.ec2.refuse[operation] = refusal("UnauthorizedOperation")
+        testbed.watch.sweep()
 
         assert json.loads(capsys.readouterr().out.splitlines()[-1])["event"] == event

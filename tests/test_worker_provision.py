@@ -17,7 +17,7 @@ from nextflow_worker.host import GIB
 from nextflow_worker.provision import agent, aws_cli, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
 from nextflow_worker.settings import DOCUMENT, Settings
-from tests.worker_machine import INSTANCE, Machine, refused
+from testbed.worker_machine import INSTANCE, Machine, refused
 
 if TYPE_CHECKING:
     from pathlib import Path

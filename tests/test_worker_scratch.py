@@ -32,7 +32,7 @@ from nextflow_worker.provision import scratch_device
 from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
-from tests.worker_machine import Machine, worker_document
+from testbed.worker_machine import Machine, worker_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,8 +17,8 @@ from nextflow_worker import service
 from nextflow_worker.provision import task_client
 from nextflow_worker.settings import Settings
 from stacks import paths, settings_file
-from tests.resources import only, properties, statement, text
-from tests.synthesized import changed, of
+from testbed.resources import only, properties, statement, text
+from testbed.synthesized import changed, of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
     from aws_cdk.assertions import Template
 
-    from tests.synthesized import Templates
+    from testbed.synthesized import Templates
 
     Reader = Callable[[dict[str, Any]], dict[str, Any]]
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 
 @pytest.fixture(scope="module")

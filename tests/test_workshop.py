@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.resources import only, properties, statement, text
+from testbed.resources import only, properties, statement, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aws_cdk.assertions import Template
 
-    from tests.synthesized import Templates
+    from testbed.synthesized import Templates
+
+pytestmark = pytest.mark.xdist_group("cdk")
 
 
 @pytest.fixture(scope="module")

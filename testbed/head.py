@@ -68,7 +68,7 @@ class NoNextflow(RuntimeError):  # noqa: N818 - a state of the machine, not a fa
 
 
 @dataclass(frozen=True)
-class HeadWorld:
+class HeadTestbed:
     """A deployed environment, and what one does with its jobs.
 
     Attributes:
@@ -244,17 +244,17 @@ class HeadWorld:
 
 
 @contextmanager
-def recording(world: HeadWorld) -> Iterator[str]:
+def recording(testbed: HeadTestbed) -> Iterator[str]:
     """A job definition like the head's, whose Nextflow prints its arguments and does no more."""
-    definition, tag = world.definition, "nextflow-batch/recording:local"
+    definition, tag = testbed.definition, "nextflow-batch/recording:local"
     with tempfile.TemporaryDirectory() as folder:
         recorder = Path(folder, "nextflow")
         recorder.write_text(_RECORDER)
         recorder.chmod(0o755)
-        text = f"FROM {world.image}\nCOPY nextflow /opt/recorder/\nENV PATH=/opt/recorder:$PATH\n"
+        text = f"FROM {testbed.image}\nCOPY nextflow /opt/recorder/\nENV PATH=/opt/recorder:$PATH\n"
         Path(folder, "Dockerfile").write_text(text)
         subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
-    world.batch.register_job_definition(
+    testbed.batch.register_job_definition(
         jobDefinitionName="recording",
         type="container",
         containerProperties={**definition["containerProperties"], "image": tag},
@@ -266,7 +266,7 @@ def recording(world: HeadWorld) -> Iterator[str]:
 
 
 @contextmanager
-def head_world(directory: Path) -> Iterator[HeadWorld]:
+def head_testbed(directory: Path) -> Iterator[HeadTestbed]:
     """Deploy the workshop onto a local AWS with Docker.
 
     Raises:
@@ -288,4 +288,4 @@ def head_world(directory: Path) -> Iterator[HeadWorld]:
         cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})
-        yield HeadWorld(aws, runner.images)
+        yield HeadTestbed(aws, runner.images)

@@ -1,7 +1,7 @@
 r"""Runs a real Nextflow into each of its ends and keeps what it wrote, for test_head_endings.py.
 
     NEXTFLOW=/opt/nextflow/bin/nextflow NXF_PLUGINS_DIR=/opt/nextflow/plugins \
-        PYTHONPATH=docker/nextflow python -m tests.nextflow_corpus [WAY ...]
+        PYTHONPATH=docker/nextflow python -m tests.support.nextflow_corpus [WAY ...]
 
 The head runs it, as in a job; the local AWS is beside it, and tasks are processes. What is kept
 are the lines of the log that may matter, with the machine's own paths taken out.
@@ -29,8 +29,8 @@ from local_aws.jobs import make_runner
 from nextflow_head import files
 from nextflow_head.origins import Origins
 from stacks import paths
-from tests.batch_world import World, batch_world
-from tests.nextflow_ways import WAYS, Fault, Way, prepare
+from tests.support.batch import Testbed, batch_testbed
+from tests.support.nextflow_ways import WAYS, Fault, Way, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,12 +81,12 @@ def _run(way: Way, folder: Path, target: Path) -> str:
     prepare(way, folder)
     with (
         _host(way.host, way.host_headers) as host,
-        batch_world(make_runner(folder / "state", docker=False), stop_timeout=5) as world,
+        batch_testbed(make_runner(folder / "state", docker=False), stop_timeout=5) as testbed,
     ):
-        queue = _furnish(world, way, folder)
+        queue = _furnish(testbed, way, folder)
         head = subprocess.Popen(
             [sys.executable, "-m", "nextflow_head", *_arguments(way, folder, host)],
-            env=_variables(way, folder, host, world, queue),
+            env=_variables(way, folder, host, testbed, queue),
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -95,7 +95,9 @@ def _run(way: Way, folder: Path, target: Path) -> str:
         timer = threading.Timer(_SECONDS, head.kill)
         timer.start()
         if way.during:
-            threading.Thread(target=_disturb, args=(way.during, folder, world), daemon=True).start()
+            threading.Thread(
+                target=_disturb, args=(way.during, folder, testbed), daemon=True
+            ).start()
         _, errors = head.communicate()
         timer.cancel()
     if not (folder / "status").is_file():
@@ -104,8 +106,8 @@ def _run(way: Way, folder: Path, target: Path) -> str:
     return f"{head.returncode} {errors.splitlines()[-1]}"
 
 
-def _furnish(world: World, way: Way, folder: Path) -> str:
-    s3 = world.client("s3")
+def _furnish(testbed: Testbed, way: Way, folder: Path) -> str:
+    s3 = testbed.client("s3")
     place = {"CreateBucketConfiguration": {"LocationConstraint": "us-west-2"}}
     for bucket in ("bucket", "other-lab", "results"):
         s3.create_bucket(Bucket=bucket, **place)
@@ -118,20 +120,20 @@ def _furnish(world: World, way: Way, folder: Path) -> str:
         s3.put_object(Bucket="bucket", Key=f"project/{name}", Body=text.encode())
     for key, content in way.extra.items():
         s3.put_object(Bucket="bucket", Key=key, Body=content)
-    world.client("logs").create_log_group(logGroupName="/nextflow")
-    world.batch.create_job_queue(
+    testbed.client("logs").create_log_group(logGroupName="/nextflow")
+    testbed.batch.create_job_queue(
         jobQueueName="disabled",
         state="DISABLED",
         priority=1,
-        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": world.environment()}],
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": testbed.environment()}],
     )
     if way.fault:
-        _inject(world, way.fault, folder / "pid")
-    return world.queue()
+        _inject(testbed, way.fault, folder / "pid")
+    return testbed.queue()
 
 
-def _inject(world: World, fault: Fault, started: Path) -> None:
-    faults, before = world.server.faults, world.server.faults.answer_of
+def _inject(testbed: Testbed, fault: Fault, started: Path) -> None:
+    faults, before = testbed.server.faults, testbed.server.faults.answer_of
     headers, body = error_answer(fault.service, fault.code, fault.message)
 
     def answer(service: str, path: str) -> Any:
@@ -154,7 +156,7 @@ def _arguments(way: Way, folder: Path, host: str) -> list[str]:
     return [*words, *own, *(["-w", work] if work else [])]
 
 
-def _variables(way: Way, folder: Path, host: str, world: World, queue: str) -> dict[str, str]:
+def _variables(way: Way, folder: Path, host: str, testbed: Testbed, queue: str) -> dict[str, str]:
     recorder = folder / "bin" / "nextflow"
     recorder.parent.mkdir()
     recorder.write_text(_RECORDER)
@@ -174,7 +176,7 @@ def _variables(way: Way, folder: Path, host: str, world: World, queue: str) -> d
         "NXF_PLUGINS_DIR": str(plugins),
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_ENDPOINT_URL": world.endpoint,
+        "AWS_ENDPOINT_URL": testbed.endpoint,
         "AWS_REGION": "us-west-2",
         "AWS_MAX_ATTEMPTS": "2",
         "AWS_BATCH_JOB_ID": JOB,
@@ -187,15 +189,15 @@ def _variables(way: Way, folder: Path, host: str, world: World, queue: str) -> d
     }
 
 
-def _disturb(what: str, folder: Path, world: World) -> None:
+def _disturb(what: str, folder: Path, testbed: Testbed) -> None:
     log = next(_found(folder.glob, ".nextflow-head/*/evidence/a1/.nextflow.log"))
     if what == "failed-pull":
-        world.server.faults.failed_pull()
+        testbed.server.faults.failed_pull()
         return
     while "submitted" not in log.read_text() and "Submitted process" not in log.read_text():
         time.sleep(0.2)
     if what == "reclaimed":
-        _reclaim(world)
+        _reclaim(testbed)
     else:
         time.sleep(1)
         file = {"killed": "nextflow", "terminated": "pid", "cancelled": "head"}[what]
@@ -203,11 +205,11 @@ def _disturb(what: str, folder: Path, world: World) -> None:
         os.kill(int((folder / file).read_text()), sent)
 
 
-def _reclaim(world: World) -> None:
+def _reclaim(testbed: Testbed) -> None:
     for _ in range(100):
-        for job in list(world.backend.jobs):
+        for job in list(testbed.backend.jobs):
             with suppress(Exception):  # it does not run yet, or any more
-                world.server.faults.host_reclaimed(job)
+                testbed.server.faults.host_reclaimed(job)
         time.sleep(0.5)
 
 

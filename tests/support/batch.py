@@ -18,7 +18,7 @@ from local_aws.batch.regional import backend_of
 from local_aws.batch.runner import Runner
 from local_aws.batch.runtime import RUNTIME
 from local_aws.server import LocalAws
-from tests.service_model import strict
+from tests.support.service_model import strict
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
@@ -46,7 +46,7 @@ class Gate:
         self._path.touch()
 
 
-class World:
+class Testbed:
     """An account with a role, a network, and as many queues as a test makes.
 
     Attributes:
@@ -169,18 +169,18 @@ class World:
 
 
 @contextmanager
-def batch_world(runner: Runner, *, stop_timeout: float = 30) -> Iterator[World]:
+def batch_testbed(runner: Runner, *, stop_timeout: float = 30) -> Iterator[Testbed]:
     """Start a server whose jobs a runner runs; stop both at the end."""
     with LocalAws(REGION, runner=runner) as server, pytest.MonkeyPatch.context() as patch:
         patch.setattr(RUNTIME, "stop_timeout", stop_timeout)
-        yield World(server)
+        yield Testbed(server)
 
 
-_shared: list[World] = []
+_shared: list[Testbed] = []
 
 
 @contextmanager
-def process_world(*, stop_timeout: float = 30) -> Iterator[World]:
+def process_testbed(*, stop_timeout: float = 30) -> Iterator[Testbed]:
     """Give a server whose jobs are processes, the same one to all modules that ask.
 
     A server takes seconds to start. This one is used again unless another has been started in
@@ -189,12 +189,12 @@ def process_world(*, stop_timeout: float = 30) -> Iterator[World]:
     if _shared and _shared[-1].backend is not backend_of(ACCOUNT, REGION):
         _shared.pop().server.stop()
     if not _shared:
-        root = Path(tempfile.mkdtemp(prefix="batch-world-"))
+        root = Path(tempfile.mkdtemp(prefix="batch-testbed-"))
         server = LocalAws(REGION, runner=ProcessRunner(root))
         server.start()
         atexit.register(shutil.rmtree, root, ignore_errors=True)
         atexit.register(server.stop)
-        _shared.append(World(server))
+        _shared.append(Testbed(server))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RUNTIME, "stop_timeout", stop_timeout)
         yield _shared[-1]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.s3_server import Call, S3Server
+from tests.support.s3_server import Call, S3Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -20,13 +20,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from tests.kernel_guest import METADATA, TASK_CREDENTIALS
+from testbed.kernel_guest import METADATA, TASK_CREDENTIALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from tests.kernel_guest import Guest
+    from testbed.kernel_guest import Guest
 
 REGION = "us-west-2"
 ZONE = "us-west-2b"

@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.server import LocalAws
-from tests.service_model import strict
+from tests.support.service_model import strict
 
 Resources = dict[str, Any]
 _NUMBERS = itertools.count(1)
@@ -21,7 +21,7 @@ REGION = "us-west-2"
 
 
 @contextmanager
-def local_world(folder: Path) -> Iterator[LocalAws]:
+def local_testbed(folder: Path) -> Iterator[LocalAws]:
     """Start a local AWS whose jobs are processes; stop it at the end."""
     runner = ProcessRunner(folder / "worker")
     with LocalAws(runner=runner, state_dir=folder) as aws:

@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.kernel_cloud import LOG_GROUP, REGION, Cloud
-from tests.kernel_guest import Guest
-from tests.resources import only, text
-from tests.synthesized import changed, of
+from testbed.kernel_cloud import LOG_GROUP, REGION, Cloud
+from testbed.kernel_guest import Guest
+from testbed.resources import only, text
+from testbed.synthesized import changed, of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.kernel_image import Image
+    from testbed.kernel_image import Image
 
 ENVIRONMENT = "default"
 TAGS = {"nextflow-batch:environment": ENVIRONMENT}

@@ -19,7 +19,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from tests.kernel_image import Image
+    from testbed.kernel_image import Image
 
 #: Volumes that can be plugged in, each in a PCIe port of its own, as EC2's Nitro has them.
 PORTS = 20

@@ -1,6 +1,6 @@
 """The configuration options that the pinned Nextflow declares, by their names.
 
-    python -m tests.nextflow_options CHECKOUT > tests/nextflow_options.txt
+    python -m tests.support.nextflow_options CHECKOUT > tests/data/nextflow_options.txt
 
 writes the list anew from a checkout of Nextflow's repository at the version's tag.
 """
@@ -11,7 +11,7 @@ import re
 import sys
 from pathlib import Path
 
-LIST = Path(__file__).with_suffix(".txt")
+LIST = Path(__file__).parents[1] / "data" / "nextflow_options.txt"
 
 #: The scopes that the head's configuration may name, and the classes that declare them.
 _SCOPES = {
@@ -47,7 +47,10 @@ def of(checkout: Path) -> str:
         names |= {f"{scope}.{option}" for option in _FIELD.findall(sources[name].read_text())}
     version = (checkout / "VERSION").read_text().strip()
     return "\n".join(
-        [f"# Declared by Nextflow {version}; renewed by tests/nextflow_options.py", *sorted(names)]
+        [
+            f"# Declared by Nextflow {version}; renewed by tests/support/nextflow_options.py",
+            *sorted(names),
+        ]
     )
 
 

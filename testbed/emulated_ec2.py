@@ -19,7 +19,7 @@ from nextflow_worker.host import GIB
 from nextflow_worker.service import Service, ServiceError
 
 if TYPE_CHECKING:
-    from tests.scratch_world import WritingMachine
+    from testbed.scratch import WritingMachine
 
 DAY = 24 * 3600
 

@@ -12,8 +12,8 @@ from nextflow_worker.scratch import Scratch
 from nextflow_worker.service import Service
 from nextflow_worker.settings import Settings
 from nextflow_worker.watch.daemon import LOOK_SECONDS, TURN_SECONDS, Services, Watch
-from tests.emulated_ec2 import EmulatedEc2
-from tests.worker_machine import Machine, worker_document
+from testbed.emulated_ec2 import EmulatedEc2
+from testbed.worker_machine import Machine, worker_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +127,7 @@ class EmulatedEcs(Service):
         return {"Failures": []}
 
 
-class World:
+class Testbed:
     """An instance and its daemon.
 
     Attributes:
