@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import App, Environment, Tags
+from aws_cdk import App, Environment
 
-from nextflow_batch import ScratchAccess
+from nextflow_batch.tags import tag
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.network import NetworkStack
@@ -34,7 +34,4 @@ def declare(app: App, settings: Settings) -> None:
     )
     if settings.operations:
         OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
-    Tags.of(app).add(ScratchAccess.TAG, settings.environment)
-    for key, value in settings.tags.items():
-        # A changed tag would replace the compute environments.
-        Tags.of(app).add(key, value, exclude_resource_types=["AWS::Batch::ComputeEnvironment"])
+    tag(app, settings.environment, settings.tags)

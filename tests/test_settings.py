@@ -319,7 +319,9 @@ def test_the_readme_names_every_setting() -> None:
 
 @pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
 def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
-    assert settings_file.read(paths.SETTINGS, name).head_queue == queue
+    settings = settings_file.read(paths.SETTINGS, name)
+
+    assert settings.head.queue(settings.queues, settings.compute_environments) == queue
 
 
 def test_a_copy_that_still_has_the_originals_environment_is_remarked(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_every_volume_is_encrypted_gp3(launch: dict[str, Any]) -> None:
     ] * 2
 
 
-def test_instances_and_volumes_carry_the_environments_tag(launch: dict[str, Any]) -> None:
+def test_instances_and_volumes_carry_the_deployments_tag(launch: dict[str, Any]) -> None:
     tag = {"Key": "nextflow-batch:environment", "Value": "default"}
 
     assert {entry["ResourceType"] for entry in launch["TagSpecifications"]} == {
@@ -227,13 +227,13 @@ def test_a_changed_program_reaches_the_compute_environment(batch: Template) -> N
     assert [entry.endswith(".LatestVersionNumber>") for entry in version] == [True, True]
 
 
-def test_volumes_are_created_only_with_the_environments_tag(batch: Template) -> None:
+def test_volumes_are_created_only_with_the_deployments_tag(batch: Template) -> None:
     assert statement(batch, "CreateTaggedVolumes")["Condition"] == {
         "StringEquals": {"aws:RequestTag/nextflow-batch:environment": "default"}
     }
 
 
-def test_other_environments_volumes_are_out_of_reach(batch: Template) -> None:
+def test_other_deployments_volumes_are_out_of_reach(batch: Template) -> None:
     assert statement(batch, "UseOwnVolumes")["Condition"] == {
         "StringEquals": {"aws:ResourceTag/nextflow-batch:environment": "default"}
     }
@@ -296,7 +296,7 @@ def test_the_worker_reads_the_document_that_the_launch_template_writes(document:
 
     assert vars(read.scratch) == {**chosen, "size_gib": settings.scratch.size_gib}
     assert read.volume_tags == tags
-    assert read.environment == "default"
+    assert read.deployment == "default"
 
 
 def test_a_worker_attaches_only_to_itself(batch: Template) -> None:

@@ -1,4 +1,4 @@
-"""The capacity of an environment: its compute environments and the queues over them."""
+"""The capacity of a deployment: its compute environments and the queues over them."""
 
 from __future__ import annotations
 

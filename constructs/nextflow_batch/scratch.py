@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: Device name of the volume that each worker starts with.
+SCRATCH_DEVICE = "/dev/xvdba"
+
+
 class Scratch(Arguments):
     """The disk on which a worker's containers and tasks write.
 

@@ -1,4 +1,4 @@
-"""The job that runs `nextflow`, and who is told of it."""
+"""The job that runs `nextflow`, and who is notified about it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nextflow_batch import Head as HeadArguments
 from nextflow_batch.arguments import Arguments
-from nextflow_batch.head_size import Attempts, HeadMemory, HeadVcpus
-from nextflow_batch.instance_types import Architecture, Resources
-from nextflow_batch.names import Email, JobDefinitionName, QueueName, SecretArn
+from nextflow_batch.names import Email, SecretArn
 from nextflow_batch.problem import Problem, shown
 from nextflow_batch.regions import partition
 
@@ -17,39 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Head(Arguments):
+class Head(HeadArguments):
     """The job that runs `nextflow`."""
 
-    job_definition: JobDefinitionName = "nextflow"
-    vcpus: HeadVcpus = 2
-    memory_mib: HeadMemory = 8_192
-    attempts: Attempts = 3
-    task_queue: QueueName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
-    on_demand_queue: QueueName | None = Field(
-        None,
-        description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
-    )
-    spot_attempts: Attempts | None = Field(
-        None, description="Attempts of a task that stay in task_queue; unset: 1"
-    )
     git_secret: SecretArn | None = Field(
         None, description="ARN of the secret with Nextflow's scm file, for private repositories"
     )
     seqera_secret: SecretArn | None = Field(
         None, description="ARN of the secret with an access token of Seqera Platform"
     )
-    architecture: Architecture = "x86_64"
-
-    @property
-    def size(self) -> Resources:
-        """What it asks Batch for."""
-        return Resources(self.vcpus, self.memory_mib)
 
     def conflicts(self) -> Iterator[Problem]:
-        """Attempts that go nowhere, and a secret that serves twice."""
-        if self.spot_attempts is not None and not self.on_demand_queue:
-            text = f"{self.spot_attempts} is not allowed without an on_demand_queue"
-            yield Problem(("spot_attempts",), text)
+        """The library's, and a secret that serves twice."""
+        yield from super().conflicts()
         if self.git_secret and self.git_secret == self.seqera_secret:
             text = f"{shown(self.seqera_secret)} is not allowed: it is the git_secret already"
             yield Problem(("seqera_secret",), text)

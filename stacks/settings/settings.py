@@ -8,9 +8,8 @@ from pydantic import Field
 
 from nextflow_batch import QueueOrder, Scratch
 from nextflow_batch.arguments import Arguments
-from nextflow_batch.head_size import misfit
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem
 from nextflow_batch.queue_order import queue_conflicts
 from nextflow_batch.regions import Region
 from nextflow_batch.tags import Tags
@@ -71,37 +70,10 @@ class Settings(Arguments):
             if name not in served:
                 text = "is not used: must be in the compute_environments of a queue, or be removed"
                 found.append(Problem(("compute_environments", name), text))
-        yield from found or [problem.below("head") for problem in self._head_problems()]
-
-    def _head_problems(self) -> Iterator[Problem]:
-        for key in ("task_queue", "on_demand_queue"):
-            name = getattr(self.head, key)
-            if name is not None and name not in self.queues:
-                text = f"{shown(name)} is not allowed: must be one of {', '.join(self.queues)}"
-                yield Problem((key,), text)
-        yield from misfit(
-            self.head.size, self.head.architecture, self.compute_environments.values()
-        )
-        yield from self._on_demand_problems()
-
-    def _on_demand_problems(self) -> Iterator[Problem]:
-        name = self.head.on_demand_queue
-        if name not in self.queues or self.head.task_queue not in self.queues:
-            return
-        refused = f"{shown(name)} is not allowed"
-        first = self.queues[name].compute_environments[0]
-        if self.compute_environments[first].purchase != "on-demand":
-            text = f"{refused}: its first compute environment must be on-demand, {first} is not"
-            yield Problem(("on_demand_queue",), text)
-        first_of_tasks = self.queues[self.head.task_queue].compute_environments[0]
-        wanted = self.compute_environments[first_of_tasks].architecture
-        found = self.compute_environments[first].architecture
-        if found != wanted:
-            text = (
-                f"{refused}: must be of {wanted}, as task_queue {shown(self.head.task_queue)} is,"
-                f" and is of {found}"
-            )
-            yield Problem(("on_demand_queue",), text)
+        if not found:
+            about_head = self.head.queue_problems(self.queues, self.compute_environments)
+            found += (problem.below("head") for problem in about_head)
+        yield from found
 
     def _volume_problems(self) -> Iterator[Problem]:
         # The default is no demand: a worker that takes fewer enlarges them sooner.
@@ -117,17 +89,3 @@ class Settings(Arguments):
                     )
                     yield Problem(("scratch", "max_volumes"), text)
                     return
-
-    @property
-    def head_queue(self) -> str:
-        """A queue that can run the head, best On-Demand, as a reclaimed head delays all its tasks.
-
-        The tasks' own queue comes next.
-        """
-        preferred = (self.head.on_demand_queue, self.head.task_queue)
-        names = sorted(self.queues, key=lambda name: (*(name != best for best in preferred),))
-        return next(name for name in names if self._runs_head(self.queues[name]))
-
-    def _runs_head(self, queue: QueueOrder) -> bool:
-        served = [self.compute_environments[name] for name in queue.compute_environments]
-        return not misfit(self.head.size, self.head.architecture, served)
