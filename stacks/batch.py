@@ -41,7 +41,7 @@ class BatchStack(Stack):
         self.nextflow = NextflowBatch(
             self,
             "Default",  # an id that the CDK leaves out of logical ids
-            deployment=settings.environment,
+            deployment=settings.deployment,
             vpc=vpc,
             subnets=subnets,
             storage=data.storage,

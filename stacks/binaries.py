@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
-from stacks.settings_file import SettingsError
+from stacks.settings_error import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from testbed.kernel_image import Image
 
 DEPLOYMENT = "default"
-TAGS = {"nextflow-batch:environment": DEPLOYMENT}
+TAGS = {"nextflow-batch:deployment": DEPLOYMENT}
 DEVICE = "/dev/xvdba"
 #: What a boot may take on a slow machine; it is no measure.
 BOOT_SECONDS = 300

@@ -9,7 +9,7 @@ from pydantic import Field
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.instance_types import Architecture, Resources
 from nextflow_batch.names import JobDefinitionName, QueueName
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -37,16 +37,18 @@ class Head(Arguments):
     """
 
     job_definition: JobDefinitionName = "nextflow"
-    vcpus: int = Field(2, ge=1, le=192)
-    memory_mib: int = Field(8_192, ge=512, le=1_500_000)
+    vcpus: int = Field(default=2, ge=1, le=192)
+    memory_mib: int = Field(default=8_192, ge=512, le=1_500_000)
     attempts: _Attempts = 3
-    task_queue: QueueName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
+    task_queue: QueueName = Field(
+        default="default", description="Queue of the tasks (NF_JOB_QUEUE)"
+    )
     on_demand_queue: QueueName | None = Field(
-        None,
+        default=None,
         description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
     )
     spot_attempts: _Attempts | None = Field(
-        None, description="Attempts of a task that stay in task_queue; unset: 1"
+        default=None, description="Attempts of a task that stay in task_queue; unset: 1"
     )
     architecture: Architecture = "x86_64"
 
@@ -76,10 +78,10 @@ class Head(Arguments):
         for key in ("task_queue", "on_demand_queue"):
             name = getattr(self, key)
             if name is not None and name not in queues:
-                text = f"{shown(name)} is not allowed: must be one of {', '.join(queues)}"
+                text = f"{quote(name)} is not allowed: must be one of {', '.join(queues)}"
                 yield Problem((key,), text)
-        served = {key for queue in queues.values() for key in queue.compute_environments}
-        yield from self._misfit([entry for key, entry in capacities.items() if key in served])
+        used = {key for queue in queues.values() for key in queue.compute_environments}
+        yield from self._misfit([entry for key, entry in capacities.items() if key in used])
         yield from self._on_demand_problems(queues, capacities)
 
     def _on_demand_problems(
@@ -88,18 +90,18 @@ class Head(Arguments):
         name = self.on_demand_queue
         if name is None or name not in queues or self.task_queue not in queues:
             return
-        refused = f"{shown(name)} is not allowed"
+        prefix = f"{quote(name)} is not allowed"
         first = queues[name].compute_environments[0]
         if capacities[first].purchase != "on-demand":
-            text = f"{refused}: its first compute environment must be on-demand, {first} is not"
+            text = f"{prefix}: its first compute environment must be on-demand, {first} is not"
             yield Problem(("on_demand_queue",), text)
         first_of_tasks = queues[self.task_queue].compute_environments[0]
-        wanted = capacities[first_of_tasks].architecture
-        found = capacities[first].architecture
-        if found != wanted:
+        expected = capacities[first_of_tasks].architecture
+        actual = capacities[first].architecture
+        if actual != expected:
             text = (
-                f"{refused}: must be of {wanted}, as task_queue {shown(self.task_queue)} is,"
-                f" and is of {found}"
+                f"{prefix}: must be of {expected}, as task_queue {quote(self.task_queue)} is,"
+                f" and is of {actual}"
             )
             yield Problem(("on_demand_queue",), text)
 
@@ -126,7 +128,7 @@ class Head(Arguments):
         right = [entry for entry in capacities if entry.architecture == self.architecture]
         if not right:
             others = " or ".join(sorted({entry.architecture for entry in capacities}))
-            text = f"{shown(self.architecture)} is not allowed: must be {others}, which the queues"
+            text = f"{quote(self.architecture)} is not allowed: must be {others}, which the queues"
             return [Problem(("architecture",), f"{text} run")]
         if any(entry.runs(Resources(self.vcpus, self.memory_mib)) for entry in right):
             return []

@@ -75,7 +75,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 "NF_JOB_ROLE": task_role.role_arn,
                 "NF_LOG_GROUP": storage.log_group.log_group_name,
                 "NF_AWS_CLI": AWS_CLI_PATH,
-                "NF_ENVIRONMENT": deployment,
+                "NF_DEPLOYMENT": deployment,
                 # Batch sets neither on EC2, and Nextflow's clients look at different ones.
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,

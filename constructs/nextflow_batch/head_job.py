@@ -15,6 +15,7 @@ from nextflow_batch.head_access import HeadAccess
 from nextflow_batch.head_container import HeadContainer
 from nextflow_batch.job_definition import HeadJobDefinition
 from nextflow_batch.names import DeploymentName
+from nextflow_batch.programs import bundled_folder
 from nextflow_batch.storage import Storage
 
 if TYPE_CHECKING:
@@ -48,13 +49,13 @@ class HeadJob(Construct):
         construct_id: str,
         *,
         head: Head,
-        image_directory: Path,
         deployment: str,
         storage: Storage,
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None = None,
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
+        image_directory: Path | None = None,
     ) -> None:
         """Define the head.
 
@@ -62,7 +63,6 @@ class HeadJob(Construct):
             scope: The parent.
             construct_id: Its name below the parent.
             head: Its size, its name, and the queues of its tasks.
-            image_directory: Folder of the Dockerfile.
             deployment: Name that tasks are tagged with.
             storage: Where logs and work directories lie.
             queues: The queues to which the head may submit, by name; those of `head` among them.
@@ -71,6 +71,7 @@ class HeadJob(Construct):
             git_secret: Holds Nextflow's scm file, for private Git repositories
                 (https://www.nextflow.io/docs/latest/git.html).
             seqera_secret: Holds an access token of Seqera Platform.
+            image_directory: Folder of the Dockerfile; the wheel's own when not given.
 
         Raises:
             ArgumentsError: A name or a number is not allowed.
@@ -85,7 +86,7 @@ class HeadJob(Construct):
         self.image = ecr_assets.DockerImageAsset(
             self,
             "Image",
-            directory=str(image_directory),
+            directory=str(image_directory or bundled_folder("head")),
             platform=_PLATFORMS[head.architecture],
         )
         self.task_role = self._make_role("TaskRole", "Tasks of a pipeline")

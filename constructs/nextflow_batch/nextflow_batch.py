@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
@@ -14,12 +14,11 @@ from nextflow_batch.head import Head
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.names import DeploymentName
 from nextflow_batch.network import Network, zones
-from nextflow_batch.problem import Problem, shown
-from nextflow_batch.programs import bundled
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.storage import Storage
 from nextflow_batch.tags import Tags, tag
-from nextflow_batch.worker import Worker
+from nextflow_batch.worker import TaskS3Client, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,7 +69,7 @@ class NextflowBatch(Construct):
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
         tags: Mapping[str, str] | None = None,
-        task_s3_client: Literal["own", "aws-cli"] = "own",
+        task_s3_client: TaskS3Client = "own",
         head_image: Path | None = None,
         worker_programs: Path | None = None,
         binaries: Mapping[str, Path] | None = None,
@@ -115,7 +114,7 @@ class NextflowBatch(Construct):
             scratch=(InstanceOf[Scratch] | None, scratch),
             head=(InstanceOf[Head], head),
             tags=(Tags, dict(tags or {})),
-            task_s3_client=(Literal["own", "aws-cli"], task_s3_client),
+            task_s3_client=(TaskS3Client, task_s3_client),
         )
         refuse("NextflowBatch", _vpc_problems(vpc, subnets))
         super().__init__(scope, construct_id)
@@ -130,13 +129,14 @@ class NextflowBatch(Construct):
         self.worker = Worker(
             self,
             "Worker",
-            programs=worker_programs or bundled("worker"),
-            binaries=_binaries(binaries, task_s3_client),
             deployment=deployment,
             storage=self.storage,
             scratch=scratch or Scratch(),
             tags=tags,
             key=key,
+            task_s3_client=task_s3_client,
+            programs=worker_programs,
+            binaries=binaries,
         )
         self.compute = Compute(
             self,
@@ -148,13 +148,13 @@ class NextflowBatch(Construct):
             queues=queues,
             own_service_role=own_service_role,
         )
-        found = head.queue_problems(queues, capacities)
-        refuse("NextflowBatch", (problem.below("head") for problem in found))
+        conflicts = head.queue_problems(queues, capacities)
+        refuse("NextflowBatch", (problem.below("head") for problem in conflicts))
         self.head = HeadJob(
             self,
             "Head",
             head=head,
-            image_directory=head_image or bundled("head"),
+            image_directory=head_image,
             deployment=deployment,
             storage=self.storage,
             queues=self.compute.queues,
@@ -193,22 +193,17 @@ class NextflowBatch(Construct):
                 continue
             if Stack.of(other).environment != Stack.of(self).environment:
                 continue
-            taken = {
+            names_in_use = {
                 "deployment": [self.deployment] if self.deployment == other.deployment else [],
                 "queues": [name for name in queues if name in other.compute.queues],
                 "head.job_definition": [self._definition]
                 if self._definition == other._definition
                 else [],
             }
-            for key, names in taken.items():
+            for key, names in names_in_use.items():
                 for name in names:
-                    text = f"{shown(name)} is not allowed: {other.node.path} has that name already"
+                    text = f"{quote(name)} is not allowed: {other.node.path} has that name already"
                     yield Problem((key,), text)
-
-
-def _binaries(folders: Mapping[str, Path] | None, task_s3_client: str) -> dict[str, Path]:
-    names = ["aws_client", *(["task_s3"] if task_s3_client == "own" else [])]
-    return {name: folders[name] if folders else bundled(name) for name in names}
 
 
 def _vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
@@ -217,7 +212,7 @@ def _vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
             yield Problem(("subnets",), "is not allowed without the vpc that they are in")
         return
     if not hasattr(vpc, "private_subnets"):
-        yield Problem(("vpc",), f"{shown(vpc)} is not allowed: must be a VPC (ec2.IVpc)")
+        yield Problem(("vpc",), f"{quote(vpc)} is not allowed: must be a VPC (ec2.IVpc)")
     elif not subnets and not vpc.private_subnets:
         yield Problem(
             ("vpc",),

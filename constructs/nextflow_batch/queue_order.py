@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import ComputeName
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ class QueueOrder(Arguments):
         """An environment that is named twice."""
         for position, name in enumerate(self.compute_environments):
             if name in self.compute_environments[:position]:
-                text = f"{shown(name)} is not allowed: it is listed twice"
+                text = f"{quote(name)} is not allowed: it is listed twice"
                 yield Problem(("compute_environments", position), text)
 
 
@@ -53,17 +53,17 @@ def queue_conflicts(
     Yields:
         The problems, below `queues`.
     """
-    seen: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for name, queue in queues.items():
-        if (other := seen.setdefault(name.lower(), name)) != name:
+        if (other := spellings.setdefault(name.lower(), name)) != name:
             text = f"is not allowed: must differ from {other} by more than its case"
             yield Problem(("queues", name), text)
         place = ("queues", name, "compute_environments")
-        known = [key for key in queue.compute_environments if key in capacities]
+        defined = [key for key in queue.compute_environments if key in capacities]
         for position, key in enumerate(queue.compute_environments):
             if key not in capacities:
-                text = f"{shown(key)} is not allowed: must be one of {', '.join(capacities)}"
+                text = f"{quote(key)} is not allowed: must be one of {', '.join(capacities)}"
                 yield Problem((*place, position), text)
-        found = sorted({capacities[key].architecture for key in known})
-        if len(found) > 1:
-            yield Problem(place, f"must be of one architecture, got {' and '.join(found)}")
+        architectures = sorted({capacities[key].architecture for key in defined})
+        if len(architectures) > 1:
+            yield Problem(place, f"must be of one architecture, got {' and '.join(architectures)}")

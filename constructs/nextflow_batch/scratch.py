@@ -33,22 +33,33 @@ class Scratch(Arguments):
         freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
     """
 
-    size_gib: int = Field(100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB")
-    iops: int = Field(3_000, ge=3_000, le=80_000)
-    throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
-    max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
+    size_gib: int = Field(
+        default=100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB"
+    )
+    iops: int = Field(default=3_000, ge=3_000, le=80_000)
+    throughput_mibs: int = Field(default=250, ge=125, le=2_000, description="MiB/s of each volume")
+    max_size_gib: int = Field(
+        default=4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB"
+    )
     max_volumes: int = Field(
-        24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+        default=24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
     )
     max_usd_per_month: float = Field(
-        500.0, gt=0, le=1_000_000, description="Ceiling of growth in what its volumes cost a month"
+        default=500.0,
+        gt=0,
+        le=1_000_000,
+        description="Ceiling of growth in what its volumes cost a month",
     )
     # https://aws.amazon.com/ebs/pricing/
-    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="A month's price in us-west-2")
-    gp3_usd_per_iops: float = Field(0.005, ge=0, le=100, description="Of those beyond 3,000")
-    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Of those beyond 125")
+    gp3_usd_per_gib: float = Field(
+        default=0.08, ge=0, le=100, description="A month's price in us-west-2"
+    )
+    gp3_usd_per_iops: float = Field(
+        default=0.005, ge=0, le=100, description="Of those beyond 3,000"
+    )
+    gp3_usd_per_mibs: float = Field(default=0.04, ge=0, le=100, description="Of those beyond 125")
     freeze_seconds: int = Field(
-        300,
+        default=300,
         ge=0,
         le=3_600,
         description="How long tasks may be stopped while space is on its way; 0: never",

@@ -20,7 +20,7 @@ from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.names import BucketName, Prefix
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
 from nextflow_batch.storage_access import BucketAccess, HeadStorageAccess, WorkerLogAccess
 
@@ -195,7 +195,7 @@ def _conflicts(
     name: str | None, existing: s3.IBucket | None, work_expires: Duration | None
 ) -> Iterator[Problem]:
     if existing and name:
-        yield Problem(("bucket_name",), f"{shown(name)} is not allowed beside existing_bucket")
+        yield Problem(("bucket_name",), f"{quote(name)} is not allowed beside existing_bucket")
     if existing and work_expires:
         text = "is not allowed beside existing_bucket: set the lifecycle where that bucket is made"
         yield Problem(("work_expires",), text)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 #: Key of the tag whose value is the deployment's name.
-DEPLOYMENT_TAG = "nextflow-batch:environment"
+DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: Of the 50 that a resource may have, ten are kept for those of the CDK, Batch and this library.
 MOST_TAGS = 40
 #: They travel to the workers in their user data, of which EC2 takes 16 KiB; the rest of it has 9.

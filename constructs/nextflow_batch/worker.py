@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from aws_cdk import Stack, Tags
 from constructs import Construct
@@ -11,6 +11,7 @@ from pydantic import InstanceOf
 from nextflow_batch.arguments import check
 from nextflow_batch.launch_template import WorkerLaunchTemplate
 from nextflow_batch.names import DeploymentName
+from nextflow_batch.programs import bundled_folder
 from nextflow_batch.scratch import SCRATCH_DEVICE, Scratch
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.storage import Storage
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aws_cdk import aws_kms as kms
+
+TaskS3Client = Literal["own", "aws-cli"]
 
 
 class Worker(Construct):
@@ -44,32 +47,36 @@ class Worker(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        programs: Path,
-        binaries: Mapping[str, Path],
         deployment: str,
         storage: Storage,
         scratch: Scratch,
         tags: Mapping[str, str] | None = None,
         key: kms.IKey | None = None,
+        task_s3_client: TaskS3Client = "own",
+        programs: Path | None = None,
+        binaries: Mapping[str, Path] | None = None,
     ) -> None:
         """Define role and launch template.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            programs: Folder of what a worker runs; holds `boothook.sh` and `boot.sh`.
-            binaries: Folders of what is built, by name, each with a folder for each kind of
-                worker: `aws_client`, what the programs call AWS with (MACHINE/aws-client), and
-                `task_s3`, the tasks' S3 client (MACHINE/aws). Without `task_s3` each worker fetches
-                the AWS CLI from AWS.
             deployment: Name that the volumes are tagged with.
             storage: Holds the log in which a worker says why it did not join.
             scratch: The scratch disk.
             tags: Further tags of the volumes by which the disk grows.
             key: Encrypts the volumes; the account's EBS key when not given.
+            task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
+                worker fetches from AWS.
+            programs: Folder of what a worker runs, with `boothook.sh` and `boot.sh`; the wheel's
+                own when not given.
+            binaries: Folders of what is built, by name, each with one for each kind of worker:
+                `aws_client`, what the programs call AWS with (MACHINE/aws-client), and `task_s3`,
+                the tasks' S3 client (MACHINE/aws); likewise.
 
         Raises:
             ArgumentsError: The name, the disk or a tag is not allowed.
+            ValueError: A folder of programs is neither given nor in the installed library.
         """
         check(
             "Worker",
@@ -77,9 +84,16 @@ class Worker(Construct):
             storage=(InstanceOf[Storage], storage),
             scratch=(InstanceOf[Scratch], scratch),
             tags=(VolumeTags, dict(tags or {})),
+            task_s3_client=(TaskS3Client, task_s3_client),
         )
         super().__init__(scope, construct_id)
-        self.programs = WorkerPrograms(self, "Programs", directory=programs, binaries=binaries)
+        names = ["aws_client", *(["task_s3"] if task_s3_client == "own" else [])]
+        self.programs = WorkerPrograms(
+            self,
+            "Programs",
+            directory=programs or bundled_folder("worker"),
+            binaries={name: binaries[name] if binaries else bundled_folder(name) for name in names},
+        )
         self.role = WorkerRole(self, "Role")
         storage.grant_worker(self.role)
         self.role.add_managed_policy(

@@ -9,7 +9,7 @@ from pydantic import Field
 from nextflow_batch import Head as HeadArguments
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import Email, SecretArn
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.regions import partition
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Head(HeadArguments):
         """The library's, and a secret that serves twice."""
         yield from super().conflicts()
         if self.git_secret and self.git_secret == self.seqera_secret:
-            text = f"{shown(self.seqera_secret)} is not allowed: it is the git_secret already"
+            text = f"{quote(self.seqera_secret)} is not allowed: it is the git_secret already"
             yield Problem(("seqera_secret",), text)
 
     def secret_conflicts(self, region: str, account: str | None) -> Iterator[Problem]:
@@ -48,13 +48,15 @@ class Head(HeadArguments):
             if arn is None:
                 continue
             _, its_partition, _, its_region, its_account, *_ = arn.split(":")
-            for word, found, wanted in (
+            for word, actual, expected in (
                 ("partition", its_partition, partition(region)),
                 ("region", its_region, region),
                 ("account", its_account, account or its_account),
             ):
-                if found != wanted:
-                    text = f"{shown(arn)} is not allowed: must be of {word} {wanted}, is of {found}"
+                if actual != expected:
+                    text = (
+                        f"{quote(arn)} is not allowed: must be of {word} {expected}, is of {actual}"
+                    )
                     yield Problem((key,), text)
                     break
             account = account or its_account  # the next one's, as there is one account only

@@ -10,7 +10,7 @@ from nextflow_batch.arguments import Arguments, Like
 from nextflow_batch.cidr import Cidr, too_small
 from nextflow_batch.names import SubnetId, VpcId
 from nextflow_batch.network import Egress
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.regions import zone_count
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class ExistingVpc(Arguments):
         ids = [subnet.id for subnet in self.subnets]
         for position, name in enumerate(ids):
             if name in ids[:position]:
-                text = f"{shown(name)} is not allowed: it is listed twice"
+                text = f"{quote(name)} is not allowed: it is listed twice"
                 yield Problem(("subnets", position, "id"), text)
         zones = sorted({subnet.zone for subnet in self.subnets})
         if len(zones) < _FEWEST_ZONES:
@@ -92,5 +92,5 @@ class Network(Arguments):
             yield Problem(("zones",), text)
         for position, subnet in enumerate(self.existing.subnets if self.existing else ()):
             if subnet.zone[:-1] != region:
-                text = f"{shown(subnet.zone)} is not allowed: must be a zone of {region}"
+                text = f"{quote(subnet.zone)} is not allowed: must be a zone of {region}"
                 yield Problem(("existing", "subnets", position, "zone"), text)

@@ -1,8 +1,8 @@
-"""One environment's settings, and what must hold between their parts."""
+"""One deployment's settings, and what must hold between their parts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 
 class Settings(Arguments):
-    """One environment. The file's name is what `-c settings=NAME` chooses."""
+    """One deployment. The file's name is what `-c settings=NAME` chooses."""
 
-    environment: DeploymentName = Field(
+    RENAMED: ClassVar = {"environment": "deployment"}
+
+    deployment: DeploymentName = Field(
         description="Prefix of the stacks' names and a tag on every resource"
     )
     region: Region = Field("us-west-2", description="Where to deploy")
@@ -64,16 +66,16 @@ class Settings(Arguments):
 
     def queue_problems(self) -> Iterator[Problem]:
         """What is wrong with the queues, and where nothing is, with the head's choice of them."""
-        found = list(queue_conflicts(self.queues, self.compute_environments))
-        served = {key for queue in self.queues.values() for key in queue.compute_environments}
-        for name in () if found else self.compute_environments:
-            if name not in served:
+        conflicts = list(queue_conflicts(self.queues, self.compute_environments))
+        used = {key for queue in self.queues.values() for key in queue.compute_environments}
+        for name in () if conflicts else self.compute_environments:
+            if name not in used:
                 text = "is not used: must be in the compute_environments of a queue, or be removed"
-                found.append(Problem(("compute_environments", name), text))
-        if not found:
+                conflicts.append(Problem(("compute_environments", name), text))
+        if not conflicts:
             about_head = self.head.queue_problems(self.queues, self.compute_environments)
-            found += (problem.below("head") for problem in about_head)
-        yield from found
+            conflicts += (problem.below("head") for problem in about_head)
+        yield from conflicts
 
     def _volume_problems(self) -> Iterator[Problem]:
         # The default is no demand: a worker that takes fewer enlarges them sooner.

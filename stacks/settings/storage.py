@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import BucketName, Prefix
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Storage(Arguments):
     def conflicts(self) -> Iterator[Problem]:
         """Settings that exclude each other, and buckets that are named twice."""
         if self.bucket and self.existing_bucket:
-            text = f"{shown(self.existing_bucket)} is not allowed beside bucket: give one of them"
+            text = f"{quote(self.existing_bucket)} is not allowed beside bucket: give one of them"
             yield Problem(("existing_bucket",), text)
         if self.existing_bucket and self.work_expires_days:
             yield Problem(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nextflow_worker.settings import Settings
 
 #: The value is the deployment's name; the instance's role may touch no volume without it.
-DEPLOYMENT_TAG = "nextflow-batch:environment"
+DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: Who made a volume, so that what an instance leaves behind can be recognised.
 INSTANCE_TAG = "nextflow-batch:instance"
 #: Which growth a volume was made for, so that an interrupted one finds it again.

@@ -1,4 +1,4 @@
-"""One environment of the settings: its stacks and its tags."""
+"""One deployment: its stacks and its tags."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def declare(app: App, settings: Settings) -> None:
 
     Args:
         app: The CDK app.
-        settings: What the environment is made of.
+        settings: What the deployment is made of.
     """
     where = Environment(account=settings.account, region=settings.region)
-    name = f"nextflow-{settings.environment}"
+    name = f"nextflow-{settings.deployment}"
     network = None
     if not settings.network.existing:
         network = NetworkStack(app, f"{name}-network", env=where, settings=settings)
@@ -34,4 +34,4 @@ def declare(app: App, settings: Settings) -> None:
     )
     if settings.operations:
         OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
-    tag(app, settings.environment, settings.tags)
+    tag(app, settings.deployment, settings.tags)
