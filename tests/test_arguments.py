@@ -46,7 +46,7 @@ NAME = (
 
 
 #: Any folder: nothing is run here.
-BINARIES = {"aws_client": paths.WORKER}
+BINARIES = {"aws_client": paths.WORKER, "task_s3": paths.WORKER}
 
 
 def _whole(stack: Stack, name: str = "NextflowBatch", **arguments: Any) -> NextflowBatch:
@@ -69,12 +69,12 @@ def _worker(stack: Stack, **arguments: Any) -> Worker:
         "deployment": "lab",
         "storage": _storage(stack),
         "scratch": Scratch(),
+        "binaries": BINARIES,
     }
     return Worker(
         stack,
         "Worker",
         programs=paths.WORKER,
-        binaries=BINARIES,
         **(defaults | arguments),
     )
 
@@ -210,6 +210,10 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         lambda stack: _worker(stack, tags={"aws:x": "y"}),
         'Worker: tags.aws:x: "aws:x" is not allowed: must not begin with aws:, aws-cdk:,'
         " nextflow-batch: or AWSBatchServiceTag, which are reserved",
+    ),
+    (
+        lambda stack: _worker(stack, binaries={"task_s3": paths.WORKER}),
+        "Worker: binaries: lacks aws_client: must have aws_client, task_s3",
     ),
     (
         lambda stack: _compute(stack, capacities={"spot": "m6i"}),

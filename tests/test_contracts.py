@@ -14,12 +14,13 @@ from pathlib import PurePosixPath
 import pytest
 
 from assets.go_program import AWS_CLIENT, GO_PROGRAMS, TASK_S3
-from nextflow_batch import launch_template
+from nextflow_batch import gp3, launch_template
 from nextflow_batch.head_container import AWS_CLI_PATH
 from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.worker_document import WorkerDocument
 from nextflow_worker import service
 from nextflow_worker.growth import ebs_volumes
+from nextflow_worker.growth import gp3 as workers_gp3
 from nextflow_worker.provision import aws_cli, task_client
 from nextflow_worker.settings import DOCUMENT, Settings
 from nextflow_worker.watch import metrics
@@ -72,6 +73,13 @@ def test_the_workers_document_has_the_same_values_on_both_sides() -> None:
     assert {field.name for field in fields(WorkerDocument)} == {
         field.name for field in fields(Settings)
     } - provisioned
+
+
+def test_a_gp3_volume_is_the_same_to_the_settings_and_to_the_worker() -> None:
+    names = ("LARGEST_GIB", "FREE_IOPS", "FREE_MIBS", "IOPS_PER_GIB", "IOPS_PER_MIBS")
+
+    for name in names:
+        assert getattr(gp3, name) == getattr(workers_gp3, name), name
 
 
 def test_binaries_are_where_the_worker_looks_for_them() -> None:

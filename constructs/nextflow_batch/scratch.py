@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nextflow_batch import gp3
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.problem import Problem
 
@@ -34,10 +35,12 @@ class Scratch(Arguments):
     """
 
     size_gib: int = Field(
-        default=100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB"
+        default=100, ge=20, le=gp3.LARGEST_GIB, description="Size of the first gp3 volume in GiB"
     )
-    iops: int = Field(default=3_000, ge=3_000, le=80_000)
-    throughput_mibs: int = Field(default=250, ge=125, le=2_000, description="MiB/s of each volume")
+    iops: int = Field(default=gp3.FREE_IOPS, ge=gp3.FREE_IOPS, le=gp3.MOST_IOPS)
+    throughput_mibs: int = Field(
+        default=250, ge=gp3.FREE_MIBS, le=gp3.MOST_MIBS, description="MiB/s of each volume"
+    )
     max_size_gib: int = Field(
         default=4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB"
     )
@@ -73,18 +76,18 @@ class Scratch(Arguments):
                 f"{self.max_size_gib} is not allowed: must be at least {self.size_gib}, as size_gib"
                 " is",
             )
-        # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
-        most = max(3_000, 500 * self.size_gib)
+        most = max(gp3.FREE_IOPS, gp3.IOPS_PER_GIB * self.size_gib)
         if self.iops > most:
             yield Problem(
                 ("iops",),
-                f"{self.iops} is not allowed: must be at most {most}, 500 for each GiB of size_gib",
+                f"{self.iops} is not allowed: must be at most {most},"
+                f" {gp3.IOPS_PER_GIB} for each GiB of size_gib",
             )
-        if self.throughput_mibs * 4 > self.iops:
+        if self.throughput_mibs * gp3.IOPS_PER_MIBS > self.iops:
             yield Problem(
                 ("throughput_mibs",),
-                f"{self.throughput_mibs} is not allowed: must be at most {self.iops // 4}, a"
-                " quarter of iops",
+                f"{self.throughput_mibs} is not allowed: must be at most"
+                f" {self.iops // gp3.IOPS_PER_MIBS}, a quarter of iops",
             )
         if self.max_usd_per_month < self.first_usd_per_month:
             yield Problem(
@@ -98,6 +101,6 @@ class Scratch(Arguments):
         """What the first volume costs if it is kept for a month."""
         return (
             self.size_gib * self.gp3_usd_per_gib
-            + (self.iops - 3_000) * self.gp3_usd_per_iops
-            + (self.throughput_mibs - 125) * self.gp3_usd_per_mibs
+            + (self.iops - gp3.FREE_IOPS) * self.gp3_usd_per_iops
+            + (self.throughput_mibs - gp3.FREE_MIBS) * self.gp3_usd_per_mibs
         )

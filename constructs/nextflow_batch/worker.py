@@ -8,9 +8,10 @@ from aws_cdk import Stack, Tags
 from constructs import Construct
 from pydantic import InstanceOf
 
-from nextflow_batch.arguments import check
+from nextflow_batch.arguments import check, refuse
 from nextflow_batch.launch_template import WorkerLaunchTemplate
 from nextflow_batch.names import DeploymentName
+from nextflow_batch.problem import Problem
 from nextflow_batch.programs import bundled_folder
 from nextflow_batch.scratch import SCRATCH_DEVICE, Scratch
 from nextflow_batch.scratch_access import ScratchAccess
@@ -86,13 +87,23 @@ class Worker(Construct):
             tags=(VolumeTags, dict(tags or {})),
             task_s3_client=(TaskS3Client, task_s3_client),
         )
-        super().__init__(scope, construct_id)
         names = ["aws_client", *(["task_s3"] if task_s3_client == "own" else [])]
+        if binaries is None:
+            binaries = {name: bundled_folder(name) for name in names}
+        refuse(
+            "Worker",
+            (
+                Problem(("binaries",), f"lacks {name}: must have {', '.join(names)}")
+                for name in names
+                if name not in binaries
+            ),
+        )
+        super().__init__(scope, construct_id)
         self.programs = WorkerPrograms(
             self,
             "Programs",
             directory=programs or bundled_folder("worker"),
-            binaries={name: binaries[name] if binaries else bundled_folder(name) for name in names},
+            binaries={name: binaries[name] for name in names},
         )
         self.role = WorkerRole(self, "Role")
         storage.grant_worker(self.role)
