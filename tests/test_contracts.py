@@ -18,6 +18,7 @@ from nextflow_batch import gp3, launch_template
 from nextflow_batch.head_container import AWS_CLI_PATH
 from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.worker_document import WorkerDocument
+from nextflow_head.session import record_of
 from nextflow_worker import service
 from nextflow_worker.growth import ebs_volumes
 from nextflow_worker.growth import gp3 as workers_gp3
@@ -102,7 +103,9 @@ def test_units_run_what_boot_unpacks() -> None:
     (folder,) = re.findall(r'^OPT="\$ROOT(\S+)"', _text(f"{WORKER}/boot.sh"), re.MULTILINE)
 
     units = _text(f"{WORKER}/units")
-    assert set(re.findall(r"(/opt/[\w-]+/current)\b", units)) == {f"{folder}/current"}
+    named = re.findall(r"/opt/[^\s\"]+", units)
+    assert named
+    assert {path for path in named if not f"{path}/".startswith(f"{folder}/current/")} == set()
 
 
 def test_the_head_knows_each_variable_that_its_job_definition_sets() -> None:
@@ -133,15 +136,15 @@ def test_workers_may_write_the_streams_that_they_write() -> None:
         assert all(fnmatch(stream, pattern) for stream in streams)
 
 
-def test_logs_and_records_are_where_the_outputs_and_documents_say() -> None:
+def test_records_are_where_the_outputs_and_their_readers_look() -> None:
+    logs = PurePosixPath("logs")  # joins as the head's own S3 addresses do
+    record = str(record_of("JOBID", logs))  # type: ignore[arg-type]
+    folder = record.removeprefix("logs/").removesuffix("run.json")
     outputs = synthesize("default")["data"].to_json()["Outputs"]
 
-    assert outputs["LogsFolder"]["Description"].endswith("in run-JOBID/")
-    head = _text(HEAD)
-    assert 'f"run-{' in head
-    assert '"run.json"' in head
-    assert "run.json" in _text("docs/head.md", ".md")
-    assert "/run.json" in _text("testbed/head.py")
+    assert outputs["LogsFolder"]["Description"].endswith(f"in {folder}")
+    assert f"NF_LOGSDIR/{folder}" in _text("docs/head.md", ".md")
+    assert f"/logs/{folder}run.json".replace("JOBID", "{head}") in _text("testbed/head.py")
 
 
 def test_metrics_are_where_the_documents_say() -> None:
