@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     Path = tuple[str | int, ...]
@@ -138,7 +137,7 @@ def _text(
 ) -> str:
     kind, value = detail["type"], detail["input"]
     if kind in {"missing", "missing_argument"}:
-        return "is missing"
+        return f"is missing{_demand(path, model)}"
     if kind == "extra_forbidden":
         return f"unknown setting{_suggestion(path, model, source or quote(value))}"
     if value is None:
@@ -148,13 +147,27 @@ def _text(
     return f"{text} is not allowed: {_allowed(detail, path, source)}"
 
 
+def _demand(path: Path, model: type[BaseModel] | None) -> str:
+    """What a value that is missing must be: what an empty text would be refused with."""
+    parent = _model_at(path[:-1], model)
+    if parent is None:
+        return ""
+    field = parent.model_fields[str(path[-1])]
+    rules: Any = Annotated[field.annotation, field]
+    try:
+        TypeAdapter(rules).validate_python("", strict=True)
+    except ValidationError as error:
+        return f": {_allowed(error.errors(include_url=False)[0], path, None)}"
+    return ""
+
+
 def _allowed(detail: ErrorDetails, path: Path, source: str | None) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "string_type" and isinstance(value, (int, float)):
         return f"must be text: write {json.dumps(source or json.dumps(value))}, with the quotes"
     if kind in {"int_type", "float_type"} and isinstance(value, str):
         return _WORDS[kind] + _number_hint(value, str(path[-1]) if path else "")
-    if kind in {"list_type", "tuple_type"} and isinstance(value, str):
+    if kind in {"list_type", "tuple_type"} and value and isinstance(value, str):
         return f"must be a list: write [{value}]"
     if kind in _WORDS:
         limits = detail.get("ctx", {}).items()
