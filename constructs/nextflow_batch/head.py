@@ -36,21 +36,42 @@ class Head(Arguments):
         architecture: For which processor its image is built.
     """
 
-    job_definition: JobDefinitionName = "nextflow"
-    vcpus: int = Field(default=2, ge=1, le=192)
-    memory_mib: int = Field(default=8_192, ge=512, le=1_500_000)
-    attempts: _Attempts = 3
+    job_definition: JobDefinitionName = Field(
+        default="nextflow",
+        description="Name of the job definition, which must be unique in the account and region",
+    )
+    vcpus: int = Field(
+        default=2,
+        ge=1,
+        le=192,
+        description="vCPUs of the head job; an instance must have room for it",
+    )
+    memory_mib: int = Field(
+        default=8_192,
+        ge=512,
+        le=1_500_000,
+        description="Memory of the head job in MiB; an instance must have room for it",
+    )
+    attempts: _Attempts = Field(
+        default=3, description="Attempts of the head job, the first included"
+    )
     task_queue: QueueName = Field(
-        default="default", description="Queue of the tasks (NF_JOB_QUEUE)"
+        default="default", description="Queue to which Nextflow submits tasks"
     )
     on_demand_queue: QueueName | None = Field(
         default=None,
-        description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
+        description="Queue of a task that lost its hosts `spot_attempts` times; its first compute"
+        " environment must be On-Demand; unset: `task_queue`",
     )
     spot_attempts: _Attempts | None = Field(
-        default=None, description="Attempts of a task that stay in task_queue; unset: 1"
+        default=None,
+        description="How often a task is submitted to `task_queue` before it goes to"
+        " `on_demand_queue`; unset: 1",
     )
-    architecture: Architecture = "x86_64"
+    architecture: Architecture = Field(
+        default="x86_64",
+        description="Processor of the head image; a queue must have such instances",
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """Attempts that go nowhere."""

@@ -19,7 +19,7 @@ SCRATCH_DEVICE = "/dev/xvdba"
 
 
 class Scratch(Arguments):
-    """The disk on which a worker's containers and tasks write.
+    """The disk of each worker, for containers and the files of tasks. It grows by itself.
 
     Attributes:
         size_gib: Size of the volume that each worker starts with, in GiB.
@@ -35,37 +35,56 @@ class Scratch(Arguments):
     """
 
     size_gib: int = Field(
-        default=100, ge=20, le=gp3.LARGEST_GIB, description="Size of the first gp3 volume in GiB"
+        default=100,
+        ge=20,
+        le=gp3.LARGEST_GIB,
+        description="Size of a worker's first gp3 volume in GiB",
     )
-    iops: int = Field(default=gp3.FREE_IOPS, ge=gp3.FREE_IOPS, le=gp3.MOST_IOPS)
+    iops: int = Field(
+        default=gp3.FREE_IOPS, ge=gp3.FREE_IOPS, le=gp3.MOST_IOPS, description="IOPS of each volume"
+    )
     throughput_mibs: int = Field(
-        default=250, ge=gp3.FREE_MIBS, le=gp3.MOST_MIBS, description="MiB/s of each volume"
+        default=250,
+        ge=gp3.FREE_MIBS,
+        le=gp3.MOST_MIBS,
+        description="Throughput of each volume in MiB/s",
     )
     max_size_gib: int = Field(
-        default=4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB"
+        default=4_000,
+        ge=20,
+        le=1_000_000,
+        description="Maximum size of all volumes of a worker in GiB",
     )
     max_volumes: int = Field(
-        default=24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+        default=24,
+        ge=1,
+        le=127,
+        description="Maximum number of volumes; after that, volumes are enlarged",
     )
     max_usd_per_month: float = Field(
         default=500.0,
         gt=0,
         le=1_000_000,
-        description="Ceiling of growth in what its volumes cost a month",
+        description="Maximum price of a worker's volumes in USD, if they were kept for a month",
     )
     # https://aws.amazon.com/ebs/pricing/
     gp3_usd_per_gib: float = Field(
-        default=0.08, ge=0, le=100, description="A month's price in us-west-2"
+        default=0.08, ge=0, le=100, description="Price of a GiB in USD a month"
     )
     gp3_usd_per_iops: float = Field(
-        default=0.005, ge=0, le=100, description="Of those beyond 3,000"
+        default=0.005,
+        ge=0,
+        le=100,
+        description="Price of each of the IOPS above 3,000 in USD a month",
     )
-    gp3_usd_per_mibs: float = Field(default=0.04, ge=0, le=100, description="Of those beyond 125")
+    gp3_usd_per_mibs: float = Field(
+        default=0.04, ge=0, le=100, description="Price of each MiB/s above 125 in USD a month"
+    )
     freeze_seconds: int = Field(
         default=300,
         ge=0,
         le=3_600,
-        description="How long tasks may be stopped while space is on its way; 0: never",
+        description="How long tasks may be frozen while a volume is added; 0: never",
     )
 
     def conflicts(self) -> Iterator[Problem]:

@@ -20,10 +20,12 @@ class Head(HeadArguments):
     """The job that runs `nextflow`."""
 
     git_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with Nextflow's scm file, for private repositories"
+        None,
+        description="ARN of a secret in this region with Nextflow's SCM file, for private"
+        " repositories",
     )
     seqera_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with an access token of Seqera Platform"
+        None, description="ARN of a secret in this region with an access token of Seqera Platform"
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -63,6 +65,8 @@ class Head(HeadArguments):
 
 
 class Operations(Arguments):
-    """Who is told when something needs a person."""
+    """Notifications. Without this section there is no operations stack."""
 
-    email: Email | None = Field(None, description="Gets blocked queues and failed heads")
+    email: Email | None = Field(
+        None, description="Address that is notified of blocked queues and failed head jobs"
+    )
