@@ -181,11 +181,11 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
         "processes": {"A": {"cached": 1, "failed": 1}, "B": {"cached": 1}},
     }
     behaviour = f'echo "{log}" >"$2"; echo \'{json.dumps(counted)}\' >"$NF_TASKS_FILE"; exit 1'
-    head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_ENVIRONMENT="lab")
+    head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_DEPLOYMENT="lab")
 
     told = record(s3)
     (attempt,) = told["attempts"]
-    assert (told["job"], told["owner"], told["environment"]) == (JOB, "ada", "lab")
+    assert (told["job"], told["owner"], told["deployment"]) == (JOB, "ada", "lab")
     assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
     assert told["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
     assert told["revision"] == "3c2cdc9823 [v1]"

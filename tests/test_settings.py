@@ -23,7 +23,7 @@ from stacks.settings_file import SettingsError, parse
 pytestmark = pytest.mark.xdist_group("cdk")
 
 GOOD: dict[str, Any] = {
-    "environment": "lab",
+    "deployment": "lab",
     "compute_environments": {
         "ondemand": {"purchase": "on-demand", "instance_types": ["m6i"]},
         "spot": {"purchase": "spot", "instance_types": ["m6i", "c6i.2xlarge"]},
@@ -100,7 +100,7 @@ def test_a_queue_may_be_called_on() -> None:
 
 def test_anchors_and_merge_keys_are_understood() -> None:
     text = """\
-environment: lab
+deployment: lab
 x-usual: &usual {purchase: spot, instance_types: &types [m6i], max_vcpus: 64}
 compute_environments:
   spot: *usual
@@ -203,7 +203,7 @@ def _largest() -> dict[str, Any]:
         for number in range(20)
     }
     return {
-        "environment": "lab",
+        "deployment": "lab",
         "tags": {f"a-key-of-a-tag-{number:02}": "and its value" for number in range(40)},
         "storage": {"reference_buckets": [f"{'genomes-' * 6}{number:02}" for number in range(20)]},
         "scratch": Scratch().model_dump(),
@@ -214,7 +214,7 @@ def _largest() -> dict[str, Any]:
     }
 
 
-_WORDS = st.sampled_from(["environment", "queues", "head", "spot", "storage", "default", "x"])
+_WORDS = st.sampled_from(["deployment", "queues", "head", "spot", "storage", "default", "x"])
 _VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -319,15 +319,17 @@ def test_the_readme_names_every_setting() -> None:
 
 @pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
 def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
-    assert settings_file.read(paths.SETTINGS, name).head_queue == queue
+    settings = settings_file.read(paths.SETTINGS, name)
+
+    assert settings.head.queue(settings.queues, settings.compute_environments) == queue
 
 
-def test_a_copy_that_still_has_the_originals_environment_is_remarked(tmp_path: Path) -> None:
+def test_a_copy_that_still_has_the_originals_name_is_remarked(tmp_path: Path) -> None:
     text = yaml.safe_dump(GOOD)
     settings = parse(text, "settings/copy.yaml")
 
     assert settings_file.name_warning("lab", settings) is None
     assert settings_file.name_warning("copy", settings) == (
-        "Warning: settings/copy.yaml: environment: lab is not the file's name: the stacks are"
+        "Warning: settings/copy.yaml: deployment: lab is not the file's name: the stacks are"
         " nextflow-lab-*"
     )

@@ -19,7 +19,7 @@ PRINTED = (
     "AWS_ENDPOINT_URL",
     "NF_ARGUMENTS",
     "NF_AWS_CLI",
-    "NF_ENVIRONMENT",
+    "NF_DEPLOYMENT",
     "NF_JOB_QUEUE",
     "NF_JOB_ROLE",
     "NF_LOGSDIR",
@@ -53,7 +53,7 @@ class Environment:
         job_role: The role (ARN) that tasks run with; None leaves them the instance's.
         log_group: The log group of the tasks' output; None leaves Batch's default.
         aws_cli: Path of the `aws` command on the workers, mounted into each task.
-        name: The name of this environment, for the labels of tasks, or None.
+        name: The name of the deployment, for the labels of tasks, or None.
         owner: Who runs it, for the labels of tasks, or None.
         resume: The id of the Batch job whose session is gone on with, or None.
         arguments: A file with further arguments, or None.
@@ -107,7 +107,7 @@ class Environment:
         job_role = read.optional("NF_JOB_ROLE", *_ROLE)
         log_group = read.optional("NF_LOG_GROUP", *_LOG_GROUP)
         aws_cli = read.optional("NF_AWS_CLI", *_AWS_CLI)
-        name = read.optional("NF_ENVIRONMENT", *_NAME)
+        name = read.optional("NF_DEPLOYMENT", *_NAME)
         owner = read.optional("NF_OWNER", *_NAME)
         resume = read.optional("NF_RESUME", *_RESUMED)
         arguments = read.optional("NF_ARGUMENTS", *_FILE)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: The tag of each task that names its session.
 TAG = "nextflow-session"
-#: The tag of queues, which the environment's stacks put on all that they make.
-QUEUE_TAG = "nextflow-batch:environment"
+#: The tag of queues, which the deployment's stacks put on all that they make.
+QUEUE_TAG = "nextflow-batch:deployment"
 
 # In the order in which jobs pass through them, so that none slips by between two questions.
 _ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")

@@ -62,7 +62,7 @@ class Record:
             "format": FORMAT,
             "job": environment.job_id,
             "queue": environment.own_queue,
-            "environment": environment.name,
+            "deployment": environment.name,
             "owner": environment.owner,
             "region": environment.region,
             "session": {"id": session.id, "folder": str(session.folder)},
