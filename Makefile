@@ -92,8 +92,9 @@ destroy: setup ## Takes SETTINGS away again; what is retained stays
 snapshots: setup ## Accepts changed templates; read the difference first
 	python -m pytest tests/test_app.py --snapshot-update
 
-schema: setup ## Writes settings/schema.json for editors
+schema: setup ## Writes settings/schema.json (for editors) and docs/settings.md from the settings model
 	python -m stacks.schema > settings/schema.json
+	python -m stacks.settings_table > docs/settings.md
 
 instance-types: setup ## Renews the table of instance types from the EC2 of your credentials
 	python -m stacks.instance_types

@@ -73,7 +73,11 @@ class Like:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": f"^(?:{self._pattern})$"}
+        # Editors show the second: https://code.visualstudio.com/docs/languages/json
+        return handler(schema) | {
+            "pattern": f"^(?:{self._pattern})$",
+            "patternErrorMessage": f"must be {self._allowed}",
+        }
 
     def _check(self, text: str) -> str:
         if not re.fullmatch(self._pattern, text):

@@ -43,16 +43,24 @@ class Capacity(Arguments):
         image_type: The ECS-optimized AMI; the NVIDIA one for instances with such GPUs.
     """
 
-    purchase: Literal["on-demand", "spot"]
+    purchase: Literal["on-demand", "spot"] = Field(description="How instances are bought")
     instance_types: Annotated[tuple[InstanceType, ...], Field(strict=False)] = Field(
-        ("optimal",), min_length=1, description="Families, types or `optimal`, of one architecture"
+        ("optimal",),
+        min_length=1,
+        description="Families (m6i), types (m6i.xlarge) or `optimal`; all of one architecture",
     )
-    max_vcpus: int = Field(256, ge=1, le=1_000_000)
+    max_vcpus: int = Field(
+        256, ge=1, le=1_000_000, description="Maximum number of vCPUs that run at once"
+    )
     bid_percentage: int | None = Field(
-        None, ge=1, le=100, description="Highest Spot price in percent of On-Demand; unset: 100"
+        None,
+        ge=1,
+        le=100,
+        description="Maximum Spot price in percent of the On-Demand price; unset: 100",
     )
     image_type: Literal["ECS_AL2023", "ECS_AL2023_NVIDIA"] = Field(
-        "ECS_AL2023", description="ECS_AL2023_NVIDIA for instances with NVIDIA GPUs"
+        "ECS_AL2023",
+        description="The AMI; ECS_AL2023_NVIDIA for instances with NVIDIA GPUs, and only for them",
     )
 
     def conflicts(self) -> Iterator[Problem]:

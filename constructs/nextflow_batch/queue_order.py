@@ -19,18 +19,18 @@ Priority = Annotated[int, Field(ge=0, le=1_000)]
 
 
 class QueueOrder(Arguments):
-    """What a queue is made of.
+    """The compute environments that serve a job queue.
 
     Attributes:
         priority: Queues of higher priority are served first.
         compute_environments: Names of one to three environments, the preferred one first.
     """
 
-    priority: Priority
+    priority: Priority = Field(description="Queues of higher priority are served first")
     compute_environments: Annotated[tuple[ComputeName, ...], Field(strict=False)] = Field(
         min_length=1,
         max_length=3,  # https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
-        description="One to three keys of compute_environments",
+        description="One to three names of compute environments, the preferred one first",
     )
 
     def conflicts(self) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Scratch(Arguments):
-    """The disk on which a worker's containers and tasks write.
+    """The disk of each worker, for containers and the files of tasks. It grows by itself.
 
     Attributes:
         size_gib: Size of the volume that each worker starts with, in GiB.
@@ -29,25 +29,36 @@ class Scratch(Arguments):
         freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
     """
 
-    size_gib: int = Field(100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB")
-    iops: int = Field(3_000, ge=3_000, le=80_000)
-    throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
-    max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
+    size_gib: int = Field(
+        100, ge=20, le=65_536, description="Size of a worker's first gp3 volume in GiB"
+    )
+    iops: int = Field(3_000, ge=3_000, le=80_000, description="IOPS of each volume")
+    throughput_mibs: int = Field(
+        250, ge=125, le=2_000, description="Throughput of each volume in MiB/s"
+    )
+    max_size_gib: int = Field(
+        4_000, ge=20, le=1_000_000, description="Maximum size of all volumes of a worker in GiB"
+    )
     max_volumes: int = Field(
-        24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+        24, ge=1, le=127, description="Maximum number of volumes; after that, volumes are enlarged"
     )
     max_usd_per_month: float = Field(
-        500.0, gt=0, le=1_000_000, description="Ceiling of growth in what its volumes cost a month"
+        500.0,
+        gt=0,
+        le=1_000_000,
+        description="Maximum price of a worker's volumes in USD, if they were kept for a month",
     )
     # https://aws.amazon.com/ebs/pricing/
-    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="A month's price in us-west-2")
-    gp3_usd_per_iops: float = Field(0.005, ge=0, le=100, description="Of those beyond 3,000")
-    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Of those beyond 125")
+    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="Price of a GiB in USD a month")
+    gp3_usd_per_iops: float = Field(
+        0.005, ge=0, le=100, description="Price of each of the IOPS above 3,000"
+    )
+    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Price of each MiB/s above 125")
     freeze_seconds: int = Field(
         300,
         ge=0,
         le=3_600,
-        description="How long tasks may be stopped while space is on its way; 0: never",
+        description="How long tasks may be frozen while a volume is added; 0: never",
     )
 
     def conflicts(self) -> Iterator[Problem]:

@@ -20,25 +20,37 @@ if TYPE_CHECKING:
 class Head(Arguments):
     """The job that runs `nextflow`."""
 
-    job_definition: JobDefinitionName = "nextflow"
-    vcpus: HeadVcpus = 2
-    memory_mib: HeadMemory = 8_192
-    attempts: Attempts = 3
-    task_queue: QueueName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
+    job_definition: JobDefinitionName = Field(
+        "nextflow",
+        description="Name of the job definition, which must be unique in the account and region",
+    )
+    vcpus: HeadVcpus = Field(
+        2, description="vCPUs of the head job; an instance of a queue must have room for it"
+    )
+    memory_mib: HeadMemory = Field(8_192, description="Memory of the head job in MiB, likewise")
+    attempts: Attempts = Field(3, description="Attempts of the head job, the first included")
+    task_queue: QueueName = Field("default", description="Queue to which Nextflow submits tasks")
     on_demand_queue: QueueName | None = Field(
         None,
-        description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
+        description="Queue of a task that lost its hosts `spot_attempts` times; its first compute"
+        " environment must be On-Demand; unset: `task_queue`",
     )
     spot_attempts: Attempts | None = Field(
-        None, description="Attempts of a task that stay in task_queue; unset: 1"
+        None,
+        description="How often a task is submitted to `task_queue` before it goes to"
+        " `on_demand_queue`; unset: 1",
     )
     git_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with Nextflow's scm file, for private repositories"
+        None,
+        description="ARN of a secret in this region with Nextflow's SCM file, for private"
+        " repositories",
     )
     seqera_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with an access token of Seqera Platform"
+        None, description="ARN of a secret in this region with an access token of Seqera Platform"
     )
-    architecture: Architecture = "x86_64"
+    architecture: Architecture = Field(
+        "x86_64", description="Processor of the head image; a queue must have such instances"
+    )
 
     @property
     def size(self) -> Resources:
@@ -82,6 +94,8 @@ class Head(Arguments):
 
 
 class Operations(Arguments):
-    """Who is told when something needs a person."""
+    """Notifications. Without this section there is no operations stack."""
 
-    email: Email | None = Field(None, description="Gets blocked queues and failed heads")
+    email: Email | None = Field(
+        None, description="Address that is notified of blocked queues and failed head jobs"
+    )

@@ -28,28 +28,40 @@ class Settings(Arguments):
     """One environment. The file's name is what `-c settings=NAME` chooses."""
 
     environment: DeploymentName = Field(
-        description="Prefix of the stacks' names and a tag on every resource"
+        description="Prefix of the stack names and a tag on every resource; should be the file's"
+        " name"
     )
-    region: Region = Field("us-west-2", description="Where to deploy")
+    region: Region = Field("us-west-2", description="A region that has AWS Batch")
     account: Account | None = Field(
-        None, description="Twelve digits in quotes; unset: the account of who deploys"
+        None, description="The account to deploy to; unset: the account of your credentials"
     )
-    tags: Tags = Field(default_factory=dict, description="Further tags")
+    tags: Tags = Field(
+        default_factory=dict,
+        description="More tags on every resource that takes tags; the key `Name` is not allowed",
+    )
     network: Network = Network()
     storage: Storage = Storage()
     scratch: Scratch = Scratch()
     batch_service_role: Literal["service-linked", "own"] = Field(
         "service-linked",
-        description="Only the service-linked role lets Batch update workers in place",
+        description="The role of AWS Batch: the service-linked role, with which Batch updates"
+        " workers in place, or a role of this deployment, as in the workshop",
     )
     task_s3_client: Literal["own", "aws-cli"] = Field(
-        "own", description="What tasks move files with: our own client, or AWS's, from AWS's site"
+        "own",
+        description="The `aws` that tasks call: our own client, or the AWS CLI, which each worker"
+        " downloads from AWS",
     )
     # https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
-    compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
+    compute_environments: dict[ComputeName, ComputeEnvironment] = Field(
+        min_length=1,
+        max_length=50,
+        description="Managed compute environments on EC2, by name; a queue must use each of them",
+    )
     queues: dict[QueueName, QueueOrder] = Field(
         min_length=1,
         max_length=20,  # an IAM policy holds 6,144 characters
+        description="Job queues, by name; a name must be unique in the account and region",
     )
     head: Head = Head()
     operations: Operations | None = None
