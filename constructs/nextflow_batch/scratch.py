@@ -51,9 +51,11 @@ class Scratch(Arguments):
     # https://aws.amazon.com/ebs/pricing/
     gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="Price of a GiB in USD a month")
     gp3_usd_per_iops: float = Field(
-        0.005, ge=0, le=100, description="Price of each of the IOPS above 3,000"
+        0.005, ge=0, le=100, description="Price of each of the IOPS above 3,000 in USD a month"
     )
-    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Price of each MiB/s above 125")
+    gp3_usd_per_mibs: float = Field(
+        0.04, ge=0, le=100, description="Price of each MiB/s above 125 in USD a month"
+    )
     freeze_seconds: int = Field(
         300,
         ge=0,
