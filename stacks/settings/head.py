@@ -25,9 +25,11 @@ class Head(Arguments):
         description="Name of the job definition, which must be unique in the account and region",
     )
     vcpus: HeadVcpus = Field(
-        2, description="vCPUs of the head job; an instance of a queue must have room for it"
+        2, description="vCPUs of the head job; an instance must have room for it"
     )
-    memory_mib: HeadMemory = Field(8_192, description="Memory of the head job in MiB, likewise")
+    memory_mib: HeadMemory = Field(
+        8_192, description="Memory of the head job in MiB; an instance must have room for it"
+    )
     attempts: Attempts = Field(3, description="Attempts of the head job, the first included")
     task_queue: QueueName = Field("default", description="Queue to which Nextflow submits tasks")
     on_demand_queue: QueueName | None = Field(
