@@ -21,7 +21,7 @@ import pytest
 
 from local_aws.cdk import Cdk, CdkError
 from local_aws.demo import means
-from local_aws.demo.__main__ import SUBMIT
+from local_aws.demo.__main__ import SUBMISSION, SUBMIT
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.server import LocalAws
 from stacks import paths
@@ -340,6 +340,21 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert hello.state == "SUCCEEDED", hello.log
     greetings = {line for line in hello.log if line.endswith("world!")}
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
+
+
+def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:
+    found = deployed.aws.client("batch").list_jobs(
+        jobQueue="default", filters=[{"name": "JOB_NAME", "values": [SUBMISSION["jobName"]]}]
+    )["jobSummaryList"]
+    (job,) = deployed.aws.client("batch").describe_jobs(jobs=[found[0]["jobId"]])["jobs"]
+    submitted = {
+        "jobName": job["jobName"],
+        "jobQueue": job["jobQueue"].rpartition("/")[2],
+        "jobDefinition": job["jobDefinition"].rpartition("/")[2].partition(":")[0],
+        "containerOverrides": {"command": job["container"]["command"]},
+    }
+
+    assert submitted == SUBMISSION
 
 
 def test_hello_is_five_jobs(deployed: Deployed, hello: Outcome) -> None:
