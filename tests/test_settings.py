@@ -16,7 +16,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from pydantic import BaseModel
 
 from nextflow_batch import Scratch, regions
-from stacks import paths, settings_file, yaml_document, yaml_text
+from stacks import paths, settings_file, settings_table, yaml_document, yaml_text
 from stacks.settings import Settings
 from stacks.settings_file import SettingsError, parse
 
@@ -303,18 +303,21 @@ def test_the_editors_schema_is_the_models() -> None:
     assert shipped == Settings.model_json_schema(), "run `make schema`"
 
 
-def test_the_readme_names_every_setting() -> None:
-    readme = (paths.ROOT / "README.md").read_text()
+def test_the_page_of_settings_is_the_models() -> None:
+    shipped = (paths.ROOT / "docs" / "settings.md").read_text()
+
+    assert shipped == settings_table.page(), "run `make schema`"
+
+
+def test_each_setting_has_a_row_with_a_meaning() -> None:
     schema = Settings.model_json_schema()
     models = [schema, *schema["$defs"].values()]
     names = {name for model in models for name in model.get("properties", {})}
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \| .+ \| .+ \| (.*) \|$", settings_table.page(), re.M)
 
-    assert {name for name in names if f"`{name}" not in readme} <= {
-        "id",
-        "zone",
-        "vpc_id",
-        "subnets",
-    }
+    sections = re.findall(r"^## (\w+)$", settings_table.page(), re.M)
+    assert {key.rpartition(".")[2] for key, _ in rows} | {*sections} == names
+    assert [key for key, meaning in rows if not meaning] == []
 
 
 @pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
