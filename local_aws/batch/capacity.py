@@ -1,6 +1,6 @@
 """Which jobs fit the instances of a compute environment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +20,22 @@ _USABLE_MEMORY = 31431 / 32768
 
 
 @dataclass(frozen=True)
+class Demand:
+    """What one attempt of a job needs.
+
+    Attributes:
+        vcpus: Its vCPUs.
+        memory_mib: Its memory in MiB.
+        gpus: Its GPUs.
+
+    """
+
+    vcpus: float
+    memory_mib: float
+    gpus: float
+
+
+@dataclass(frozen=True)
 class InstanceType:
     """What one instance type offers to jobs.
 
@@ -36,9 +52,13 @@ class InstanceType:
     memory_mib: int
     gpus: int
 
-    def holds(self, vcpus: float, memory_mib: float, gpus: float) -> bool:
+    def holds(self, demand: Demand) -> bool:
         """Tell whether a job fits when it has the instance to itself."""
-        return vcpus <= self.vcpus and memory_mib <= self.memory_mib and gpus <= self.gpus
+        return (
+            demand.vcpus <= self.vcpus
+            and demand.memory_mib <= self.memory_mib
+            and demand.gpus <= self.gpus
+        )
 
 
 @cache
@@ -99,21 +119,3 @@ def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
     return tuple(
         sorted((_offer(member) for member in members), key=lambda i: (i.vcpus, i.memory_mib))
     )
-
-
-def smallest_that_holds(
-    types: Sequence[InstanceType], vcpus: float, memory_mib: float, gpus: float
-) -> InstanceType | None:
-    """Find the instance that Batch would start for a job.
-
-    Args:
-        types: What a compute environment may start, smallest first.
-        vcpus: The job's vCPUs.
-        memory_mib: The job's memory in MiB.
-        gpus: The job's GPUs.
-
-    Returns:
-        The smallest type that holds the job, or None.
-
-    """
-    return next((kind for kind in types if kind.holds(vcpus, memory_mib, gpus)), None)

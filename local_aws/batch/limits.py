@@ -13,9 +13,7 @@ from local_aws.batch.errors import ClientException, request_error
 MAX_QUEUES = 50
 MAX_COMPUTE_ENVIRONMENTS = 50
 MAX_ENVIRONMENTS_PER_QUEUE = 3
-MAX_DEPENDENCIES = 20
 MAX_DESCRIBED_JOBS = 100
-MAX_BULK = 50
 MAX_TAGS = 50
 MAX_OVERRIDES = 8192
 OVERRIDES_TOO_LONG = f"Container Overrides length must be at most {MAX_OVERRIDES}"
@@ -119,8 +117,8 @@ def check_submission(request: dict[str, Any]) -> None:
     array = request.get("arrayProperties", {})
     if "size" in array and array["size"] not in _ARRAY_SIZES:
         raise request_error("Array size must be between 2 and 10000")
-    if len(request.get("dependsOn", [])) > MAX_DEPENDENCIES:
-        raise request_error(f"A job can depend upon a maximum of {MAX_DEPENDENCIES} jobs")
+    if request.get("dependsOn"):
+        raise ClientException("dependsOn: on the local AWS no job waits for another")
     if request.get("schedulingPriorityOverride", 0) not in _PRIORITIES:
         raise request_error("schedulingPriorityOverride must be between 0 and 9999")
     overrides = request.get("containerOverrides", {})

@@ -6,6 +6,7 @@ from typing import Any
 from moto.logs.models import logs_backends
 
 from local_aws.batch.container import Properties
+from local_aws.batch.place import Place
 from local_aws.batch.runner import ContainerError
 
 DEFAULT_GROUP = "/aws/batch/job"
@@ -65,14 +66,13 @@ class LogStream:
 
 
 def stream_for(
-    properties: Properties, *, account_id: str, region: str, definition: str, task_id: str
+    properties: Properties, place: Place, *, definition: str, task_id: str
 ) -> tuple[LogStream, bool]:
     """Find where an attempt's output goes.
 
     Args:
         properties: The job's effective container properties.
-        account_id: The account.
-        region: The region of the job.
+        place: The account and region of the job.
         definition: The job definition's name.
         task_id: The ECS task's id.
 
@@ -86,6 +86,9 @@ def stream_for(
     prefix = options.get("awslogs-stream-prefix", definition)
     created = group == DEFAULT_GROUP or options.get("awslogs-create-group") == "true"
     stream = LogStream(
-        account_id, options.get("awslogs-region", region), group, f"{prefix}/default/{task_id}"
+        place.account_id,
+        options.get("awslogs-region", place.region),
+        group,
+        f"{prefix}/default/{task_id}",
     )
     return stream, created

@@ -66,7 +66,7 @@ class Stacks:
         self._in_region = in_region
         self._stacks: dict[str, Stack] = {}
         self.exports = Exports(self.living)
-        self.handlers = Handlers(self._api, account, region)
+        self.handlers = Handlers(self._api)
         self.lock = RLock()
         self._engine = Engine(self.handlers)
 

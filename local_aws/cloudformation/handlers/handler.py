@@ -21,12 +21,9 @@ class Handler:
     applies: ClassVar[frozenset[str] | None] = None
     """The properties that the handler brings into effect; `None` where it passes all on."""
 
-    updates_in_place: bool = True
-    """Whether the type's handler can change a resource rather than only make a new one."""
-
     def __init__(self, api: Api) -> None:
         self.call = api.call
-        self.pages = api.pages
+        self.members = api.members
 
     def create(self, name: str, properties: Properties) -> str:
         """Makes the bare resource.
@@ -43,6 +40,10 @@ class Handler:
     def complete(self, physical_id: str, properties: Properties) -> None:
         """Brings a bare resource to its properties; here as an update from nothing."""
         self.update(physical_id, {}, properties)
+
+    def replaces_conditionally(self, properties: Properties) -> bool:
+        """Returns whether a change of a conditionally create-only property makes a new resource."""
+        return False
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> str | None:
         """Changes the resource in place.
