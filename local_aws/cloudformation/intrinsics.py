@@ -1,8 +1,6 @@
 """CloudFormation's functions: what `Ref`, `Fn::GetAtt` and the others come to."""
 
 import base64
-import ipaddress
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -100,6 +98,8 @@ class Scope:
             function = _FUNCTIONS.get(name)
             if function is not None:
                 return function(self, value[name])
+            if name.startswith("Fn::"):
+                raise ValidationError(f"Template error: the local AWS has no function {name}")
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
@@ -173,14 +173,6 @@ def _find_in_map(scope: Scope, argument: Any) -> Any:
         ) from error
 
 
-def _cidr(scope: Scope, argument: Any) -> list[str]:
-    block, count, *bits = (scope.resolve(part) for part in argument)
-    network = ipaddress.ip_network(block)
-    host_bits = int(bits[0]) if bits else 8
-    blocks = network.subnets(new_prefix=network.max_prefixlen - host_bits)
-    return [str(next(blocks)) for _ in range(int(count))]
-
-
 def _stack_output(scope: Scope, argument: Any) -> str:
     wanted = scope.resolve(argument)
     return scope.stack_output(wanted["StackName"], wanted["OutputName"], wanted.get("Region"))
@@ -204,11 +196,8 @@ _FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
     "Fn::Select": _select,
     "Fn::Split": _split,
     "Fn::FindInMap": _find_in_map,
-    "Fn::Cidr": _cidr,
     "Fn::If": _if,
     "Fn::Base64": _base64,
     "Fn::GetAZs": lambda scope, argument: list(scope.zones(scope.resolve(argument))),
     "Fn::ImportValue": lambda scope, argument: scope.imports(scope.resolve(argument)),
-    "Fn::ToJsonString": lambda scope, argument: json.dumps(scope.resolve(argument)),
-    "Fn::Length": lambda scope, argument: len(scope.resolve(argument)),
 }

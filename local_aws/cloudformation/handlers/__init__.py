@@ -19,12 +19,11 @@ from local_aws.cloudformation.handlers.iam import (
     ManagedPolicy,
     Policy,
     Role,
-    ServiceLinkedRole,
 )
-from local_aws.cloudformation.handlers.kms import Alias, Key
+from local_aws.cloudformation.handlers.kms import Key
 from local_aws.cloudformation.handlers.launch_template import LaunchTemplate
-from local_aws.cloudformation.handlers.logs import LogGroup, MetricFilter
-from local_aws.cloudformation.handlers.nothing import NestedStack, Nothing
+from local_aws.cloudformation.handlers.logs import LogGroup
+from local_aws.cloudformation.handlers.nothing import Nothing
 from local_aws.cloudformation.handlers.routing import (
     FlowLog,
     Route,
@@ -32,11 +31,7 @@ from local_aws.cloudformation.handlers.routing import (
     RouteTableAssociation,
     VpcEndpoint,
 )
-from local_aws.cloudformation.handlers.security_group import (
-    SecurityGroup,
-    SecurityGroupEgress,
-    SecurityGroupIngress,
-)
+from local_aws.cloudformation.handlers.security_group import SecurityGroup
 from local_aws.cloudformation.handlers.sns import Subscription, Topic, TopicPolicy
 from local_aws.cloudformation.handlers.ssm import SsmParameter
 from local_aws.cloudformation.handlers.vpc import (
@@ -54,8 +49,6 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::Batch::JobQueue": JobQueue,
     "AWS::Batch::SchedulingPolicy": SchedulingPolicy,
     "AWS::CDK::Metadata": Nothing,
-    "AWS::CloudFormation::Stack": NestedStack,
-    "AWS::CloudFormation::WaitConditionHandle": Nothing,
     "AWS::CloudWatch::Alarm": Alarm,
     "AWS::EC2::EIP": ElasticIp,
     "AWS::EC2::FlowLog": FlowLog,
@@ -65,8 +58,6 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::EC2::Route": Route,
     "AWS::EC2::RouteTable": RouteTable,
     "AWS::EC2::SecurityGroup": SecurityGroup,
-    "AWS::EC2::SecurityGroupEgress": SecurityGroupEgress,
-    "AWS::EC2::SecurityGroupIngress": SecurityGroupIngress,
     "AWS::EC2::Subnet": Subnet,
     "AWS::EC2::SubnetRouteTableAssociation": RouteTableAssociation,
     "AWS::EC2::VPC": Vpc,
@@ -78,11 +69,8 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::IAM::ManagedPolicy": ManagedPolicy,
     "AWS::IAM::Policy": Policy,
     "AWS::IAM::Role": Role,
-    "AWS::IAM::ServiceLinkedRole": ServiceLinkedRole,
-    "AWS::KMS::Alias": Alias,
     "AWS::KMS::Key": Key,
     "AWS::Logs::LogGroup": LogGroup,
-    "AWS::Logs::MetricFilter": MetricFilter,
     "AWS::S3::Bucket": Bucket,
     "AWS::S3::BucketPolicy": BucketPolicy,
     "AWS::SNS::Subscription": Subscription,

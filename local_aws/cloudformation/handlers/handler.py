@@ -63,17 +63,45 @@ class Handler:
         """
         raise KeyError(name)
 
+    def retag(
+        self,
+        service: str,
+        tag: str,
+        untag: str,
+        old: Properties,
+        new: Properties,
+        **resource: str,
+    ) -> None:
+        """Changes the tags that differ.
+
+        Args:
+            service: The service.
+            tag: Its call that sets tags.
+            untag: Its call that removes tags.
+            old: The properties before.
+            new: The properties after.
+            resource: The members that name the resource.
+        """
+        to_set, to_remove = tag_changes(old, new)
+        if to_remove:
+            self.call(service, untag, **resource, TagKeys=to_remove)
+        if to_set:
+            self.call(service, tag, **resource, Tags=to_set)
+
 
 def changed(old: Properties, new: Properties, *names: str) -> bool:
     """Returns whether any of these properties differs."""
     return any(old.get(name) != new.get(name) for name in names)
 
 
-def tag_changes(
-    old: Properties, new: Properties, name: str = "Tags"
-) -> tuple[list[dict[str, str]], list[str]]:
+def tag_list(properties: Properties) -> list[dict[str, str]]:
+    """Returns a resource's tags as most create calls take them."""
+    return [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
+
+
+def tag_changes(old: Properties, new: Properties) -> tuple[list[dict[str, str]], list[str]]:
     """Returns the tags to set and the keys of those to remove."""
-    before, after = tags_of(old, name), tags_of(new, name)
+    before, after = tags_of(old), tags_of(new)
     to_set = [
         {"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value
     ]

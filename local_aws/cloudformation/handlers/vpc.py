@@ -34,23 +34,7 @@ class Vpc(Ec2Handler):
         self.ec2("delete_vpc", VpcId=physical_id)
 
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        vpc = first(self.ec2("describe_vpcs", VpcIds=[physical_id]), "Vpcs")
-        in_vpc = [{"Name": "vpc-id", "Values": [physical_id]}]
-        if name == "DefaultSecurityGroup":
-            named = {"Name": "group-name", "Values": ["default"]}
-            answer = self.ec2("describe_security_groups", Filters=[*in_vpc, named])
-            return first(answer, "SecurityGroups")["GroupId"]
-        if name == "DefaultNetworkAcl":
-            return first(self.ec2("describe_network_acls", Filters=in_vpc), "NetworkAcls")[
-                "NetworkAclId"
-            ]
-        blocks = [item["AssociationId"] for item in vpc.get("CidrBlockAssociationSet", [])]
-        return {
-            "VpcId": physical_id,
-            "CidrBlock": vpc["CidrBlock"],
-            "CidrBlockAssociations": blocks,
-            "Ipv6CidrBlocks": [],
-        }[name]
+        return {"CidrBlock": properties["CidrBlock"], "VpcId": physical_id}[name]
 
 
 class Subnet(Ec2Handler):
@@ -60,7 +44,6 @@ class Subnet(Ec2Handler):
     applies: ClassVar = frozenset(
         {
             "AvailabilityZone",
-            "AvailabilityZoneId",
             "CidrBlock",
             "MapPublicIpOnLaunch",
             "Tags",
@@ -71,7 +54,7 @@ class Subnet(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_subnet",
-            **given(properties, "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"),
+            **given(properties, "VpcId", "CidrBlock", "AvailabilityZone"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["Subnet"]["SubnetId"])
@@ -83,18 +66,6 @@ class Subnet(Ec2Handler):
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_subnet", SubnetId=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        if name == "NetworkAclAssociationId":
-            filters = [{"Name": "association.subnet-id", "Values": [physical_id]}]
-            acl = first(self.ec2("describe_network_acls", Filters=filters), "NetworkAcls")
-            return next(
-                item["NetworkAclAssociationId"]
-                for item in acl["Associations"]
-                if item["SubnetId"] == physical_id
-            )
-        subnet = first(self.ec2("describe_subnets", SubnetIds=[physical_id]), "Subnets")
-        return {**subnet, "Ipv6CidrBlocks": []}[name]
 
 
 class InternetGateway(Ec2Handler):
@@ -111,9 +82,6 @@ class InternetGateway(Ec2Handler):
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_internet_gateway", InternetGatewayId=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"InternetGatewayId": physical_id}[name]
 
 
 class VpcGatewayAttachment(Ec2Handler):
@@ -167,18 +135,15 @@ class NatGateway(Ec2Handler):
     """`AWS::EC2::NatGateway`."""
 
     kind = "natgateway"
-    applies: ClassVar = frozenset({"AllocationId", "ConnectivityType", "SubnetId", "Tags"})
+    applies: ClassVar = frozenset({"AllocationId", "SubnetId", "Tags"})
 
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_nat_gateway",
-            **given(properties, "AllocationId", "ConnectivityType", "SubnetId"),
+            **given(properties, "AllocationId", "SubnetId"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["NatGateway"]["NatGatewayId"])
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_nat_gateway", NatGatewayId=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"NatGatewayId": physical_id}[name]
