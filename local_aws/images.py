@@ -156,14 +156,16 @@ def _debootstrap(progress: Progress) -> None:
         root = Path(temporary) / "root"
         command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "trixie"]
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 [*command, str(root)], capture_output=True, text=True, check=False
             )
         finally:
             _unmount_below(root)
-        if done.returncode != 0:
-            said = [row for row in (done.stdout + done.stderr).splitlines() if row.startswith("E:")]
-            raise ImagesUnavailable(f"debootstrap failed: {' '.join(said) or 'it said nothing'}")
+        if result.returncode != 0:
+            errors = [
+                row for row in (result.stdout + result.stderr).splitlines() if row.startswith("E:")
+            ]
+            raise ImagesUnavailable(f"debootstrap failed: {' '.join(errors) or 'it said nothing'}")
         progress("importing Debian trixie")
         (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
             "".join(f"path-exclude {path}\n" for path in _SLIM)
@@ -173,7 +175,7 @@ def _debootstrap(progress: Progress) -> None:
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packing:
             imported = _docker("import", "-", _ROOT, stdin=packing.stdout)
         if packing.returncode != 0 or imported.returncode != 0:
-            raise ImagesUnavailable(f"Docker cannot import Debian: {_said(imported)}")
+            raise ImagesUnavailable(f"Docker cannot import Debian: {_last_line(imported)}")
 
 
 def _unmount_below(root: Path) -> None:
@@ -223,9 +225,9 @@ def _build(tag: str, dockerfile: str, content: str, files: dict[str, bytes]) -> 
             path = Path(context) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
-        done = _docker("build", "--label", f"{_LABEL}={content}", "--tag", tag, context)
-    if done.returncode != 0:
-        raise ImagesUnavailable(f"Docker cannot build {tag}: {_said(done)}")
+        result = _docker("build", "--label", f"{_LABEL}={content}", "--tag", tag, context)
+    if result.returncode != 0:
+        raise ImagesUnavailable(f"Docker cannot build {tag}: {_last_line(result)}")
 
 
 def _has(image: str) -> bool:
@@ -251,9 +253,9 @@ def _docker(*arguments: str, stdin: IO[bytes] | None = None) -> "subprocess.Comp
     )
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> str:
+def _last_line(result: "subprocess.CompletedProcess[str]") -> str:
     """The last line that a command said."""
-    lines = (done.stdout + done.stderr).strip().splitlines()
+    lines = (result.stdout + result.stderr).strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from local_aws import images
 from local_aws.cdk import CdkError, CdkMissingError
 from local_aws.demo import __main__ as demo
-from local_aws.demo import means, official
+from local_aws.demo import capabilities, official
 from local_aws.demo.display import Step
 from local_aws.images import ImagesUnavailable
 from local_aws.rehearsal import core
@@ -80,13 +80,13 @@ def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
     def none(_: Path) -> None:
         raise core.CoreUnavailable("there is no `java` here.")
 
-    monkeypatch.setattr(means, "usable_engine", lambda: True)
+    monkeypatch.setattr(capabilities, "usable_engine", lambda: True)
     monkeypatch.setattr(images, "ensure", lambda _: images.Images(base="b", task="t", pulled=True))
     monkeypatch.setattr(images, "with_distribution", lambda *_: {"BASE_IMAGE": "b"})
     monkeypatch.setattr(official, "refusal", lambda _: why)
     monkeypatch.setattr(core, "fetch", none)
 
-    found = means.find(tmp_path, lambda _: None)
+    found = capabilities.find(tmp_path, lambda _: None)
 
     assert found.is_rehearsal
     assert [what for what in found.rehearsed if why in what] == [

@@ -148,7 +148,6 @@ def specify(
             )
             for entry in linux.get("tmpfs", [])
         ),
-        devices=tuple(_device(entry) for entry in linux.get("devices", [])),
         shared_memory_mib=linux.get("sharedMemorySize"),
         swap_mib=linux.get("maxSwap", 0),
         init=linux.get("initProcessEnabled", False),
@@ -177,9 +176,3 @@ def _mount(point: dict[str, Any], volumes: Mapping[str, dict[str, Any]]) -> Moun
         target=point["containerPath"],
         read_only=point.get("readOnly", False),
     )
-
-
-def _device(entry: dict[str, Any]) -> tuple[str, str, str]:
-    letters = {"READ": "r", "WRITE": "w", "MKNOD": "m"}
-    permissions = "".join(letters[name] for name in entry.get("permissions", [])) or "rwm"
-    return entry["hostPath"], entry.get("containerPath", entry["hostPath"]), permissions

@@ -145,7 +145,6 @@ class DockerRunner:
                 entry.target: ",".join([f"size={entry.size_mib}m", *entry.options])
                 for entry in spec.tmpfs
             },
-            "devices": [":".join(device) for device in spec.devices],
             "network": self.network,
             # A proxy of ~/.docker/config.json is the laptop's, no worker's, and cannot reach
             # the container's credentials.

@@ -88,7 +88,6 @@ class ContainerSpec:
         mounts: Its volumes.
         ulimits: Its resource limits.
         tmpfs: Its file systems in memory.
-        devices: Host devices as (host path, container path, cgroup permissions).
         shared_memory_mib: The size of /dev/shm in MiB, or None for the engine's default.
         swap_mib: Swap beside the memory limit in MiB.
         swappiness: 0 to 100, or None for the engine's default.
@@ -110,7 +109,6 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     ulimits: tuple[Ulimit, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
-    devices: tuple[tuple[str, str, str], ...] = ()
     shared_memory_mib: int | None = None
     swap_mib: int = 0
     swappiness: int | None = None

@@ -171,9 +171,9 @@ class _Change:
             yield
         except Exception as error:
             verb = "create" if creating else "update"
-            made = self._stack.resources.get(resource.logical_id, resource)
-            made.whole = made.whole and not creating
-            self._stack.note(made, f"{verb.upper()}_FAILED", reason_of(error))
+            failed = self._stack.resources.get(resource.logical_id, resource)
+            failed.whole = failed.whole and not creating
+            self._stack.note(failed, f"{verb.upper()}_FAILED", reason_of(error))
             raise _FailedError(
                 f"The following resource(s) failed to {verb}: [{resource.logical_id}]. "
             ) from error

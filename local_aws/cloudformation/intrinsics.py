@@ -32,9 +32,9 @@ def references(value: Any) -> set[str]:
 
 
 def _references_of_sub(argument: Any) -> set[str]:
-    text, given = argument if isinstance(argument, list) else (argument, {})
+    text, variables = argument if isinstance(argument, list) else (argument, {})
     named = {name.strip().split(".", 1)[0] for name in _PLACEHOLDER.findall(text)}
-    return (named - set(given)) | references(given)
+    return (named - set(variables)) | references(variables)
 
 
 def _attribute_of(argument: Any) -> tuple[str, str]:
@@ -66,7 +66,6 @@ class Scope:
         mappings: The template's mappings.
         conditions: The conditions, decided.
         imports: Looks up another stack's export by name.
-        stack_output: Looks up an output by the stack's name, its own and the region's, if given.
         zones: Lists a region's availability zones.
         ssm: Looks up an SSM parameter's value by name.
         resources: The stack's resources, as far as they exist.
@@ -75,7 +74,6 @@ class Scope:
     names: Mapping[str, Any]
     mappings: Mapping[str, Any]
     imports: Callable[[str], str]
-    stack_output: Callable[[str, str, str | None], str]
     zones: Callable[[str], Sequence[str]]
     ssm: Callable[[str], str]
     resources: Attributes | None = None
@@ -124,8 +122,8 @@ class Scope:
 
 
 def _sub(scope: Scope, argument: Any) -> str:
-    text, given = argument if isinstance(argument, list) else (argument, {})
-    values = scope.resolve(given)
+    text, variables = argument if isinstance(argument, list) else (argument, {})
+    values = scope.resolve(variables)
 
     def substitute(found: re.Match[str]) -> str:
         name = found[1].strip()
@@ -173,11 +171,6 @@ def _find_in_map(scope: Scope, argument: Any) -> Any:
         ) from error
 
 
-def _stack_output(scope: Scope, argument: Any) -> str:
-    wanted = scope.resolve(argument)
-    return scope.stack_output(wanted["StackName"], wanted["OutputName"], wanted.get("Region"))
-
-
 def _if(scope: Scope, argument: Any) -> Any:
     name, if_true, if_false = argument
     return scope.resolve(if_true if scope.conditions[name] else if_false)
@@ -190,7 +183,6 @@ def _base64(scope: Scope, argument: Any) -> str:
 _FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
     "Ref": Scope.ref,
     "Fn::GetAtt": Scope.attribute,
-    "Fn::GetStackOutput": _stack_output,
     "Fn::Sub": _sub,
     "Fn::Join": _join,
     "Fn::Select": _select,

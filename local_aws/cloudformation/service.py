@@ -47,9 +47,7 @@ class CloudFormation:
 
     def _in(self, region: str) -> tuple[Stacks, ChangeSets]:
         if region not in self._regions:
-            stacks = Stacks(
-                lambda service: self._client(service, region), self._account, region, self.stacks
-            )
+            stacks = Stacks(lambda service: self._client(service, region), self._account, region)
             self._regions[region] = (stacks, ChangeSets(stacks))
         return self._regions[region]
 

@@ -137,7 +137,7 @@ def _maven(*arguments: str) -> None:
         if shutil.which(tool) is None:
             raise CoreUnavailable(f"Nextflow's core needs {meaning}: there is no `{tool}` here.")
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["mvn", "-q", "-B", "-Dstyle.color=never", *arguments],
             capture_output=True,
             text=True,
@@ -148,8 +148,8 @@ def _maven(*arguments: str) -> None:
         raise CoreUnavailable(
             f"Maven did not fetch Nextflow's core in {_DOWNLOAD_TIMEOUT_SECONDS} s."
         ) from None
-    if done.returncode != 0:
-        raise CoreUnavailable(f"Maven could not fetch Nextflow's core: {_reason(done.stdout)}")
+    if result.returncode != 0:
+        raise CoreUnavailable(f"Maven could not fetch Nextflow's core: {_reason(result.stdout)}")
 
 
 def _reason(output: str) -> str:

@@ -44,7 +44,7 @@ class Ec2Handler(Handler):
         """Changes everything but tags."""
 
 
-def given(properties: Properties, *names: str) -> dict[str, Any]:
+def select(properties: Properties, *names: str) -> dict[str, Any]:
     """Returns those of the named properties that are given."""
     return {name: properties[name] for name in names if name in properties}
 

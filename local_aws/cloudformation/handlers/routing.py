@@ -4,7 +4,7 @@
 
 from typing import ClassVar
 
-from local_aws.cloudformation.handlers.ec2 import Ec2Handler, given
+from local_aws.cloudformation.handlers.ec2 import Ec2Handler, select
 from local_aws.cloudformation.handlers.handler import Properties, changed
 
 _TARGETS = ("GatewayId", "NatGatewayId")
@@ -34,15 +34,15 @@ class Route(Ec2Handler):
     applies: ClassVar = frozenset({"DestinationCidrBlock", "RouteTableId", *_TARGETS})
 
     def create(self, name: str, properties: Properties) -> str:
-        self.ec2("create_route", **given(properties, *self.applies))
+        self.ec2("create_route", **select(properties, *self.applies))
         return f"{properties['RouteTableId']}|{properties['DestinationCidrBlock']}"
 
     def modify(self, physical_id: str, old: Properties, new: Properties) -> None:
         if old and changed(old, new, *_TARGETS):
-            self.ec2("replace_route", **given(new, *self.applies))
+            self.ec2("replace_route", **select(new, *self.applies))
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        self.ec2("delete_route", **given(properties, "RouteTableId", "DestinationCidrBlock"))
+        self.ec2("delete_route", **select(properties, "RouteTableId", "DestinationCidrBlock"))
 
 
 class RouteTableAssociation(Ec2Handler):
@@ -51,7 +51,7 @@ class RouteTableAssociation(Ec2Handler):
     applies: ClassVar = frozenset({"RouteTableId", "SubnetId"})
 
     def create(self, name: str, properties: Properties) -> str:
-        answer = self.ec2("associate_route_table", **given(properties, "RouteTableId", "SubnetId"))
+        answer = self.ec2("associate_route_table", **select(properties, "RouteTableId", "SubnetId"))
         return str(answer["AssociationId"])
 
     def delete(self, physical_id: str, properties: Properties) -> None:
@@ -69,7 +69,7 @@ class VpcEndpoint(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_vpc_endpoint",
-            **given(properties, *(self.applies - {"Tags"})),
+            **select(properties, *(self.applies - {"Tags"})),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["VpcEndpoint"]["VpcEndpointId"])
@@ -111,7 +111,7 @@ class FlowLog(Ec2Handler):
         answer = self.ec2(
             "create_flow_logs",
             ResourceIds=[properties["ResourceId"]],
-            **given(properties, *(self.applies - {"ResourceId", "Tags"})),
+            **select(properties, *(self.applies - {"ResourceId", "Tags"})),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["FlowLogIds"][0])

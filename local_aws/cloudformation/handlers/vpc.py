@@ -4,7 +4,7 @@
 
 from typing import Any, ClassVar
 
-from local_aws.cloudformation.handlers.ec2 import Ec2Handler, first, given
+from local_aws.cloudformation.handlers.ec2 import Ec2Handler, first, select
 from local_aws.cloudformation.handlers.handler import Properties, changed
 
 
@@ -19,7 +19,7 @@ class Vpc(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_vpc",
-            **given(properties, "CidrBlock", "InstanceTenancy"),
+            **select(properties, "CidrBlock", "InstanceTenancy"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["Vpc"]["VpcId"])
@@ -54,7 +54,7 @@ class Subnet(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_subnet",
-            **given(properties, "VpcId", "CidrBlock", "AvailabilityZone"),
+            **select(properties, "VpcId", "CidrBlock", "AvailabilityZone"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["Subnet"]["SubnetId"])
@@ -90,19 +90,19 @@ class VpcGatewayAttachment(Ec2Handler):
     applies: ClassVar = frozenset({"InternetGatewayId", "VpcId"})
 
     def create(self, name: str, properties: Properties) -> str:
-        attachment = given(properties, "InternetGatewayId", "VpcId")
+        attachment = select(properties, "InternetGatewayId", "VpcId")
         self.ec2("attach_internet_gateway", **attachment)
         return f"IGW|{properties['VpcId']}"
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         self.delete(physical_id, old)
-        self.ec2("attach_internet_gateway", **given(new, "InternetGatewayId", "VpcId"))
+        self.ec2("attach_internet_gateway", **select(new, "InternetGatewayId", "VpcId"))
 
     def complete(self, physical_id: str, properties: Properties) -> None:
         """Nothing is left to do."""
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        attachment = given(properties, "InternetGatewayId", "VpcId")
+        attachment = select(properties, "InternetGatewayId", "VpcId")
         self.ec2("detach_internet_gateway", **attachment)
 
 
@@ -140,7 +140,7 @@ class NatGateway(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_nat_gateway",
-            **given(properties, "AllocationId", "SubnetId"),
+            **select(properties, "AllocationId", "SubnetId"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["NatGateway"]["NatGatewayId"])
