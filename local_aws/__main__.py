@@ -16,11 +16,10 @@ from requests import RequestException
 
 from local_aws import cdk
 from local_aws.demo import capabilities
-from local_aws.images import ImagesUnavailable
+from local_aws.errors import LocalAwsError
 from local_aws.jobs import equip, make_runner
 from local_aws.network import usable_engine
-from local_aws.server import LocalAws, LocalAwsError
-from local_aws.worker_root import WorkerRootError
+from local_aws.server import LocalAws
 
 _DEFAULT_PORT = 4566
 _MAX_PORT = 65535
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options)
     except KeyboardInterrupt:
         return 0
-    except (ImagesUnavailable, LocalAwsError, WorkerRootError) as error:
+    except LocalAwsError as error:
         return _refuse(str(error))
     except (DockerException, RequestException) as error:
         return _refuse(f"the Docker engine fails: {error}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from local_aws import certificates
+from local_aws.errors import LocalAwsError
 from local_aws.rehearsal.distribution import HELLO_IMAGE
 
 #: What the head's Dockerfile starts from unless it is told otherwise; that may add a digest.
@@ -33,7 +34,7 @@ _ARCHIVE: Final = "/opt/nextflow-distribution.tar.gz"
 Progress = Callable[[str], None]
 
 
-class ImagesUnavailable(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
+class ImagesUnavailable(LocalAwsError):  # noqa: N818 - a state of the machine, not a fault
     """An image can neither be pulled nor made here; the message says why, in a sentence."""
 
 

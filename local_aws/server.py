@@ -30,7 +30,6 @@ from local_aws.gateway import Gateway
 from local_aws.jobs import Jobs, is_docker, make_runner
 from local_aws.listener import Listener
 from local_aws.network import GATEWAY, JobNetwork, usable_engine
-from local_aws.worker_root import WorkerRootError
 
 if TYPE_CHECKING:
     from local_aws.batch.runner import Runner
@@ -136,8 +135,6 @@ class LocalAws:
         with ExitStack() as undo:
             try:
                 self._start(undo)
-            except WorkerRootError as error:
-                raise LocalAwsError(str(error)) from error
             except (DockerException, RequestException) as error:
                 raise LocalAwsError(f"the Docker engine fails: {error}") from error
             except OSError as error:

@@ -14,14 +14,13 @@ import pytest
 from rich.console import Console
 
 from local_aws import images
-from local_aws.cdk import CdkError, CdkMissingError
+from local_aws.cdk import CdkError
 from local_aws.demo import __main__ as demo
 from local_aws.demo import capabilities, official
 from local_aws.demo.display import Step
+from local_aws.errors import LocalAwsError
 from local_aws.images import ImagesUnavailable
 from local_aws.rehearsal import core
-from local_aws.server import LocalAwsError
-from local_aws.worker_root import WorkerRootError
 from stacks import paths
 
 if TYPE_CHECKING:
@@ -32,12 +31,9 @@ if TYPE_CHECKING:
     "error",
     [
         CdkError("deploy", 1, "Stack failed [/bin/sh]: no room\n"),
-        CdkMissingError("there is no cdk in node_modules/.bin: run `make setup`"),
-        demo.DemoError("the job could not be submitted: [/x]"),
         ImagesUnavailable("making one here needs `debootstrap`: install it"),
         LocalAwsError("port 4566 is not free"),
         TimeoutError("the job has not ended after ten minutes, it is RUNNABLE"),
-        WorkerRootError("there is no client"),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -17,14 +17,13 @@ from botocore.exceptions import ClientError
 
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
 from local_aws import jobs
-from local_aws.cdk import Cdk, CdkError, CdkMissingError
+from local_aws.cdk import Cdk
 from local_aws.demo import capabilities
 from local_aws.demo.display import Display
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.demo.summary import summarize
-from local_aws.images import ImagesUnavailable
-from local_aws.server import LocalAws, LocalAwsError
-from local_aws.worker_root import WorkerRootError
+from local_aws.errors import LocalAwsError
+from local_aws.server import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,23 +47,6 @@ SUBMISSION = {
 }
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the message is a sentence that says what to do."""
-
-
-#: What can go wrong on a machine; each says in a sentence what to do.
-_FAILURES = (
-    BuildError,
-    CdkError,
-    CdkMissingError,
-    DemoError,
-    ImagesUnavailable,
-    LocalAwsError,
-    TimeoutError,
-    WorkerRootError,
-)
-
-
 def main() -> int:
     """Run the demo; returns the exit code."""
     display = Display()
@@ -74,7 +56,7 @@ def main() -> int:
     try:
         with _alone():
             outcome = _run(display)
-    except _FAILURES as error:
+    except (BuildError, LocalAwsError, TimeoutError) as error:
         display.console.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
@@ -125,7 +107,7 @@ def _install_cdk(_: Step) -> None:
         check=False,
     )
     if result.returncode:
-        raise DemoError(result.stderr.strip())
+        raise LocalAwsError(result.stderr.strip())
 
 
 def _look(step: Step) -> capabilities.Capabilities:
@@ -169,7 +151,7 @@ def _submit(aws: LocalAws) -> str:
     try:
         submitted: str = aws.client("batch").submit_job(**SUBMISSION)["jobId"]
     except ClientError as error:
-        raise DemoError(f"the job could not be submitted: {error}") from None
+        raise LocalAwsError(f"the job could not be submitted: {error}") from None
     return submitted
 
 
@@ -189,7 +171,7 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(
+            raise LocalAwsError(
                 "Another `make demo` of this folder is running: wait for it or stop it."
             ) from None
         yield

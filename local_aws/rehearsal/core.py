@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from local_aws.errors import LocalAwsError
+
 VERSION: Final = "25.04.4"
 POM: Final = Path(__file__).with_name("core.pom.xml")
 _DOWNLOAD_TIMEOUT_SECONDS: Final = 300
@@ -35,7 +37,7 @@ _OPENED_PACKAGES: Final = (
 )
 
 
-class CoreUnavailable(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
+class CoreUnavailable(LocalAwsError):  # noqa: N818 - a state of the machine, not a fault
     """Nextflow's core cannot be had on this machine; the message says why, in a sentence."""
 
 
