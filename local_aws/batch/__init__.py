@@ -24,7 +24,6 @@ def install(runner: Runner, *, endpoint: str, agent: str) -> None:
         endpoint: The URL of this AWS as a job's container reaches it. Jobs get it as
             AWS_ENDPOINT_URL.
         agent: The URL of what plays the ECS agent, from which jobs get their role's credentials.
-
     """
     RUNTIME.runner = runner
     RUNTIME.endpoint = endpoint
@@ -57,7 +56,6 @@ def reclaim_host(job_id: str) -> None:
 
     Raises:
         LookupError: The job has no attempt under way.
-
     """
     _execution(job_id).lose_host()
 
@@ -76,6 +74,5 @@ def fail_next_pull(image: str | None = None, count: int = 1) -> None:
     Args:
         image: The image's name as the job definition has it; None for whatever comes next.
         count: How many pulls.
-
     """
     RUNTIME.pull_faults.add(image, count)

@@ -84,7 +84,6 @@ class BatchApi(BaseResponse):  # type: ignore[misc]
 
         Returns:
             Status, headers and body.
-
         """
         headers = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
         try:

@@ -31,7 +31,6 @@ class Attempt:
         status_reason: Why it ended.
         timed_out: Whether the job's timeout ended it.
         log_stream: The name of its log stream, once it has one.
-
     """
 
     place: Place

@@ -27,7 +27,6 @@ class Demand:
         vcpus: Its vCPUs.
         memory_mib: Its memory in MiB.
         gpus: Its GPUs.
-
     """
 
     vcpus: float
@@ -44,7 +43,6 @@ class InstanceType:
         vcpus: Its vCPUs.
         memory_mib: The memory that ECS can hand out, in MiB.
         gpus: Its GPUs.
-
     """
 
     name: str
@@ -95,7 +93,6 @@ def architectures(names: Iterable[str]) -> set[str]:
 
     Returns:
         `x86_64`, `arm64` or both.
-
     """
     supported = (
         INSTANCE_TYPES[member]["ProcessorInfo"]["SupportedArchitectures"]
@@ -113,7 +110,6 @@ def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
 
     Returns:
         The instance types, smallest first.
-
     """
     members = {member for name in names for member in _members(name)}
     return tuple(

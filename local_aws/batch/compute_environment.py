@@ -25,7 +25,6 @@ class ComputeEnvironment:
         cluster_name: The ECS cluster that Batch made for it.
         cluster_arn: That cluster's ARN.
         used_vcpus: What its STARTING and RUNNING jobs take.
-
     """
 
     def __init__(self, place: Place, request: dict[str, Any], service_role: str) -> None:
@@ -104,7 +103,6 @@ class ComputeEnvironment:
 
         Raises:
             ClientException: They need an infrastructure update that AWS refuses.
-
         """
         changes = [
             name

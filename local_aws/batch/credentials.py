@@ -50,7 +50,6 @@ def grant(place: Place, role_arn: str, session: str) -> str:
 
     Returns:
         The path at which the credentials are served.
-
     """
     key = str(uuid.uuid4())
     with _lock:
@@ -72,7 +71,6 @@ def answer(path: str) -> dict[str, str] | None:
 
     Returns:
         The members that SDKs read, or None where the path is not that of a running container.
-
     """
     with _lock:
         held = _grants.get(path.removeprefix(PATH)) if path.startswith(PATH) else None

@@ -21,7 +21,6 @@ class Execution(Thread):
         runtime: How containers run here.
         on_running: Called when the container runs.
         on_end: Called when the attempt is over.
-
     """
 
     def __init__(

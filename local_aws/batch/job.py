@@ -48,7 +48,6 @@ class Job:
         is_terminated: Whether somebody asked to end it.
         history: Its attempts, the latest last.
         blocked_reason: Why it blocks the head of its queue; None if it does not.
-
     """
 
     id: str
@@ -102,7 +101,6 @@ class Job:
         Args:
             status: `SUCCEEDED` or `FAILED`.
             reason: The status reason.
-
         """
         self.status = status
         self.status_reason = reason
@@ -158,7 +156,6 @@ class Job:
         Returns:
             The members of `JobDetail`. Its model requires `startedAt`, which is 0 until the job
             runs.
-
         """
         shown = {"startedAt": 0} | self._common()
         shown |= {

@@ -19,7 +19,6 @@ class JobDefinition:
         status: `ACTIVE` or `INACTIVE`.
         request: The checked RegisterJobDefinition request.
         container: Its container properties.
-
     """
 
     def __init__(self, place: Place, request: dict[str, Any], revision: int) -> None:

@@ -17,7 +17,6 @@ class JobQueue:
         policy_arn: The scheduling policy of a fair-share queue.
         time_limits: `jobStateTimeLimitActions`.
         environments: The compute environments, by ascending order.
-
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class JobQueue:
         Args:
             order: `computeEnvironmentOrder` of the request.
             environments: The environments it names, by ascending order.
-
         """
         self.environments = environments
         numbers = sorted(entry["order"] for entry in order)

@@ -23,7 +23,6 @@ def resolve(secrets: Iterable[dict[str, str]], place: Place) -> dict[str, str]:
 
     Raises:
         ContainerError: One cannot be read.
-
     """
     return {secret["name"]: _value(secret["valueFrom"], place) for secret in secrets}
 

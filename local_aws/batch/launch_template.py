@@ -32,7 +32,6 @@ def fault(place: Place, specification: dict[str, Any] | None) -> str | None:
 
     Returns:
         The fault in AWS's words, or None.
-
     """
     if not specification:
         return None
@@ -58,7 +57,6 @@ def hides_instance_role(place: Place, specification: dict[str, Any] | None) -> b
 
     Returns:
         True if a job without a role of its own gets no credentials.
-
     """
     if not specification or fault(place, specification):
         return False

@@ -48,7 +48,6 @@ def check_name(member: str, name: str) -> None:
 
     Raises:
         ClientException: It does not match the pattern.
-
     """
     if not _NAME.fullmatch(name):
         raise request_error(f"{member} {name} should match valid pattern: ^{_NAME.pattern}$")
@@ -72,7 +71,6 @@ def check_time_limits(actions: list[dict[str, Any]]) -> None:
 
     Raises:
         ClientException: One has a time that is not allowed, or a reason that does not exist.
-
     """
     for action in actions:
         if action["maxTimeSeconds"] not in _TIME_LIMITS:
@@ -105,7 +103,6 @@ def check_submission(request: dict[str, Any]) -> None:
 
     Raises:
         ClientException: It breaks one.
-
     """
     check_name("Job name", request["jobName"])
     size = _kib(request)
@@ -137,7 +134,6 @@ def check_definition(request: dict[str, Any]) -> None:
 
     Raises:
         ClientException: It breaks one, or needs what the local AWS does not have.
-
     """
     check_name("jobDefinitionName", request["jobDefinitionName"])
     size = _kib(request)

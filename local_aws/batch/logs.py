@@ -23,7 +23,6 @@ class LogStream:
         group: The log group.
         name: `<job definition>/default/<task id>`, as on AWS
             (https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html).
-
     """
 
     def __init__(self, account_id: str, region: str, group: str, name: str) -> None:
@@ -39,7 +38,6 @@ class LogStream:
 
         Raises:
             ContainerError: There is no such log group.
-
         """
         if create_group:
             self._backend.ensure_log_group(self.group)
@@ -78,7 +76,6 @@ def stream_for(
 
     Returns:
         The stream, and whether a missing log group is made for it.
-
     """
     configuration = properties.get("logConfiguration", {})
     options = configuration.get("options", {})

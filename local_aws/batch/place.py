@@ -12,7 +12,6 @@ class Place:
     Attributes:
         account_id: The account.
         region: The region's name.
-
     """
 
     account_id: str

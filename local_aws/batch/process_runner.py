@@ -26,7 +26,6 @@ class ProcessRunner:
         worker_root: The folder that plays the worker's file system.
         entrypoints: What an image's ENTRYPOINT would run, by prefix of the image's name.
         environment: Variables for every job, such as PYTHONPATH for the entry points.
-
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class ProcessRunner:
             environment: See the class.
             path_map: Worker paths that are rewritten in every job, whether it mounts them or
                 not; `/opt/aws-cli` by default.
-
         """
         self.worker_root = worker_root
         self.entrypoints = dict(entrypoints or {})
@@ -109,7 +107,6 @@ def worker_path(root: Path, path: str) -> Path:
 
     Returns:
         The path on this machine, which is created as a folder if it is not there.
-
     """
     inside = Path(path) if Path(path).is_relative_to(root) else root / path.lstrip("/")
     resolved = inside.resolve()

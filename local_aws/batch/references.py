@@ -27,7 +27,6 @@ def service_role(place: Place, requested: str | None) -> str:
 
     Raises:
         ClientException: There is no such role.
-
     """
     linked = (
         f"arn:{place.partition}:iam::{place.account_id}:role/aws-service-role/"
@@ -53,7 +52,6 @@ def instance_role_of(place: Place, profile: str | None) -> str | None:
 
     Returns:
         The role's ARN, or None.
-
     """
     for known in _iam(place).get_instance_profiles():
         if profile in (known.arn, known.name) and known.roles:
@@ -72,7 +70,6 @@ def check_resources(place: Place, resources: dict[str, Any] | None) -> None:
 
     Raises:
         ClientException: Something is missing, out of bounds or does not exist.
-
     """
     if resources is None:
         raise request_error("computeResources is required.")

@@ -12,7 +12,6 @@ class PullFaults:
 
     Attributes:
         pending: How many pulls of each image still fail; None stands for any image.
-
     """
 
     pending: dict[str | None, int] = field(default_factory=dict)
@@ -24,7 +23,6 @@ class PullFaults:
         Args:
             image: The image's name; None for whatever is pulled next.
             count: How many.
-
         """
         with self._lock:
             self.pending[image] = self.pending.get(image, 0) + count
@@ -37,7 +35,6 @@ class PullFaults:
 
         Raises:
             ContainerError: This pull is to fail.
-
         """
         with self._lock:
             for key in (image, None):
@@ -60,7 +57,6 @@ class Runtime:
         stop_timeout: Seconds between SIGTERM and SIGKILL. ECS's default is 30
             (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html).
         pull_faults: Image pulls that are to fail.
-
     """
 
     runner: Runner | None = None

@@ -41,7 +41,6 @@ class Scheduler:
     Args:
         state: What exists.
         runtime: How containers run here.
-
     """
 
     def __init__(self, state: State, runtime: Runtime) -> None:
@@ -149,7 +148,6 @@ class Scheduler:
         Args:
             job: The job.
             reason: The action's reason.
-
         """
         with self._state.lock:
             if job in self.waiting(job.queue) and (job.blocked_reason or "").startswith(reason):
@@ -218,7 +216,6 @@ class Scheduler:
         Args:
             job: The job.
             reason: The caller's reason, which becomes the status reason.
-
         """
         with self._state.lock:
             if job.status not in WAITING:
@@ -241,7 +238,6 @@ class Scheduler:
         Args:
             job: The job.
             reason: The caller's reason, which becomes the status reason.
-
         """
         with self._state.lock:
             if job.ended:

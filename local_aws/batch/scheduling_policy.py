@@ -12,7 +12,6 @@ class SchedulingPolicy:
         name: Its name.
         arn: Its ARN.
         fair_share: `fairsharePolicy` as the API shows it.
-
     """
 
     def __init__(self, place: Place, request: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ class Batch:
     Attributes:
         state: What exists.
         scheduler: Places jobs and follows them to their end.
-
     """
 
     def __init__(self, place: Place) -> None:

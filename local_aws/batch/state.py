@@ -23,7 +23,6 @@ class State:
         jobs: By id, children of array jobs included.
         scheduling_policies: By ARN.
         lock: Held while any of this changes.
-
     """
 
     def __init__(self, place: Place) -> None:
@@ -105,7 +104,6 @@ class State:
 
         Raises:
             ClientException: There is none.
-
         """
         environment = self.find_compute_environment(reference)
         if environment is None:
@@ -117,7 +115,6 @@ class State:
 
         Raises:
             ClientException: There is none.
-
         """
         queue = self.find_job_queue(reference)
         if queue is None:

@@ -32,7 +32,6 @@ class Gate:
 
     Attributes:
         script: A shell script that waits until the gate is open.
-
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,6 @@ class Testbed:
         endpoint: Its URL.
         inside: Its Batch, from inside.
         batch: A client that refuses answers which break Batch's service model.
-
     """
 
     def __init__(self, server: LocalAws) -> None:

@@ -20,7 +20,6 @@ def matches(job: Job, name: str, values: Sequence[str]) -> bool:
 
     Raises:
         ClientException: There is no such filter, or a time is not a number.
-
     """
     if name not in _FILTERS:
         raise request_error(f"filter {name} must be one of {' | '.join(_FILTERS)}")

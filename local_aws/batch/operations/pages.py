@@ -33,7 +33,6 @@ def page(
 
     Raises:
         ClientException: `maxResults` is below 1, or `nextToken` did not come from here.
-
     """
     limit = request.get("maxResults", largest)
     if limit < 1:
