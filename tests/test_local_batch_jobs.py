@@ -204,7 +204,8 @@ def test_only_the_named_image_fails_to_be_pulled(testbed: Testbed) -> None:
 
     Ours: a fault of the switch.
     """
-    batch.fail_next_pull("other:1", 2)
+    batch.fail_next_pull("other:1")
+    batch.fail_next_pull("other:1")
     other = testbed.definition(container={"image": "other:1"})
 
     assert testbed.run()["status"] == "SUCCEEDED"

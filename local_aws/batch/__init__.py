@@ -42,7 +42,7 @@ def install(runner: Runner, *, endpoint: str, agent: str) -> None:
 def reset() -> None:
     """Stop all jobs and forget the state of Batch, as between two servers of one process."""
     forget_all()
-    RUNTIME.pull_faults.pending.clear()
+    RUNTIME.pull_faults.clear()
 
 
 def reclaim_host(job_id: str) -> None:
@@ -68,11 +68,10 @@ def _execution(job_id: str) -> Execution:
     raise LookupError(f"job {job_id} is not STARTING or RUNNING")
 
 
-def fail_next_pull(image: str | None = None, count: int = 1) -> None:
-    """Let image pulls fail.
+def fail_next_pull(image: str | None = None) -> None:
+    """Let one image pull fail.
 
     Args:
         image: The image's name as the job definition has it; None for whatever comes next.
-        count: How many pulls.
     """
-    RUNTIME.pull_faults.add(image, count)
+    RUNTIME.pull_faults.add(image)
