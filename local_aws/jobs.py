@@ -76,7 +76,7 @@ class Containers(DockerRunner):
         return super().start(replace(spec, image=image), on_line)
 
 
-class Jobs:
+class JobEngine:
     """The jobs of a local AWS, from here on until `stop`.
 
     Args:

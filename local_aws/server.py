@@ -27,7 +27,7 @@ from local_aws.cloudformation.service import CloudFormation
 from local_aws.errors import LocalAwsError
 from local_aws.faults import Faults
 from local_aws.gateway import Gateway
-from local_aws.jobs import Jobs, is_docker, make_runner
+from local_aws.jobs import JobEngine, is_docker, make_runner
 from local_aws.listener import Listener
 from local_aws.network import GATEWAY, JobNetwork, usable_engine
 
@@ -173,7 +173,7 @@ class LocalAws:
         agent = Listener(self._container_address, 0, gateway)
         undo.callback(agent.close)
         agent_endpoint = f"http://{agent.address}:{agent.port}"
-        jobs = Jobs(runner, self.container_endpoint, agent_endpoint)
+        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint)
         undo.callback(jobs.stop)
         undo.callback(self._cancel_reopening)
         self.faults.jobs = jobs.faults

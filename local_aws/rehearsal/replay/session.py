@@ -15,8 +15,8 @@ import boto3
 
 from .command_line import CommandLine, Option
 from .executor import Executor
-from .scheduler import Scheduler
 from .settings import Settings
+from .slurm import Slurm
 from .speech import say
 
 _REPORTS = ("-with-report", "-with-timeline", "-with-trace", "-with-dag")
@@ -62,11 +62,11 @@ def run(core: Path, line: CommandLine, chosen: Settings) -> int:
         say(f"queue {chosen.queue}; workDir {chosen.work_dir}; region {chosen.region}")
         uploads: dict[Path, str] = {}
         arguments = _arguments(line, project, folder, uploads)
-        with Scheduler(Executor(chosen), folder) as scheduler:
-            environment["PATH"] = f"{scheduler.commands}{os.pathsep}{environment['PATH']}"
+        with Slurm(Executor(chosen), folder) as slurm:
+            environment["PATH"] = f"{slurm.commands}{os.pathsep}{environment['PATH']}"
             # Whatever is killed here must reach the core, which then terminates its jobs.
             process = subprocess.Popen([str(core), *arguments], env=environment)
-            code = _wait(process, scheduler.lost)
+            code = _wait(process, slurm.lost)
         for path, url in uploads.items():
             _upload(path, url)
     return code

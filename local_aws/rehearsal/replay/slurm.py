@@ -35,7 +35,7 @@ sys.exit(int(code or 1))
 """
 
 
-class Scheduler:
+class Slurm:
     """Answers Slurm's commands for as long as it is entered.
 
     Attributes:
@@ -47,14 +47,14 @@ class Scheduler:
         self.commands = folder / "bin"
         self.lost = threading.Event()
         self._executor = executor
-        self._address = folder / "scheduler"
+        self._address = folder / "slurm"
         self._jobs: dict[str, tuple[Task, Path, str]] = {}
         self._ended: dict[str, str] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._submitted = threading.Event()
 
-    def __enter__(self) -> "Scheduler":
+    def __enter__(self) -> "Slurm":
         """Writes the commands and starts to answer them."""
         self.commands.mkdir()
         for name in _COMMANDS:
