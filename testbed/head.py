@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 
 from local_aws.cdk import Cdk
-from local_aws.demo import means
+from local_aws.demo import capabilities
 from local_aws.docker_cli import BUILD_ARGUMENTS
 from local_aws.jobs import Containers
 from local_aws.server import LocalAws
@@ -273,7 +273,7 @@ def head_testbed(directory: Path) -> Iterator[HeadTestbed]:
         NoNextflow: No Nextflow that submits to Batch can be had.
     """
     shutil.rmtree(directory / "state", ignore_errors=True)
-    found = means.find(directory, lambda _: None)
+    found = capabilities.find(directory, lambda _: None)
     state = directory / "state"
     arguments = {name: os.environ[name] for name in BUILD_ARGUMENTS if os.environ.get(name)}
     if "NEXTFLOW_DISTRIBUTION" not in arguments and found.is_rehearsal:

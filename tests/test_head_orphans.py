@@ -10,6 +10,8 @@ from nextflow_head.environment import Environment
 from nextflow_head.session import Session
 from tests.support.batch import REGION, Gate, Testbed, process_testbed
 
+TOO_LARGE = {"resourceRequirements": [{"type": "VCPU", "value": "9999"}]}
+
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
@@ -47,7 +49,10 @@ def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
         testbed.submit(gate.script, jobQueue=queue, tags=tags),
         testbed.submit(gate.script, jobQueue=of_the_environment, tags=tags),
         testbed.submit(command, jobQueue=queue, tags={"of": "the pipeline"}),
-        testbed.submit(gate.script, jobQueue=queue, tags=tags, dependsOn=[{"jobId": head}]),
+        # Larger than any instance, so that it waits.
+        testbed.submit(
+            gate.script, jobQueue=of_the_environment, tags=tags, containerOverrides=TOO_LARGE
+        ),
     ]
     others = [
         testbed.submit(gate.script, jobQueue=queue),

@@ -207,7 +207,7 @@ def _disturb(what: str, folder: Path, testbed: Testbed) -> None:
 
 def _reclaim(testbed: Testbed) -> None:
     for _ in range(100):
-        for job in list(testbed.backend.jobs):
+        for job in list(testbed.inside.state.jobs):
             with suppress(Exception):  # it does not run yet, or any more
                 testbed.server.faults.host_reclaimed(job)
         time.sleep(0.5)

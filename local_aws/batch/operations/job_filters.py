@@ -1,61 +1,9 @@
-"""Pages of a list, and the filters of ListJobs."""
+"""The filters of ListJobs."""
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from local_aws.batch.errors import request_error
 from local_aws.batch.job import Job
-
-Item = TypeVar("Item")
-
-
-def page(
-    items: Sequence[Item],
-    identity: Callable[[Item], str],
-    *,
-    most: int,
-    limit: int | None,
-    token: str | None,
-) -> tuple[list[Item], str | None]:
-    """Cut one page out of a list.
-
-    Args:
-        items: The whole list, in a stable order.
-        identity: Gives each item's unique name; a token names the last item served, so that a
-            list that grows between two calls neither repeats nor skips an item.
-        most: The largest page, and the size of a page when the caller names none.
-        limit: The caller's `maxResults`.
-        token: The caller's `nextToken`.
-
-    Returns:
-        The page, and the next token or None at the end.
-
-    Raises:
-        ClientException: `limit` is below 1, or `token` did not come from here.
-
-    """
-    if limit is not None and limit < 1:
-        raise request_error("maxResults must be at least 1")
-    start = 0
-    if token is not None:
-        last = _decoded(token)
-        position = next((i for i, item in enumerate(items) if identity(item) == last), None)
-        if position is None:
-            raise request_error("nextToken is invalid")
-        start = position + 1
-    end = start + min(limit or most, most)
-    cut = list(items[start:end])
-    rest = end < len(items)
-    return cut, base64.urlsafe_b64encode(identity(cut[-1]).encode()).decode() if rest else None
-
-
-def _decoded(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise request_error("nextToken is invalid") from error
 
 
 def matches(job: Job, name: str, values: Sequence[str]) -> bool:
@@ -72,7 +20,6 @@ def matches(job: Job, name: str, values: Sequence[str]) -> bool:
 
     Raises:
         ClientException: There is no such filter, or a time is not a number.
-
     """
     if name not in _FILTERS:
         raise request_error(f"filter {name} must be one of {' | '.join(_FILTERS)}")

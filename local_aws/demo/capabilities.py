@@ -1,4 +1,4 @@
-"""What this machine lets the demo do for real, and what it can only rehearse."""
+"""What this machine can do for real, and what it can only rehearse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DOCKERFILE = Path(__file__).resolve().parents[2] / "docker" / "nextflow" / "Doc
 
 
 @dataclass(frozen=True, kw_only=True)
-class Means:
+class Capabilities:
     """How the demo goes on this machine.
 
     Attributes:
@@ -61,7 +61,7 @@ class Means:
             runner.environment["PATH"] = os.pathsep.join([str(self.path), os.environ["PATH"]])
 
 
-def find(directory: Path, progress: Callable[[str], None]) -> Means:
+def find(directory: Path, progress: Callable[[str], None]) -> Capabilities:
     """Look at the machine and prepare what the demo needs of it.
 
     Args:
@@ -76,7 +76,7 @@ def find(directory: Path, progress: Callable[[str], None]) -> Means:
     return _with_processes(directory, progress)
 
 
-def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
+def _with_docker(directory: Path, progress: Callable[[str], None]) -> Capabilities:
     found = images.ensure(progress)
     real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
     rehearsed = []
@@ -87,7 +87,7 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
     if not refusal:
         real.append("Nextflow and its plugins: the official distribution")
         arguments = {"BASE_IMAGE": found.base}
-        return Means(
+        return Capabilities(
             is_docker=True,
             build_arguments=arguments,
             real=real,
@@ -95,11 +95,11 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
             is_rehearsal=False,
         )
     progress("preparing the rehearsal of Nextflow")
-    libraries, said = _core(directory, refusal)
-    real += said.real
-    rehearsed += said.rehearsed
+    libraries, core_lists = _core(directory, refusal)
+    real += core_lists.real
+    rehearsed += core_lists.rehearsed
     archive = distribution.build(directory / "distribution", libraries, found.task)
-    return Means(
+    return Capabilities(
         is_docker=True,
         build_arguments=images.with_distribution(found.base, archive),
         real=real,
@@ -108,37 +108,37 @@ def _with_docker(directory: Path, progress: Callable[[str], None]) -> Means:
     )
 
 
-def _with_processes(directory: Path, progress: Callable[[str], None]) -> Means:
+def _with_processes(directory: Path, progress: Callable[[str], None]) -> Capabilities:
     progress("preparing the rehearsal of Nextflow")
-    libraries, said = _core(directory, "only a head image can bring the plugin")
+    libraries, core_lists = _core(directory, "only a head image can bring the plugin")
     home = distribution.unpacked(directory / "nextflow", libraries)
-    return Means(
+    return Capabilities(
         is_docker=False,
         path=home / "bin",
-        real=["the head's program", *said.real],
+        real=["the head's program", *core_lists.real],
         rehearsed=[
             "the head image: not built, and jobs are processes of this machine, as no Docker"
             " engine answers (start one, and `make demo` uses it)",
-            *said.rehearsed,
+            *core_lists.rehearsed,
         ],
         is_rehearsal=True,
     )
 
 
 @dataclass(frozen=True)
-class _Said:
+class _Lists:
     real: list[str]
     rehearsed: list[str]
 
 
-def _core(directory: Path, why: str) -> tuple[Path | None, _Said]:
+def _core(directory: Path, why: str) -> tuple[Path | None, _Lists]:
     """Nextflow's core, and what that means for the demo."""
     plugin = f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
     try:
         libraries = core.fetch(directory / "core")
     except core.CoreUnavailable as reason:
-        return None, _Said([], [f"Nextflow itself: {reason}", plugin])
+        return None, _Lists([], [f"Nextflow itself: {reason}", plugin])
     real = (
         f"Nextflow's core {core.VERSION}: it runs hello, logs and reports; its tasks are Batch jobs"
     )
-    return libraries, _Said([real], [plugin])
+    return libraries, _Lists([real], [plugin])

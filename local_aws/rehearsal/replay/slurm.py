@@ -14,6 +14,7 @@ from pathlib import Path
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .executor import ENDED, Executor, Outcome
+from .settings import POLL_SECONDS
 from .speech import say
 from .task import Task
 
@@ -34,7 +35,7 @@ sys.exit(int(code or 1))
 """
 
 
-class Scheduler:
+class Slurm:
     """Answers Slurm's commands for as long as it is entered.
 
     Attributes:
@@ -46,14 +47,14 @@ class Scheduler:
         self.commands = folder / "bin"
         self.lost = threading.Event()
         self._executor = executor
-        self._address = folder / "scheduler"
+        self._address = folder / "slurm"
         self._jobs: dict[str, tuple[Task, Path, str]] = {}
         self._ended: dict[str, str] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._submitted = threading.Event()
 
-    def __enter__(self) -> "Scheduler":
+    def __enter__(self) -> "Slurm":
         """Writes the commands and starts to answer them."""
         self.commands.mkdir()
         for name in _COMMANDS:
@@ -124,7 +125,7 @@ class Scheduler:
     def _collect(self) -> None:
         """Asks Batch for the jobs at Nextflow's interval and brings home what has ended."""
         self._submitted.wait()
-        while not self._stopped.wait(self._executor.settings.poll_seconds):
+        while not self._stopped.wait(POLL_SECONDS):
             try:
                 self._collect_once()
             except ClientError as error:
@@ -161,22 +162,11 @@ def _task(folder: Path) -> Task:
     """Reads the task out of the folder that the core wrote for Slurm."""
     launcher = (folder / ".command.run").read_text()
 
-    def directive(pattern: str) -> str | None:
-        found = re.search(rf"^#SBATCH {pattern}", launcher, flags=re.MULTILINE)
-        return found[1] if found else None
-
     name = re.search(r"^### name: '(.*)'$", launcher, flags=re.MULTILINE)
-    limit = directive(r"-t (\d+:\d+:\d+)")
-    memory = directive(r"--mem (\d+)M")
-    hours, minutes, rest = (int(part) for part in (limit or "0:0:0").split(":"))
     return Task(
-        name=name[1] if name else directive(r"-J (\S+)") or folder.name,
+        name=name[1] if name else folder.name,
         folder=f"{folder.parent.name}/{folder.name}",
         script=(folder / ".command.sh").read_text(),
-        cpus=int(directive(r"-c (\d+)") or 1),
-        memory_mib=int(memory) if memory else None,
-        time_seconds=hours * 3600 + minutes * 60 + rest or None,
-        queue=directive(r"-p (\S+)"),
     )
 
 
