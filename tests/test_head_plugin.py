@@ -106,17 +106,17 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fetched = core.fetch(ROOT / "build" / "rehearsal")
     except core.CoreUnavailable as reason:
         pytest.skip(str(reason))
-    made = tmp_path_factory.mktemp("distribution")
+    bed = tmp_path_factory.mktemp("distribution")
     for part in ("bin", "lib"):
-        (made / part).symlink_to(fetched / part)
-    classes = made / "plugins" / "nf-amazon-0.0.1" / "classes"
+        (bed / part).symlink_to(fetched / part)
+    classes = bed / "plugins" / "nf-amazon-0.0.1" / "classes"
     shutil.copytree(STAND_IN / "META-INF", classes / "META-INF")
-    compiler = ["java", "-cp", f"{made}/lib/*", "org.codehaus.groovy.tools.FileSystemCompiler"]
+    compiler = ["java", "-cp", f"{bed}/lib/*", "org.codehaus.groovy.tools.FileSystemCompiler"]
     subprocess.run(
         [*compiler, "-d", classes, *sorted(map(str, STAND_IN.rglob("*.groovy")))], check=True
     )
-    install(made)
-    return made
+    install(bed)
+    return bed
 
 
 def install(distribution: Path) -> str:
@@ -246,11 +246,11 @@ def test_a_plugin_that_does_not_fit_nextflow_fails_the_build_of_the_image(
     assert install(tmp_path).startswith("1 "), "there is no folder of plugins"
     (tmp_path / "plugins" / "nf-amazon-9.0.0" / "classes").mkdir(parents=True)
 
-    told = install(tmp_path)
+    record = install(tmp_path)
 
-    assert told.startswith("1 ")
-    assert "unable to resolve class nextflow.cloud.aws.batch.AwsBatchExecutor" in told
-    assert "does not compile against this Nextflow and nf-amazon-9.0.0" in told
+    assert record.startswith("1 ")
+    assert "unable to resolve class nextflow.cloud.aws.batch.AwsBatchExecutor" in record
+    assert "does not compile against this Nextflow and nf-amazon-9.0.0" in record
 
 
 def test_where_there_are_no_plugins_it_is_left_out_in_words(tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
 
     status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
 
-    log = f"{head.folder}/.nextflow-head/{SESSION}/evidence/a1/.nextflow.log"
+    log = f"{head.folder}/.nextflow-head/{SESSION}/uploads/a1/.nextflow.log"
     assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
     assert (status, output) == (7, "out\n")
     assert "\nerr\n" in errors
@@ -166,9 +166,9 @@ def test_says_what_it_runs_with_and_no_secret(head: Head) -> None:
 def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> None:
     status, _, _ = head.run("hello", behaviour='echo log >"$2"; echo 1 >"${2%/*}/trace.txt"')
 
-    kept = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
+    stored_files = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
     assert status == 0
-    assert kept == {
+    assert stored_files == {
         *(f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"),
         *(RECORD, f"runs/run-{JOB}/claim.json"),
     }
@@ -183,17 +183,19 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
     behaviour = f'echo "{log}" >"$2"; echo \'{json.dumps(counted)}\' >"$NF_TASKS_FILE"; exit 1'
     head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_ENVIRONMENT="lab")
 
-    told = record(s3)
-    (attempt,) = told["attempts"]
-    assert (told["job"], told["owner"], told["environment"]) == (JOB, "ada", "lab")
-    assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
-    assert told["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
-    assert told["revision"] == "3c2cdc9823 [v1]"
-    assert told["tasks"] == {"cached": 2, "failed": 1}
-    assert told["processes"] == counted["processes"]
-    assert (told["state"], told["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
+    content = record(s3)
+    (attempt,) = content["attempts"]
+    assert (content["job"], content["owner"], content["environment"]) == (JOB, "ada", "lab")
+    assert (content["project"], content["arguments"]) == ("hello", ["hello", "-r", "v1"])
+    assert content["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
+    assert content["revision"] == "3c2cdc9823 [v1]"
+    assert content["tasks"] == {"cached": 2, "failed": 1}
+    assert content["processes"] == counted["processes"]
+    assert (
+        (content["state"], content["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
+    )
     assert attempt["logs"] == f"s3://bucket/{LOGS}"
-    assert told["started"] <= told["ended"] <= told["updated"]
+    assert content["started"] <= content["ended"] <= content["updated"]
 
 
 def test_longer_arguments_come_from_a_file(head: Head, s3: Any) -> None:
@@ -366,16 +368,16 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
             {"NF_JOB_QUEUE": ""},
             "NF_JOB_QUEUE is missing: it must be the ARN or the name",
         ),
-        (["hello", "-bg"], {}, "-bg is refused: a container ends, and Nextflow with it,"),
+        (["hello", "-bg"], {}, "-bg is not allowed: a container ends, and Nextflow with it,"),
         (
             ["hello"],
             {"NF_LOGSDIR": "s3://absent/logs"},
-            "NF_LOGSDIR=s3://absent/logs is refused: there is no bucket absent",
+            "NF_LOGSDIR=s3://absent/logs is not allowed: there is no bucket absent",
         ),
         (
             ["hello"],
             {"AWS_REGION": "eu-west-1"},
-            "NF_WORKDIR=s3://bucket/runs is refused: its bucket is in us-west-2, and the queue in"
+            "NF_WORKDIR=s3://bucket/runs is not allowed: its bucket is in us-west-2, and the queue in"
             " eu-west-1; it must be in the queue's region",
         ),
         (
@@ -386,22 +388,22 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["hello"],
             {"NF_RESUME": RESUMED},
-            f"NF_RESUME={RESUMED} is refused: this image has no plugin nf-cloudcache",
+            f"NF_RESUME={RESUMED} is not allowed: this image has no plugin nf-cloudcache",
         ),
         (
             ["nextflow", "run", "hello"],
             {},
-            "'nextflow run' is refused: the container's command is what follows `nextflow run`, such",
+            "'nextflow run' is not allowed: the container's command is what follows `nextflow run`, such",
         ),
         (
             ["hello -r master"],
             {},
-            "the project 'hello -r master' is refused: it is one word with bl",
+            "the project 'hello -r master' is not allowed: it is one word with bl",
         ),
         (
             ["hello"],
             {"NF_RESUME": "nf-hello"},
-            "NF_RESUME='nf-hello' is refused: it must be the id of the Batch job to resume, not its"
+            "NF_RESUME='nf-hello' is not allowed: it must be the id of the Batch job to resume, not its"
             " name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
         ),
         (
@@ -409,7 +411,11 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
             {},
             "the project s3://bucket/a\\nb is none: it must be a folder, or an archive (.zip, ",
         ),
-        (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
+        (
+            ["s3://B"],
+            {},
+            "the project 's3://B' is not allowed: it must be s3://BUCKET/FOLDER, or a",
+        ),
         (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
         (["hello"], {"PATH": "/nowhere"}, "nextflow does not start: No such file or directory"),
     ],
@@ -563,17 +569,17 @@ def test_a_process_that_nextflow_left_with_its_output_holds_up_no_end(head: Head
 DRIVER = """
 import json, os, sys
 from pathlib import Path
-from nextflow_head import arguments, files, invocation
+from nextflow_head import command, files
 from nextflow_head.environment import Environment
 from nextflow_head.process import Process
 from nextflow_head.session import Session
 
 session = Session.of(Environment.read(os.environ))
 for line in sys.stdin:
-    given = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
-    given = arguments.resuming(files.stage(given, Path("p"), None), session.id)
-    command = invocation.command(session, Path("log"), given)
-    print(Process().run(command, os.environ, print).status, flush=True)
+    words = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
+    local = files.stage(words, Path("p"), None)
+    argv = command.argv(local, session, Path("log"), resume=True)
+    print(Process().run(argv, os.environ, print).status, flush=True)
 """
 
 

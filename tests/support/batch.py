@@ -57,6 +57,9 @@ class Testbed:
 
     """
 
+    # Its name begins like that of a class of tests.
+    __test__ = False
+
     def __init__(self, server: LocalAws) -> None:
         self.server = server
         self.endpoint = server.endpoint

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nextflow_head import verdict
+from nextflow_head import diagnosis
 from nextflow_head.origins import Origins
-from nextflow_head.process import End
-from nextflow_head.verdict import State
+from nextflow_head.outcome import Outcome, State
+from nextflow_head.process import Exit
+from tests.support.s3_of_way import NO_PROBLEM
 
 STAMP = "Nov-24 19:18:18.516"
 FAILED_PROCESS = f"""\
@@ -37,10 +38,10 @@ CAUSE
 """
 
 
-def judge(tmp_path: Path, text: str, status: int = 1) -> verdict.Verdict:
+def judge(tmp_path: Path, text: str, status: int = 1) -> Outcome:
     log = tmp_path / ".nextflow.log"
     log.write_text(text)
-    return verdict.of(End(status, None, out_of_memory=False), log, 512, Origins())
+    return diagnosis.of(Exit(status, None, out_of_memory=False), log, 512, Origins(), NO_PROBLEM)
 
 
 def process(cause: str, stderr: str = "bad") -> str:
@@ -173,7 +174,7 @@ DENIED = (
 def test_tells_the_ends_of_a_run_apart(
     tmp_path: Path, log: str, state: State, status: int, line: str
 ) -> None:
-    assert judge(tmp_path, log) == verdict.Verdict(state, status, line)
+    assert judge(tmp_path, log) == Outcome(state, status, line)
 
 
 def test_what_nextflow_tried_in_vain_and_did_without_is_no_cause(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_pipelines_own_exit_status_is_passed_on(tmp_path: Path) -> None:
 
 
 def test_a_success_needs_no_words(tmp_path: Path) -> None:
-    assert judge(tmp_path, process("a task that was ignored"), status=0) == verdict.Verdict(
+    assert judge(tmp_path, process("a task that was ignored"), status=0) == Outcome(
         State.SUCCEEDED, 0, ""
     )
 
@@ -209,17 +210,19 @@ def test_a_pipelines_own_exit_status_blames_nobody_else(tmp_path: Path, status: 
 
 
 @pytest.mark.parametrize(
-    ("end", "used"),
+    ("ended", "used"),
     [
         (
-            End(3, None, out_of_memory=False, said="Terminating due to java.lang.OutOfMemoryError"),
+            Exit(
+                3, None, out_of_memory=False, output="Terminating due to java.lang.OutOfMemoryError"
+            ),
             "its heap of 512 MiB",
         ),
-        (End(137, None, out_of_memory=True), "all that its container has"),
+        (Exit(137, None, out_of_memory=True), "all that its container has"),
     ],
 )
-def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, end: End, used: str) -> None:
-    found = verdict.of(end, tmp_path / "none", 512, Origins())
+def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, ended: Exit, used: str) -> None:
+    found = diagnosis.of(ended, tmp_path / "none", 512, Origins(), NO_PROBLEM)
 
     assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
     assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more, by")
@@ -229,14 +232,20 @@ def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:
     log = tmp_path / ".nextflow.log"
     log.write_text(ABORTED)
 
-    found = verdict.of(End(1, signal.SIGTERM, out_of_memory=False), log, 512, Origins())
+    found = diagnosis.of(
+        Exit(1, signal.SIGTERM, out_of_memory=False), log, 512, Origins(), NO_PROBLEM
+    )
 
     assert (found.state, found.status) == (State.CANCELLED, 143)
 
 
 def test_a_run_that_ends_well_in_spite_of_a_signal_has_succeeded(tmp_path: Path) -> None:
-    found = verdict.of(
-        End(0, signal.SIGTERM, out_of_memory=False), tmp_path / "none", 512, Origins()
+    found = diagnosis.of(
+        Exit(0, signal.SIGTERM, out_of_memory=False),
+        tmp_path / "none",
+        512,
+        Origins(),
+        NO_PROBLEM,
     )
 
     assert found.status == 0
