@@ -19,7 +19,7 @@ OURS, THEIRS = (
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("words", "named"),
     [
         (["hello"], "hello"),
         (["s3://bucket/p", "--input", "s3://bucket/x"], "s3://bucket/p"),
@@ -47,19 +47,19 @@ def test_the_project_is_the_argument_that_nextflow_takes_for_it(
     assert words[index] == named
 
 
-@pytest.mark.parametrize("given", [["-h"], ["-help"], ["hello", "-h"]])
+@pytest.mark.parametrize("words", [["-h"], ["-help"], ["hello", "-h"]])
 def test_help_needs_no_project(words: list[str]) -> None:
     assert arguments.project(words) is None
 
 
-@pytest.mark.parametrize("given", [[], ["--input", "s3://bucket/x"]])
+@pytest.mark.parametrize("words", [[], ["--input", "s3://bucket/x"]])
 def test_arguments_without_a_project_are_refused(words: list[str]) -> None:
-    with pytest.raises(InputError, match="no pipeline is named"):
+    with pytest.raises(InputError, match="no project is named"):
         arguments.project(words)
 
 
 @pytest.mark.parametrize(
-    ("given", "called"),
+    ("words", "called"),
     [
         (["hello"], ["-resume", OURS, "hello"]),
         (["-resume", "hello"], ["-resume", OURS, "hello"]),
@@ -91,7 +91,7 @@ def test_a_run_of_a_head_is_asked_for_by_its_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "line"),
+    ("words", "line"),
     [
         (
             ["hello -r master"],
@@ -110,13 +110,13 @@ commas; the command must be a list of words, such as ["hello", "-r", "master"]""
         ),
         (
             ["nextflow", "run", "hello"],
-            """'nextflow run' is not allowed: the container's command is \
+            """'nextflow run' is not allowed: the job's command is \
 what follows `nextflow run`, such as ["hello"]""",
         ),
         (["nextflow", "hello"], "'nextflow' is not allowed: "),
         (
             ["run", "-r", "master", "hello"],
-            """'run' is not allowed: the container's command is what \
+            """'run' is not allowed: the job's command is what \
 follows `nextflow run`, such as ["-r", "master", "hello"]""",
         ),
         (["bash", "-c", "nextflow run hello"], "'bash' is not allowed: no shell reads the "),
@@ -164,7 +164,7 @@ def test_a_form_that_nextflow_cannot_mean_gets_one_line_with_the_right_one(
 
 
 @pytest.mark.parametrize(
-    "given",
+    "words",
     [
         ["hello", "-profile", "-q"],
         ["s3://bucket/My Project, the second", "--x", "-r master"],

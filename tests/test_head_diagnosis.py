@@ -86,7 +86,7 @@ DENIED = (
             State.HOST_LOST,
             5,
             "process A (2): lost its host (i-0a1b2c) more often than it is retried; resume this run"
-            " by NF_RESUME and this job's id, and see that head.on_demand_queue is set in the"
+            " with NF_RESUME and this job's id, and set head.on_demand_queue in the"
             " settings",
         ),
         (
@@ -104,7 +104,7 @@ DENIED = (
             ),
             State.NO_PERMISSION,
             4,
-            "process A (2): no permission for s3:PutObject on what the task's log names: allow it in"
+            "process A (2): no permission for s3:PutObject on the object that the task's log names: allow it in"
             " the tasks' role",
         ),
         (
@@ -118,7 +118,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Unable to execute HTTP request: Connection refused; resume this"
-            " run by NF_RESUME and this job's id",
+            " run with NF_RESUME and this job's id",
         ),
         (
             process(
@@ -130,7 +130,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
-            " Count: 100); resume this run by NF_RESUME and this job's id",
+            " Count: 100); resume this run with NF_RESUME and this job's id",
         ),
         (
             process("Connection pool shut down (SDK Attempt Count: 4)").replace(
@@ -139,7 +139,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Connection pool shut down (SDK Attempt Count: 4); resume this run"
-            " by NF_RESUME and this job's id",
+            " with NF_RESUME and this job's id",
         ),
         (
             process(
@@ -167,7 +167,7 @@ DENIED = (
             "",
             State.FAILED,
             1,
-            "pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs",
+            "pipeline failed: Nextflow gave no reason; read .nextflow.log in the run's logs",
         ),
     ],
 )
@@ -218,14 +218,14 @@ def test_a_pipelines_own_exit_status_blames_nobody_else(tmp_path: Path, status: 
             ),
             "its heap of 512 MiB",
         ),
-        (Exit(137, None, out_of_memory=True), "all that its container has"),
+        (Exit(137, None, out_of_memory=True), "the container's memory"),
     ],
 )
 def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, ended: Exit, used: str) -> None:
     found = diagnosis.of(ended, tmp_path / "none", 512, Origins(), NO_PROBLEM)
 
     assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
-    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more, by")
+    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more with")
 
 
 def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from nextflow_head.environment import Environment, printable
 from nextflow_head.input_error import InputError
 from nextflow_head.s3_uri import S3Uri
+from tests.support import variables_table
 
 GOOD = {
     "AWS_BATCH_JOB_ID": "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
@@ -164,9 +165,9 @@ def test_tells_everything_that_is_wrong_at_once() -> None:
     lines = refused(AWS_REGION="", NF_JOB_QUEUE="two words", NF_WORKDIR="here")
 
     assert [line.split("=")[0].split()[0] for line in lines] == [
-        "AWS_REGION",
-        "NF_JOB_QUEUE",
         "NF_WORKDIR",
+        "NF_JOB_QUEUE",
+        "AWS_REGION",
     ]
 
 
@@ -185,3 +186,13 @@ def test_prints_only_variables_that_cannot_be_secrets() -> None:
     secrets = {"AWS_SECRET_ACCESS_KEY": "hush", "TOWER_ACCESS_TOKEN": "hush", "PASSWORD": "hush"}
 
     assert printable({"NF_WORKDIR": "s3://bucket", **secrets}) == ["NF_WORKDIR=s3://bucket"]
+
+
+def test_a_secret_variable_is_neither_printed_nor_shown() -> None:
+    container = GOOD | {"NF_SCM": "hush", "NXF_JVM_ARGS": "-Dpassword=hush", "NXF_OPTS": "hush"}
+
+    assert "hush" not in " ".join(printable(container)) + repr(Environment.read(container))
+
+
+def test_the_document_shows_the_table() -> None:
+    assert variables_table.shown() == variables_table.render()

@@ -122,12 +122,12 @@ def test_a_byte_order_mark_says_the_encoding(
         (
             "e.yml",
             b"\n",
-            "the params file s3://bucket/e.yml is empty: it must hold names and values",
+            "the params file s3://bucket/e.yml is empty: it must contain names and values",
         ),
         (
             "l.json",
             b"[1]",
-            "the params file s3://bucket/l.json is not allowed: it must hold a JSON object, such as"
+            "the params file s3://bucket/l.json is not allowed: it must contain a JSON object, such as"
             ' {"input": "s3://my-bucket/samples.csv"}',
         ),
     ],

@@ -88,15 +88,18 @@ def test_a_batch_that_refuses_is_said_and_ends_no_run(
     finally:
         testbed.server.faults.clear()
 
-    assert line.startswith("the job's tags do not say how it ended: ")
+    assert line.startswith("the job's tags could not be set: ")
     assert "batch:" in line or "AccessDenied" in line
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("hello -zzz", "Unknown option: -zzz: nextflow run has no such option - or wants a value"),
-        ("-zzz", "no pipeline is named: the containers command must be the arguments of nextflow"),
+        (
+            "hello -zzz",
+            "Unknown option: -zzz: nextflow run has no such option - or the option needs a value",
+        ),
+        ("-zzz", "no project is named: the jobs command must be the arguments of nextflow"),
     ],
     ids=["refused by Nextflow", "refused by the head"],
 )

@@ -215,7 +215,11 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (["nobody/nothing"], 2, "there is no project nobody/nothing here, and -offline or "),
+        (
+            ["nobody/nothing"],
+            2,
+            "the project nobody/nothing is not in the container, and cannot be fetched because ",
+        ),
         (["PROJECT", "-params-file", "b.json"], 2, "the params file b.json is not valid JSON, l"),
         (["PROJECT", "-zzz"], 2, "Unknown option: -zzz: `nextflow run` has no such option"),
         (

@@ -81,8 +81,8 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
     [
         (
             S3Uri("bucket", "nothing"),
-            "the project s3://bucket/nothing is none: it must be a folder, or an archive (.zip, .tar,"
-            " .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            "s3://bucket/nothing is not a Nextflow project: it must be a folder, or an archive (.zip, .tar,"
+            " .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf or"
             " nextflow.config",
         ),
         (
@@ -102,13 +102,13 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             S3Uri("bucket", "broken.tar.gz"),
-            "the project s3://bucket/broken.tar.gz cannot be read: it is not a zip, nor a tar, plain"
-            " or by gzip, bzip2 or xz",
+            "the project s3://bucket/broken.tar.gz cannot be read: it is neither a zip nor a tar"
+            " file (plain, gzip, bzip2 or xz)",
         ),
         (
             S3Uri("bucket", "escape"),
-            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' leads out of"
-            " its folder",
+            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' is a path out"
+            " of the folder",
         ),
         (
             S3Uri("bucket", "twice"),
@@ -121,15 +121,15 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             S3Uri("bucket", "script/main.nf"),
-            "the project s3://bucket/script/main.nf is none: it must be a folder, or an archive"
-            " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf"
-            " or nextflow.config; for a script name its folder, s3://bucket/script, and -main-script"
-            " main.nf",
+            "s3://bucket/script/main.nf is not a Nextflow project: it must be a folder, or an archive"
+            " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf"
+            " or nextflow.config; for a script, give its folder, s3://bucket/script, and"
+            " -main-script main.nf",
         ),
         (
             S3Uri("bucket", "p -r main"),
-            "the project s3://bucket/p -r main is none: it must be a folder, or an archive (.zip,"
-            " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            "s3://bucket/p -r main is not a Nextflow project: it must be a folder, or an archive (.zip,"
+            " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf or"
             " nextflow.config; each option and value is a word of its own in the command",
         ),
     ],
@@ -303,8 +303,8 @@ def test_main_nf_may_itself_be_a_link(s3: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("links", "reason"),
     [
-        ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' leads out of its folder"),
-        ({"x": "../../y"}, "the link 'x' to '../../y' leads out of its folder"),
+        ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' points out of the folder"),
+        ({"x": "../../y"}, "the link 'x' to '../../y' points out of the folder"),
         ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' leads "),
         ({"a": "sub", "a/b": "../.."}, "'a/b' is both a link and a folder"),
         ({"sub": "main.nf"}, "'sub' is both a link and a folder"),
@@ -325,7 +325,7 @@ def test_an_archive_cannot_write_outside_of_its_folder(
 ) -> None:
     archive = zipped((name, b"")) if suffix == ".zip" else tarred((tarfile.TarInfo(name), b""))
 
-    assert why_not(s3, tmp_path, f"p{suffix}", archive) == f"{name!r} leads out of its folder"
+    assert why_not(s3, tmp_path, f"p{suffix}", archive) == f"{name!r} is a path out of the folder"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name == "x"]
 
 
@@ -347,7 +347,7 @@ def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "reason"),
+    ("archive", "reason"),
     [
         (
             zipped(("main.nf", b"x")).replace(b"PK\1\2\x14\x03\x14\0\0", b"PK\1\2\x14\x03\x14\0\1"),
@@ -423,7 +423,7 @@ def test_a_project_larger_than_the_disk_is_not_begun(
     put(s3, "", {"p.zip": b"x" * 11})
     monkeypatch.setattr("nextflow_head.archive.limit", lambda _: 10)
 
-    for name, what in (("p", "it holds more"), ("p.zip", "it is larger")):
+    for name, what in (("p", "it is larger"), ("p.zip", "it is larger")):
         with pytest.raises(
             InputError, match=f"{what} than 0 MiB, half of what the head's disk has"
         ):
@@ -456,7 +456,7 @@ def test_another_script_than_main_nf_counts_as_the_projects(s3: Any, tmp_path: P
     [
         (
             "no.nf",
-            "-main-script no.nf is not allowed: the project s3://bucket/p holds no such file",
+            "-main-script no.nf is not allowed: the project s3://bucket/p has no such file",
         ),
         ("../x.nf", "-main-script ../x.nf is not allowed: it must be a path inside the project"),
         ("/x.nf", "-main-script /x.nf is not allowed: it must be a path inside the project"),
@@ -484,8 +484,8 @@ def test_windows_line_ends_of_a_program_are_told(s3: Any, tmp_path: Path) -> Non
     project.bring(["s3://bucket/p"], 0, tmp_path / "p", s3, lines.append)
 
     assert lines == [
-        "bin/a.py of s3://bucket/p has Windows line ends: Linux finds no interpreter for it; save it"
-        " with Unix line ends"
+        "bin/a.py of s3://bucket/p has Windows line endings, so Linux cannot run it: save it"
+        " with Unix line endings"
     ]
 
 

@@ -130,7 +130,7 @@ def test_an_absent_bucket_is_told_once_and_ends_nothing(s3: Any, tmp_path: Path)
 
     assert not upload.complete
     assert len(lines) == 1
-    assert lines[0].startswith("logs and reports did not reach s3://absent/l: ")
+    assert lines[0].startswith("logs and reports could not be uploaded to s3://absent/l: ")
     assert "NoSuchBucket" in lines[0]
 
 

@@ -301,13 +301,13 @@ def test_keys_with_blanks_lists_of_files_and_another_script_reach_nextflow(
 
 
 @pytest.mark.parametrize(
-    "given", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
+    "arguments", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
 )
-def test_the_last_session_is_this_jobs(head: Head, s3: Any, given: list[str]) -> None:
+def test_the_last_session_is_this_jobs(head: Head, s3: Any, arguments: list[str]) -> None:
     s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
     (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
 
-    head.run(*given, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
+    head.run(*arguments, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
 
     called = head.arguments()[5:]
     assert called[called.index("-resume") + 1] == SESSION
@@ -360,7 +360,7 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             [],
             {},
-            "no pipeline is named: the container's command must be the arguments of `nextflow run`,"
+            "no project is named: the job's command must be the arguments of `nextflow run`,"
             " such as hello, or nf-core/rnaseq -r 3.24.0 --outdir s3://my-bucket/results",
         ),
         (
@@ -368,11 +368,11 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
             {"NF_JOB_QUEUE": ""},
             "NF_JOB_QUEUE is missing: it must be the ARN or the name",
         ),
-        (["hello", "-bg"], {}, "-bg is not allowed: a container ends, and Nextflow with it,"),
+        (["hello", "-bg"], {}, "-bg is not allowed: the container"),
         (
             ["hello"],
             {"NF_LOGSDIR": "s3://absent/logs"},
-            "NF_LOGSDIR=s3://absent/logs is not allowed: there is no bucket absent",
+            "NF_LOGSDIR=s3://absent/logs is not allowed: the bucket absent does not exist",
         ),
         (
             ["hello"],
@@ -393,7 +393,7 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["nextflow", "run", "hello"],
             {},
-            "'nextflow run' is not allowed: the container's command is what follows `nextflow run`, such",
+            "'nextflow run' is not allowed: the job's command is what follows `nextflow run`, such",
         ),
         (
             ["hello -r master"],
@@ -409,15 +409,19 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["s3://bucket/a\nb"],
             {},
-            "the project s3://bucket/a\\nb is none: it must be a folder, or an archive (.zip, ",
+            "s3://bucket/a\\nb is not a Nextflow project: it must be a folder, or an archive (.zip, ",
         ),
         (
             ["s3://B"],
             {},
             "the project 's3://B' is not allowed: it must be s3://BUCKET/FOLDER, or a",
         ),
-        (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
-        (["hello"], {"PATH": "/nowhere"}, "nextflow does not start: No such file or directory"),
+        (
+            ["s3://bucket/no"],
+            {},
+            "s3://bucket/no is not a Nextflow project: it must be a folder, or a",
+        ),
+        (["hello"], {"PATH": "/nowhere"}, "nextflow cannot be started: No such file or directory"),
     ],
 )
 def test_refuses_bad_input_with_one_line_and_status_2(
@@ -492,9 +496,9 @@ def test_keeps_the_log_while_nextflow_is_still_cancelling(head: Head, s3: Any) -
 
 def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     program = (
-        "import os, signal, nextflow_head.memory as m, nextflow_head.__main__ as head\n"
+        "import os, signal, sys, nextflow_head.memory as m, nextflow_head.head as head\n"
         "m.limit = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "raise SystemExit(head.main())"
+        "raise SystemExit(head.main(sys.argv[1:], os.environ))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "hello"],
@@ -506,7 +510,7 @@ def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     )
 
     assert done.returncode == 128 + signal.SIGTERM
-    assert done.stderr.endswith("cancelled: SIGTERM came while Nextflow was not running\n")
+    assert done.stderr.endswith("cancelled: SIGTERM arrived while Nextflow was not running\n")
     assert not head.started()
 
 
@@ -521,7 +525,7 @@ def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
     plugins = str(head.folder / "plugins")
     with head.start("hello", behaviour=gave_up, NXF_PLUGINS_DIR=plugins) as process:
         assert process.stderr
-        while "Nextflow starts again" not in process.stderr.readline():
+        while "Nextflow will be restarted" not in process.stderr.readline():
             assert process.poll() is None, "it ended before it was stopped"
         process.terminate()
         process.communicate(timeout=30)
@@ -534,9 +538,9 @@ def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
 def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
     # PR_SET_CHILD_SUBREAPER makes the head inherit orphans, as PID 1 does.
     program = (
-        "import ctypes, nextflow_head.__main__ as head\n"
+        "import ctypes, os, sys, nextflow_head.head as head\n"
         "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
-        "raise SystemExit(head.main())"
+        "raise SystemExit(head.main(sys.argv[1:], os.environ))"
     )
     behaviour = (
         "(true & exec true) & (sleep 0.2 & exec true); sleep 0.6;"

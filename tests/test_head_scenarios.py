@@ -193,7 +193,7 @@ def test_a_later_job_resumes_what_a_terminated_one_had_done(testbed: HeadTestbed
 
     state, status, line = testbed.end(testbed.submit(project, "--tasks", "2", NF_RESUME=first))
     assert (state, status) == ("BAD_INPUT", 2)
-    assert f"job {first} works in it (RUNNING); wait for its end, or terminate it" in line
+    assert f"job {first} uses it (RUNNING); wait until it ends, or terminate it" in line
     assert len(testbed.alive(first)) == 1, "the other's tasks are none of its business"
 
     testbed.batch.terminate_job(jobId=first, reason="enough")
@@ -251,7 +251,9 @@ def test_a_nextflow_that_gave_up_on_aws_is_started_again(
         testbed.aws.faults.refused(30)
 
     assert testbed.end(job) == SUCCESS
-    assert any("Nextflow starts again" in line for line in testbed.log(testbed.describe(job)[0]))
+    assert any(
+        "Nextflow will be restarted" in line for line in testbed.log(testbed.describe(job)[0])
+    )
     assert sum(testbed.record(job)["tasks"].values()) == 20
     assert testbed.alive(job) == []
 
@@ -327,7 +329,11 @@ def test_a_queue_without_permission_is_named(testbed: HeadTestbed, naps: str) ->
             "bad.json is not valid JSON, line 1",
         ),
         (["NAPS"], {"NF_RESUME": "0" * 8}, "NF_RESUME='00000000' is not allowed: "),
-        (["NAPS"], {"NF_WORKDIR": "s3://absent-bucket/x"}, "there is no bucket absent-bucket"),
+        (
+            ["NAPS"],
+            {"NF_WORKDIR": "s3://absent-bucket/x"},
+            "the bucket absent-bucket does not exist",
+        ),
     ],
 )
 def test_bad_input_ends_in_one_line_without_a_task(
