@@ -138,7 +138,7 @@ words of the command, such as ["hello", "-r", "master"]""",
         (
             ["-C", "a", "hello"],
             """-C is not allowed: it is an option of `nextflow`, not of \
-`nextflow run`; it would drop this environment's configuration; give yours with -c""",
+`nextflow run`; it would replace the deployment's configuration; give yours with -c""",
         ),
         (["-Dx=y", "hello"], "-Dx=y is not allowed: it is an option of `nextflow`, not of "),
         (["-D", "x=y", "hello"], "-D is not allowed: it is an option of `nextflow`, not of "),
@@ -146,7 +146,7 @@ words of the command, such as ["hello", "-r", "master"]""",
         (["hello", "-bg"], "-bg is not allowed: "),
         (["-"], "- is not allowed: a Batch job has no standard input; put the script into S3 as "),
         (["-stdin"], "-stdin is not allowed: a Batch job has no standard input; put the script "),
-        (["-stub", "-r", "x", "p"], "Nextflow would take 'true' for the project, as an option "),
+        (["-stub", "-r", "x", "p"], "Nextflow would run 'true' as the project because an option "),
         (
             ["-resume", "happy_euler", "p"],
             "-resume happy_euler is not allowed: name the Batch job ",
@@ -178,11 +178,11 @@ def test_what_only_looks_like_such_a_form_is_passed_on(words: list[str]) -> None
 
 def test_notes_what_is_probably_not_meant() -> None:
     assert arguments.notes(["hello", "-r", "x", "--in", "a", "b"]) == [
-        "the word 'b' belongs to no option: Nextflow hands it to the script as one of `args`, which"
-        " few read"
+        "the word 'b' belongs to no option: Nextflow passes it to the script in `args`, which few"
+        " scripts read"
     ]
     assert arguments.notes(["hello", "--in s3://b/x", "--out", "a b", "-stub"]) == [
-        "the word '--in s3://b/x' is all of it a parameter's name; name and value are two words,"
+        "Nextflow reads '--in s3://b/x' as the name of a parameter; name and value are two words,"
         ' such as ["--in", "s3://b/x"]'
     ]
 

@@ -64,7 +64,7 @@ workflow { NAP | view }
 
 
 @dataclass
-class Testbed:
+class PluginTestbed:
     """A folder with a Nextflow that has the plugin."""
 
     folder: Path
@@ -132,8 +132,8 @@ def install(distribution: Path) -> str:
 
 
 @pytest.fixture
-def testbed(distribution: Path, tmp_path: Path) -> Testbed:
-    return Testbed(
+def testbed(distribution: Path, tmp_path: Path) -> PluginTestbed:
+    return PluginTestbed(
         tmp_path,
         distribution,
         {
@@ -153,7 +153,7 @@ def testbed(distribution: Path, tmp_path: Path) -> Testbed:
 
 
 def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hears_of_the_rest(
-    testbed: Testbed,
+    testbed: PluginTestbed,
 ) -> None:
     output = testbed.run(PIPELINE, NF_ON_DEMAND_QUEUE="on-demand")
 
@@ -173,7 +173,7 @@ def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hea
     }
 
 
-def test_what_ended_on_demand_is_found_by_a_resume(testbed: Testbed) -> None:
+def test_what_ended_on_demand_is_found_by_a_resume(testbed: PluginTestbed) -> None:
     testbed.run(FLEETING, NF_ON_DEMAND_QUEUE="on-demand")
     assert testbed.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
 
@@ -186,7 +186,7 @@ def test_what_ended_on_demand_is_found_by_a_resume(testbed: Testbed) -> None:
 
 @pytest.mark.parametrize("last", ["spot-later", "spot"])
 def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(
-    testbed: Testbed, last: str
+    testbed: PluginTestbed, last: str
 ) -> None:
     output = testbed.run(FLEETING, NF_ON_DEMAND_QUEUE=last, NF_SPOT_ATTEMPTS="2")
 
@@ -196,7 +196,9 @@ def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(
     assert testbed.counted["processes"] == {"NAP": {"failed": 1}}
 
 
-def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(testbed: Testbed) -> None:
+def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(
+    testbed: PluginTestbed,
+) -> None:
     output = testbed.run(FLEETING)
 
     assert output.startswith("1 "), output
@@ -204,7 +206,7 @@ def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(testbed: 
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
 
 
-def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: Testbed) -> None:
+def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: PluginTestbed) -> None:
     """Which would not come within the test's time."""
     output = testbed.run(FLEETING, POLL="1 h")
 
@@ -220,7 +222,9 @@ def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: Testbed) -> N
         "executor { $awsbatch { pollInterval = '1 sec' } }",
     ],
 )
-def test_a_poll_interval_that_somebody_has_set_is_kept(testbed: Testbed, setting: str) -> None:
+def test_a_poll_interval_that_somebody_has_set_is_kept(
+    testbed: PluginTestbed, setting: str
+) -> None:
     (testbed.folder / "more.config").write_text(f"{setting}\n")
 
     testbed.run(FLEETING, "-c", "more.config")
@@ -230,7 +234,7 @@ def test_a_poll_interval_that_somebody_has_set_is_kept(testbed: Testbed, setting
     assert "Observer: nextflowbatch.Poll\n" not in log
 
 
-def test_a_pipelines_own_plugins_do_not_displace_it(testbed: Testbed) -> None:
+def test_a_pipelines_own_plugins_do_not_displace_it(testbed: PluginTestbed) -> None:
     text = "plugins { id 'nf-amazon@0.0.1' }\n"
     (testbed.folder / "more.config").write_text(text)
 

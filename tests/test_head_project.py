@@ -97,8 +97,8 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             S3Uri("bucket", "broken.zip"),
-            "the project s3://bucket/broken.zip cannot be read: it is not a zip, nor a tar, plain or"
-            " by gzip, bzip2 or xz",
+            "the project s3://bucket/broken.zip cannot be read: it is neither a zip nor a tar"
+            " file (plain, gzip, bzip2 or xz)",
         ),
         (
             S3Uri("bucket", "broken.tar.gz"),
@@ -112,8 +112,8 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             S3Uri("bucket", "twice"),
-            "the project s3://bucket/twice cannot be read: the key 'twice/a//b' has a step that no"
-            " folder can have",
+            "the project s3://bucket/twice cannot be read: the key 'twice/a//b' has a part that"
+            " cannot be the name of a folder",
         ),
         (
             S3Uri("bucket", "both"),
@@ -305,7 +305,7 @@ def test_main_nf_may_itself_be_a_link(s3: Any, tmp_path: Path) -> None:
     [
         ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' points out of the folder"),
         ({"x": "../../y"}, "the link 'x' to '../../y' points out of the folder"),
-        ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' leads "),
+        ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' points "),
         ({"a": "sub", "a/b": "../.."}, "'a/b' is both a link and a folder"),
         ({"sub": "main.nf"}, "'sub' is both a link and a folder"),
     ],
@@ -351,15 +351,15 @@ def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
     [
         (
             zipped(("main.nf", b"x")).replace(b"PK\1\2\x14\x03\x14\0\0", b"PK\1\2\x14\x03\x14\0\1"),
-            "'main.nf' is encrypted; make the archive without a password",
+            "'main.nf' is encrypted: create the archive without a password",
         ),
         (
             zipped(("main.nf", b"x")).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x09\0"),
-            "it is compressed in a way that is not supported (",
+            "its compression is not supported (",
         ),
         (
             zipped(("main.nf", b"x" * 999)).replace(b"K", b"L"),
-            "it is not a zip, nor a tar, plain or",
+            "it is neither a zip nor a tar",
         ),
         (zipped(("main.nf", b"x"), ("main.nf/y", b"x")), "'main.nf/y' is both a file and a folder"),
         (zipped(("a" * 300, b"x")), f"{'a' * 300!r}: File name too long"),
@@ -369,15 +369,16 @@ def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
         ),
         (
             tarred((tarfile.TarInfo("main.nf"), b"0" * 150 * 2**20)),
-            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's"
-            " disk has left",
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of the free space"
+            " on the head's disk",
         ),
         (
             tarred(
                 (tarfile.TarInfo("main.nf"), b"0" * 30 * 2**20),
                 *(linked(f"{n}", "main.nf", tarfile.LNKTYPE) for n in range(4)),
             ),
-            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's",
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of the free space"
+            " on the head's disk",
         ),
     ],
     ids=["encrypted", "method", "broken", "both", "long", "device", "bomb", "copies"],
@@ -425,7 +426,7 @@ def test_a_project_larger_than_the_disk_is_not_begun(
 
     for name, what in (("p", "it is larger"), ("p.zip", "it is larger")):
         with pytest.raises(
-            InputError, match=f"{what} than 0 MiB, half of what the head's disk has"
+            InputError, match=f"{what} than 0 MiB, half of the free space on the head's disk"
         ):
             project.stage(S3Uri("bucket", name), tmp_path / name, s3)
 

@@ -150,7 +150,7 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
     assert "\nerr\n" in errors
     assert errors.endswith(
         f"nextflow-head: logs and reports are in s3://bucket/{LOGS}\n"
-        "nextflow-head: pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs\n"
+        "nextflow-head: pipeline failed: Nextflow gave no reason; read .nextflow.log in the run's logs\n"
     )
 
 
@@ -170,7 +170,7 @@ def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> Non
     assert status == 0
     assert stored_files == {
         *(f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"),
-        *(RECORD, f"runs/run-{JOB}/claim.json"),
+        *(RECORD, f"runs/run-{JOB}/lock.json"),
     }
 
 
@@ -261,7 +261,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 9
-    assert f"logs and reports could not be kept in s3://brief/{LOGS}" in errors
+    assert f"logs and reports could not be stored in s3://brief/{LOGS}" in errors
 
 
 def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
@@ -377,8 +377,8 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["hello"],
             {"AWS_REGION": "eu-west-1"},
-            "NF_WORKDIR=s3://bucket/runs is not allowed: its bucket is in us-west-2, and the queue in"
-            " eu-west-1; it must be in the queue's region",
+            "NF_WORKDIR=s3://bucket/runs is not allowed: its bucket is in us-west-2, and the queue is in"
+            " eu-west-1; both must be in the same region",
         ),
         (
             ["hello", "-params-file", "s3://bucket/no.json"],
@@ -453,8 +453,7 @@ def test_hands_a_signal_on_at_once_and_keeps_what_nextflow_writes_then(
     assert process.returncode == 128 + number
     assert time.monotonic() - began < 5
     assert errors.endswith(
-        f"nextflow-head: cancelled: {number.name} reached the head, and Nextflow has ended its"
-        " tasks\n"
+        f"nextflow-head: cancelled: the head received {number.name}, and Nextflow ended its tasks\n"
     )
     assert record(s3)["state"] == "CANCELLED"
     assert f"nextflow-head: {number.name} was passed on to Nextflow" in errors

@@ -239,10 +239,10 @@ def test_a_minute_without_aws_ends_no_run(
 def test_a_nextflow_that_gave_up_on_aws_is_started_again(
     testbed: HeadTestbed, services: tuple[str, ...]
 ) -> None:
-    # As after a longer outage with the attempts that the head sets.
-    job = testbed.submit(
-        testbed.put_project("naps"), "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
-    )
+    # As after a longer outage with the attempts that the head sets. Tasks are submitted one by one:
+    # Nextflow gives up on a submission, but repeats a poll.
+    project = testbed.put_project("slow-naps", config="executor.submitRateLimit = '1/1sec'")
+    job = testbed.submit(project, "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3")
     testbed.until(lambda: len(testbed.tasks(job)) >= 4, "tasks are submitted")
 
     for service in services:
