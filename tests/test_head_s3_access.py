@@ -139,6 +139,15 @@ def test_an_archived_object_names_its_storage_class() -> None:
     )
 
 
+def test_a_denied_abort_says_nothing_of_writing() -> None:
+    class Unabortable(S3OfWay):
+        def abort_multipart_upload(self, **_: str) -> None:
+            answer = {"Error": {"Code": "AccessDenied"}}
+            raise ClientError(answer, "AbortMultipartUpload")  # type: ignore[arg-type]
+
+    assert problem(lambda: Unabortable(Way()), Access.WRITE, "s3://results/out") is None
+
+
 def test_an_s3_that_cannot_be_reached_ends_in_a_line() -> None:
     class Absent:
         def get_object(self, **_: str) -> None:

@@ -8,6 +8,7 @@ the answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Any
 
@@ -123,10 +124,14 @@ def _read(uri: S3Uri, s3: Client) -> None:
 
 
 def _write(uri: S3Uri, s3: Client) -> None:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see Aws.client
+
     # It needs what PutObject needs, and makes no object:
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
     upload = s3.create_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/")
-    s3.abort_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/", UploadId=upload["UploadId"])
+    # Whether it may be aborted says nothing of writing; S3 shows an upload without parts nowhere.
+    with suppress(ClientError):
+        s3.abort_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/", UploadId=upload["UploadId"])
 
 
 def _wrong(uri: S3Uri, answer: Mapping[str, str]) -> str:
