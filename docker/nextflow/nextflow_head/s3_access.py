@@ -129,7 +129,7 @@ def _write(uri: S3Uri, s3: Client) -> None:
     # It needs what PutObject needs, and makes no object:
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
     upload = s3.create_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/")
-    # Whether it may be aborted says nothing of writing; S3 shows an upload without parts nowhere.
+    # Whether it may be aborted says nothing of writing; without parts it holds no data.
     with suppress(ClientError):
         s3.abort_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/", UploadId=upload["UploadId"])
 
