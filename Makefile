@@ -1,4 +1,4 @@
-# One command for each thing one does with this project; `make help` lists them.
+# The commands of this project; `make help` lists them.
 PYTHON ?= python3
 PORT ?= 4566
 SETTINGS ?= default
@@ -6,10 +6,10 @@ VENV := .venv
 # Node and npm come from a wheel in the virtual environment; cdk from package-lock.json.
 export PATH := $(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
-# macOS's make 3.81 starts simple commands without that PATH, unless a shell of one's own choice does.
+# macOS's make 3.81 starts simple commands without that PATH, unless SHELL is set.
 SHELL := /bin/bash
 
-# Caches go below build/ where the user's folder for them cannot be written to.
+# Caches go below build/ if the user's cache folder is not writable.
 CACHE := $(or $(XDG_CACHE_HOME),$(if $(HOME),$(HOME)/.cache))
 ifneq ($(shell test -n "$(CACHE)" && mkdir -p "$(CACHE)" 2>/dev/null && test -w "$(CACHE)" && echo yes),yes)
   export XDG_CACHE_HOME := $(CURDIR)/build/cache
@@ -23,14 +23,14 @@ endif
 	diff bootstrap deploy destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
-help: ## Lists these targets
+help: ## Shows these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 python:
-	@command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed: install it, or say PYTHON=/path/to/python3"; exit 2; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: say PYTHON=/path/to/python3.11"; exit 2; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed: install it, or set PYTHON=/path/to/python3"; exit 2; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, $(PYTHON) is older: set PYTHON=/path/to/python3.11"; exit 2; }
 
-setup: python ## Makes the virtual environment and installs the cdk CLI
+setup: python ## Creates the virtual environment and installs the cdk CLI
 	@"$(PYTHON)" installation.py everything cdk
 
 setup-demo: python
@@ -39,24 +39,24 @@ setup-demo: python
 demo: setup-demo ## Deploys the workshop's settings onto a local AWS and runs hello there
 	@python -m local_aws.demo
 
-local-aws: setup-demo ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow; PORT=0 takes any free port
+local-aws: setup-demo ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflow; PORT=0 uses any free port
 	@python -m local_aws --port $(PORT)
 
 test: setup ## Runs the tests that need no special machine
 	@python -m assets.go_program >/dev/null
 	python -m pytest -n 2
 
-test-s3: setup ## Every form of the tasks' S3 client against the AWS CLI, versions 1 and 2
+test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and 2
 	@python -m assets.go_program >/dev/null
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
-test-head: setup ## Runs the head through losses and faults with a real Nextflow; needs Docker
+test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_nf_core.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
 
-lint: setup ## Format and lint
+lint: setup ## Checks format and style
 	ruff format --check .
 	ruff check .
 	hadolint docker/nextflow/Dockerfile
@@ -64,38 +64,39 @@ lint: setup ## Format and lint
 	go vet -C assets/aws_client ./...
 	go vet -C assets/task_s3 ./...
 
-types: setup ## Static types
+types: setup ## Checks static types
 	mypy
 
-check: lint types test synth ## Everything that must hold before a commit
+check: lint types test synth ## Runs everything that must pass before a commit
 
-format: setup ## Formats and mends what can be mended
+format: setup ## Formats, and fixes what can be fixed automatically
 	ruff check --fix .
 	ruff format .
 
 synth: setup ## Writes the templates of SETTINGS to cdk.out/
 	cdk synth --quiet --context settings=$(SETTINGS) --output cdk.out
 
-diff: setup ## What a deploy of SETTINGS would change
+diff: setup ## Shows what a deploy of SETTINGS would change
 	@python -m stacks.difference --context settings=$(SETTINGS)
 
 bootstrap: setup ## Prepares the account and region of your credentials for the CDK
 	cdk bootstrap --context settings=$(SETTINGS)
 
 deploy: setup ## Deploys SETTINGS to the account of your credentials
-	@# Where no terminal is, nobody can answer; a reviewed diff is the approval.
+	@# Without a terminal nobody can answer; a reviewed diff is the approval.
 	cdk deploy --all --context settings=$(SETTINGS) $$(test -t 0 || echo --require-approval=never)
 
-destroy: setup ## Takes SETTINGS away again; what is retained stays
+destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
 	cdk destroy --all --context settings=$(SETTINGS)
 
-snapshots: setup ## Accepts changed templates; read the difference first
+snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
 
-schema: setup ## Writes settings/schema.json for editors
+schema: setup ## Writes settings/schema.json (for editors) and docs/settings.md
 	python -m stacks.schema > settings/schema.json
+	python -m stacks.settings_table > docs/settings.md
 
-instance-types: setup ## Renews the table of instance types from the EC2 of your credentials
+instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
 
 lock: setup ## Pins the newest versions that the requirements allow
@@ -103,34 +104,34 @@ lock: setup ## Pins the newest versions that the requirements allow
 	cat requirements.txt requirements-demo.txt requirements-dev.txt | grep -v '^-[cr]' | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
 
-lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs the internet
+lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py
 
-bench: bench-synth bench-head bench-scale bench-disk bench-s3 bench-boot ## All benchmarks
-bench-synth: setup ## cdk synth against an app with one bucket
+bench: bench-synth bench-head bench-scale bench-disk bench-s3 bench-boot ## Runs all benchmarks
+bench-synth: setup ## Compares cdk synth with an app that has one bucket
 	python -m benchmarks.synth
 
-bench-head: setup ## The head against Nextflow alone; needs Docker and a Nextflow as test-head does
+bench-head: setup ## Compares the head with plain Nextflow; needs Docker and a Nextflow as test-head does
 	python -m benchmarks.head
 
-bench-scale: setup ## TASKS (10,000) tasks that do nothing, by the head and by Nextflow alone; needs the same
+bench-scale: setup ## Runs TASKS (10,000) tasks that do nothing, with the head and with plain Nextflow; needs the same
 	python -m benchmarks.scale
 
-bench-disk: setup ## The daemon that grows scratch against fixed thresholds, in pretended time
+bench-disk: setup ## Compares the growth of scratch with fixed thresholds, in simulated time
 	PYTHONPATH=assets/worker python -m benchmarks.disk
 
-bench-s3: setup ## The tasks' S3 client against the bare SDK, and the AWS CLI 2, s5cmd, rclone and curl where they are
+bench-s3: setup ## Compares the tasks' S3 client with the SDK and, if installed, the AWS CLI 2, s5cmd, rclone and curl
 	python -m benchmarks.s3
 
-bench-boot: setup ## A worker from its kernel to its agent, by step; needs QEMU as test-kernel does
+bench-boot: setup ## Times the steps of a boot, from kernel to ECS agent; needs QEMU as test-kernel does
 	python -m benchmarks.boot
 
-bench-first-run: setup-demo ## From a bare clone to the demo's end, with warm package caches, by step
+bench-first-run: setup-demo ## Times the steps from a bare clone to the end of the demo, with warm package caches
 	python -m benchmarks.first_run
 
-clean-docker: ## Removes the images that the demo and the tests left in the Docker engine
+clean-docker: ## Removes the images that the demo and the tests left in Docker
 	@images=$$(docker images --format '{{.Repository}}:{{.Tag}}' \
 		| grep -E '^(nextflow-batch/|local-aws-|123456789012\.dkr\.ecr\.)'); test -z "$$images" || docker rmi $$images
 
-clean: ## Removes what was generated
+clean: ## Removes generated files
 	rm -rf build cdk.out .mypy_cache .pytest_cache .ruff_cache

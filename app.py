@@ -1,4 +1,4 @@
-"""Reads one environment's settings and declares its stacks."""
+"""Reads one deployment's settings and declares its stacks."""
 
 import sys
 
@@ -10,7 +10,7 @@ try:
     from aws_cdk import App
 
     from stacks import settings_file
-    from stacks.environment import declare
+    from stacks.deployment import declare
 except ImportError as missing:
     print(
         f"{sys.executable} lacks what this app needs ({missing}): run `make setup`, or install"
@@ -21,10 +21,10 @@ except ImportError as missing:
 
 
 def main() -> None:
-    """Synthesize the environment that `-c settings=NAME` chooses, or say what is wrong with it."""
+    """Synthesize the deployment that `-c settings=NAME` chooses, or say what is wrong with it."""
     app = App()
-    chosen = app.node.try_get_context("settings")
-    name = "default" if chosen is None else str(chosen)
+    context = app.node.try_get_context("settings")
+    name = "default" if context is None else str(context)
     try:
         settings = settings_file.read(paths.SETTINGS, name)
         if warning := settings_file.name_warning(name, settings):

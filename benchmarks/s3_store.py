@@ -21,11 +21,11 @@ class Store:
         url: Where it listens.
     """
 
-    def __init__(self, command: list[str], scheme: str) -> None:
+    def __init__(self, command: list[str]) -> None:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        self.url = f"{scheme}://127.0.0.1:{self._line()}"
+        self.url = f"https://127.0.0.1:{self._line()}"
 
     def calls(self) -> int:
         """Return how many calls there were since the last time."""
@@ -44,13 +44,12 @@ class Store:
 
 
 @contextmanager
-def store(program: str, folder: Path, certificate: Path | None) -> Iterator[Store]:
-    """Run one whose objects are files in a folder, over TLS if there is a certificate.
+def store(program: str, folder: Path, certificate: Path) -> Iterator[Store]:
+    """Run one whose objects are files in a folder.
 
     The certificate's key is beside it, with the suffix `.key`.
     """
-    secure = [str(certificate), str(certificate.with_suffix(".key"))] if certificate else []
-    running = Store([program, str(folder), *secure], "https" if certificate else "http")
+    running = Store([program, str(folder), str(certificate), str(certificate.with_suffix(".key"))])
     try:
         yield running
     finally:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, RemovalPolicy, Stack
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 
-from nextflow_batch import Storage
+from nextflow_batch import EncryptionKey, Storage
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -33,7 +31,9 @@ class DataStack(Stack):
         removal = RemovalPolicy.RETAIN
         if settings.delete_with_stack and settings.delete_data_for_good:
             removal = RemovalPolicy.DESTROY
-        self.key = self._make_key(removal) if settings.customer_key else None
+        self.key = None
+        if settings.customer_key:
+            self.key = EncryptionKey(self, "Key", removal_policy=removal)
         work_days = settings.work_expires_days
         self.storage = Storage(
             self,
@@ -49,79 +49,9 @@ class DataStack(Stack):
             key=self.key,
             removal_policy=removal,
         )
-        CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
-        CfnOutput(
-            self,
-            "LogGroup",
-            value=self.storage.log_group.log_group_name,
-            description="What heads, tasks and workers print",
-        )
-        CfnOutput(
-            self,
-            "LogsFolder",
-            value=self.storage.logs_uri,
-            description="Logs and reports of each run, in run-JOBID/",
-        )
-
-    def _make_key(self, removal: RemovalPolicy) -> kms.Key:
-        key = kms.Key(
-            self,
-            "Key",
-            description="Bucket, logs and volumes of Nextflow on AWS Batch",
-            enable_key_rotation=True,
-            removal_policy=removal,
-        )
-        self._let_logs_use(key)
-        self._let_auto_scaling_use(key)
-        return key
-
-    def _let_logs_use(self, key: kms.Key) -> None:
-        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-        groups = self.format_arn(
-            service="logs", resource="log-group", resource_name="*", arn_format=_COLON
-        )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.ServicePrincipal(f"logs.{self.region}.amazonaws.com")],
-                actions=["kms:Describe*", *_USE],
-                resources=["*"],
-                conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
-            )
-        )
-
-    def _let_auto_scaling_use(self, key: kms.Key) -> None:
-        # Batch's instances come from Auto Scaling; without this they die at launch.
-        # https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html
-        role = (
-            f"arn:{self.partition}:iam::{self.account}:role/aws-service-role/"
-            "autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
-        )
-        # As a condition: KMS refuses a principal that does not exist, and this role is made when
-        # the account first uses Auto Scaling.
-        caller = {"aws:PrincipalArn": role, "aws:PrincipalAccount": self.account}
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()],
-                actions=["kms:DescribeKey", *_USE],
-                resources=["*"],
-                conditions={"StringEquals": caller},
-            )
-        )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                principals=[iam.AnyPrincipal()],
-                actions=["kms:CreateGrant"],
-                resources=["*"],
-                conditions={
-                    "StringEquals": caller,
-                    "Bool": {"kms:GrantIsForAWSResource": "true"},
-                },
-            )
-        )
+        self.storage.add_outputs(self)
 
 
-_COLON = ArnFormat.COLON_RESOURCE_NAME
-_USE = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
 _RETENTION = {
     1: logs.RetentionDays.ONE_DAY,
     3: logs.RetentionDays.THREE_DAYS,

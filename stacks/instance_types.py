@@ -51,12 +51,10 @@ def _traits(entry: dict[str, Any]) -> list[Trait]:
     return found
 
 
-def merged(known: Table, described: Table) -> Table:
-    """The known table with what EC2 describes; families by name, sizes from small to large."""
-    families = sorted(known.keys() | described.keys())
-    return {
-        family: _sorted(known.get(family, {}) | described.get(family, {})) for family in families
-    }
+def merge(table: Table, update: Table) -> Table:
+    """A table with what EC2 describes; families by name, sizes from small to large."""
+    families = sorted(table.keys() | update.keys())
+    return {family: _sorted(table.get(family, {}) | update.get(family, {})) for family in families}
 
 
 def _sorted(sizes: dict[str, list[int | str]]) -> dict[str, list[int | str]]:
@@ -77,7 +75,7 @@ def main() -> int:
     except (BotoCoreError, ClientError, ValueError) as error:  # ValueError: a malformed endpoint
         print(f"EC2 does not describe its instance types: {error}", file=sys.stderr)
         return 2
-    TABLE.write_text(text(merged(known, described)), encoding="utf-8")
+    TABLE.write_text(text(merge(known, described)), encoding="utf-8")
     return 0
 
 

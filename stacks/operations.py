@@ -33,11 +33,7 @@ class OperationsStack(Stack):
         Operations(
             self,
             "Operations",
-            queues=list(batch.compute.queues.values()),
-            head_definition=self.format_arn(
-                service="batch",
-                resource="job-definition",
-                resource_name=settings.head.job_definition,
-            ),
+            queues=list(batch.nextflow.compute.queues.values()),
+            head_definition=batch.nextflow.head.job_definition.arn_without_revision,
             email=settings.operations.email if settings.operations else None,
         )

@@ -11,14 +11,12 @@ from pydantic import ValidationError
 from nextflow_batch.problem import Problem, printable, problems
 from stacks import yaml_document
 from stacks.settings import Settings
-from stacks.yaml_text import DocumentError
+from stacks.settings_error import SettingsError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-class SettingsError(Exception):
-    """A settings file that cannot be used; its text is one line for each thing to mend."""
+__all__ = ["SettingsError", "name_warning", "parse", "read"]
 
 
 def read(directory: Path, name: str) -> Settings:
@@ -35,23 +33,23 @@ def read(directory: Path, name: str) -> Settings:
         SettingsError: There is no such file, it is no YAML, or it does not fit the model.
     """
     path = directory / f"{name}.yaml"
-    shown = f"{directory.name}/{name}.yaml"
+    label = f"{directory.name}/{name}.yaml"
     if not re.fullmatch(r"[\w-]+", name) or not path.is_file():
-        known = ", ".join(sorted(file.stem for file in directory.glob("*.yaml")))
-        raise SettingsError(f"settings: '{printable(name)}' is not allowed: must be one of {known}")
+        names = ", ".join(sorted(file.stem for file in directory.glob("*.yaml")))
+        raise SettingsError(f"settings: '{printable(name)}' is not allowed: must be one of {names}")
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SettingsError(f"{shown}: cannot be read: {error.strerror}") from None
-    return parse(data, shown)
+        raise SettingsError(f"{label}: cannot be read: {error.strerror}") from None
+    return parse(data, label)
 
 
-def parse(text: str | bytes, shown: str) -> Settings:
+def parse(text: str | bytes, label: str) -> Settings:
     """Make settings of a file's text.
 
     Args:
         text: YAML.
-        shown: What to call the file in messages.
+        label: What to call the file in messages.
 
     Returns:
         The settings, whole and consistent.
@@ -62,32 +60,32 @@ def parse(text: str | bytes, shown: str) -> Settings:
     try:
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
         document = yaml_document.load(data)
-    except DocumentError as error:
-        raise SettingsError(f"{shown}:{error.line}: {error}") from None
-    found = document.problems
-    known = {problem.path for _, problem in found}
+    except SettingsError as error:
+        raise SettingsError(f"{label}:{error.line}: {error}") from None
+    entries = document.problems
+    paths = {problem.path for _, problem in entries}
     try:
         # Through JSON, because only there does pydantic's strict mode take a list for a tuple.
         settings = Settings.model_validate_json(json.dumps(document.values))
     except ValidationError as error:
-        found = found + [
+        entries = entries + [
             (document.line(problem.path), problem)
-            for problem in problems(error, Settings, document.written.get)
-            if problem.path not in known
+            for problem in problems(error, Settings, document.number_text.get)
+            if problem.path not in paths
         ]
-    if found:
-        found = sorted(found, key=lambda entry: entry[0])
-        raise SettingsError("\n".join(_sentence(shown, *entry) for entry in found))
+    if entries:
+        entries = sorted(entries, key=lambda entry: entry[0])
+        raise SettingsError("\n".join(_sentence(label, *entry) for entry in entries))
     return settings
 
 
-def _sentence(shown: str, line: int, problem: Problem) -> str:
+def _sentence(label: str, line: int, problem: Problem) -> str:
     key = f"{problem.key}: " if problem.path else ""
-    return f"{shown}:{line}: {key}{problem.text}"
+    return f"{label}:{line}: {key}{problem.text}"
 
 
 def name_warning(name: str, settings: Settings) -> str | None:
-    """A warning where a file's name and its environment differ.
+    """A warning where a file's name and its deployment differ.
 
     Args:
         name: The file's name without its ending.
@@ -96,9 +94,9 @@ def name_warning(name: str, settings: Settings) -> str | None:
     Returns:
         One line; none where they are the same. They differ in a copy that was not edited.
     """
-    if name == settings.environment:
+    if name == settings.deployment:
         return None
     return (
-        f"Warning: settings/{name}.yaml: environment: {settings.environment} is not the file's"
-        f" name: the stacks are nextflow-{settings.environment}-*"
+        f"Warning: settings/{name}.yaml: deployment: {settings.deployment} is not the file's"
+        f" name: the stacks are nextflow-{settings.deployment}-*"
     )

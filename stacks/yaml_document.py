@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ruamel.yaml.comments import CommentedMap, CommentedSeq, TaggedScalar
 
 from nextflow_batch.problem import Problem
-from stacks.yaml_text import DocumentError, decoded, parsed
+from stacks.settings_error import SettingsError
+from stacks.yaml_text import decode, parse
 
 if TYPE_CHECKING:
     from nextflow_batch.problem import Path
@@ -25,13 +26,13 @@ class Document(NamedTuple):
     Attributes:
         values: The mapping, of plain values.
         lines: The line of each value by its path, from 1.
-        written: How each number is written, by its path.
+        number_text: How each number is written, by its path.
         problems: Keys and values that YAML has and settings have not, with their lines.
     """
 
     values: dict[str, Any]
     lines: dict[Path, int]
-    written: dict[Path, str]
+    number_text: dict[Path, str]
     problems: list[tuple[int, Problem]]
 
     def line(self, path: Path) -> int:
@@ -51,15 +52,15 @@ def load(data: bytes) -> Document:
         The document; keys at the top that begin with `x-` are left out, they hold anchors.
 
     Raises:
-        DocumentError: It is not YAML 1.2, not a mapping, or larger than makes sense.
+        SettingsError: It is not YAML 1.2, not a mapping, or larger than makes sense.
     """
-    text = decoded(data)
-    root = parsed(text)
+    text = decode(data)
+    root = parse(text)
     if not isinstance(root, CommentedMap):
-        raise DocumentError(1, "must be a mapping of settings, like default.yaml")
+        raise SettingsError("must be a mapping of settings, like default.yaml", 1)
     reader = _Reader(text)
     values = reader.read(root, (), ())
-    return Document(values, reader.lines, reader.written, reader.problems)
+    return Document(values, reader.lines, reader.number_text, reader.problems)
 
 
 class _Reader:
@@ -69,7 +70,7 @@ class _Reader:
         self._text = text.splitlines()
         self._left = MOST_VALUES
         self.lines: dict[Path, int] = {}
-        self.written: dict[Path, str] = {}
+        self.number_text: dict[Path, str] = {}
         self.problems: list[tuple[int, Problem]] = []
 
     def read(self, value: object, path: Path, above: tuple[int, ...]) -> Any:
@@ -77,9 +78,9 @@ class _Reader:
         if self._left < 0 or len(path) > _DEEPEST:
             # Anchors can make much of little.
             what = f"more than {MOST_VALUES} values" if self._left < 0 else "too many levels"
-            raise DocumentError(self.lines.get(path[:1], 1), f"has {what}, its aliases resolved")
+            raise SettingsError(f"has {what}, its aliases resolved", self.lines.get(path[:1], 1))
         if id(value) in above:
-            raise DocumentError(self.lines.get(path, 1), "an anchor must not contain itself")
+            raise SettingsError("an anchor must not contain itself", self.lines.get(path, 1))
         if type(value) is CommentedMap and value.tag.value in (None, "tag:yaml.org,2002:map"):
             return self._mapping(value, path, (*above, id(value)))
         if type(value) is CommentedSeq and value.tag.value in (None, "tag:yaml.org,2002:seq"):
@@ -87,7 +88,7 @@ class _Reader:
         return self._scalar(value, path)
 
     def _mapping(self, mapping: CommentedMap, path: Path, above: tuple[int, ...]) -> dict[str, Any]:
-        found = {}
+        values = {}
         for key, value in mapping.items():
             place = _place(mapping, key)
             line = place[0] + 1 if place else self.lines.get(path, 1)
@@ -98,17 +99,17 @@ class _Reader:
                 continue
             self.lines[(*path, key)] = line
             self._note(value, (*path, key), place[2:] if place else None)
-            found[str(key)] = self.read(value, (*path, key), above)
-        return found
+            values[str(key)] = self.read(value, (*path, key), above)
+        return values
 
     def _sequence(self, sequence: CommentedSeq, path: Path, above: tuple[int, ...]) -> list[Any]:
-        found = []
+        values = []
         for index, value in enumerate(sequence):
             place = sequence.lc.data.get(index) if sequence.lc.data else None
             self.lines[(*path, index)] = place[0] + 1 if place else self.lines.get(path, 1)
             self._note(value, (*path, index), place)
-            found.append(self.read(value, (*path, index), above))
-        return found
+            values.append(self.read(value, (*path, index), above))
+        return values
 
     def _note(self, value: object, path: Path, place: list[int] | None) -> None:
         """How a number or a date is written: 007 is not 7 to who wrote it."""
@@ -118,7 +119,7 @@ class _Reader:
         text = self._text[line][column:] if line < len(self._text) else ""
         match = re.match(r"[+\-.~\w:]+", text)
         if match and (value is not None or match[0] in _NULL):
-            self.written[path] = match[0]
+            self.number_text[path] = match[0]
 
     def _scalar(self, value: object, path: Path) -> Any:
         match value:
@@ -127,7 +128,7 @@ class _Reader:
             case TaggedScalar() if value.tag.value == "tag:yaml.org,2002:str":
                 return self._plain(value.value, path)
             case _ if hasattr(value, "isoformat"):
-                date = self.written.get(path, str(value))
+                date = self.number_text.get(path, str(value))
                 text = (
                     f'{date} is not allowed: a date must be text: write "{date}", with the quotes'
                 )
@@ -140,7 +141,9 @@ class _Reader:
 
     def _plain(self, value: bool | float | str | None, path: Path) -> Any:
         """The value without what the parser adds to it."""
-        if value is None and path not in self.written:  # nothing is there, not even the word null
+        if (
+            value is None and path not in self.number_text
+        ):  # nothing is there, not even the word null
             self._complain(path, "has no value: give it one, or remove it")
         if isinstance(value, str):
             if _writable(value):

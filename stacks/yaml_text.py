@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from nextflow_batch.problem import printable
+from stacks.settings_error import SettingsError
 
 #: The largest file that makes sense, 20 queues over 50 compute environments with every setting, has
 #: less than half of it.
@@ -19,19 +20,11 @@ MOST_BYTES = 65_536
 _DEEPEST_BRACKETS = 200
 
 
-class DocumentError(ValueError):
-    """Text that is no such document.
-
-    Attributes:
-        line: Where, from 1.
-    """
-
-    def __init__(self, line: int, text: str) -> None:
-        super().__init__(printable(text))
-        self.line = line
+def _refusal(line: int, text: str) -> SettingsError:
+    return SettingsError(printable(text), line)
 
 
-def decoded(data: bytes) -> str:
+def decode(data: bytes) -> str:
     """The file's text.
 
     Args:
@@ -41,25 +34,23 @@ def decoded(data: bytes) -> str:
         The text, without a byte order mark.
 
     Raises:
-        DocumentError: It is too large, not UTF-8 or not YAML 1.2.
+        SettingsError: It is too large, not UTF-8 or not YAML 1.2.
     """
     if len(data) > MOST_BYTES:
-        raise DocumentError(1, f"has {len(data)} bytes: must have at most {MOST_BYTES}")
+        raise _refusal(1, f"has {len(data)} bytes: must have at most {MOST_BYTES}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
-        raise DocumentError(line, f"is not UTF-8: the byte 0x{byte:02x} cannot be read") from None
+        raise _refusal(line, f"is not UTF-8: the byte 0x{byte:02x} cannot be read") from None
     depth = 0
-    for number, written in enumerate(text.splitlines(), start=1):
-        if re.match(r"%YAML(?!\s+1\.2\s*$)", written):
-            raise DocumentError(
-                number, f"{written[:20]} is not allowed: must be %YAML 1.2 or left out"
-            )
-        depth += sum(map(written.count, "[{")) - sum(map(written.count, "]}"))
+    for number, row in enumerate(text.splitlines(), start=1):
+        if re.match(r"%YAML(?!\s+1\.2\s*$)", row):
+            raise _refusal(number, f"{row[:20]} is not allowed: must be %YAML 1.2 or left out")
+        depth += sum(map(row.count, "[{")) - sum(map(row.count, "]}"))
         if depth > _DEEPEST_BRACKETS:
-            raise DocumentError(number, "is nested too deeply")
+            raise _refusal(number, "is nested too deeply")
     return text
 
 
@@ -74,11 +65,11 @@ class _Constructor(RoundTripConstructor):
             raise ConstructorError(None, None, reason, node.start_mark) from None
 
 
-def parsed(text: str) -> object:
+def parse(text: str) -> object:
     """What ruamel.yaml makes of the text.
 
     Raises:
-        DocumentError: It is not YAML.
+        SettingsError: It is not YAML.
     """
     yaml = YAML(typ="rt", pure=True)
     yaml.Constructor = _Constructor
@@ -87,13 +78,13 @@ def parsed(text: str) -> object:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise DocumentError(line, f"not valid YAML: {_reason(error)}") from None
+        raise _refusal(line, f"not valid YAML: {_reason(error)}") from None
     except RecursionError:
-        raise DocumentError(1, "is nested too deeply") from None
+        raise _refusal(1, "is nested too deeply") from None
     except YAMLError as error:  # a character that YAML does not know
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         reason = " ".join(str(error).split(" in ")[0].split())
-        raise DocumentError(line, f"not valid YAML: {reason}") from None
+        raise _refusal(line, f"not valid YAML: {reason}") from None
 
 
 def _reason(error: MarkedYAMLError) -> str:

@@ -1,4 +1,4 @@
-"""The workshop's environment on a local AWS, with a Nextflow that submits to its Batch."""
+"""The workshop's deployment on a local AWS, with a Nextflow that submits to its Batch."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class NoNextflow(RuntimeError):  # noqa: N818 - a state of the machine, not a fa
 
 @dataclass(frozen=True)
 class HeadTestbed:
-    """A deployed environment, and what one does with its jobs.
+    """A deployment, and what one does with its jobs.
 
     Attributes:
         aws: The local AWS.
@@ -91,7 +91,7 @@ class HeadTestbed:
 
     @cached_property
     def bucket(self) -> str:
-        """The environment's bucket."""
+        """The deployment's bucket."""
         (found,) = [
             bucket["Name"]
             for bucket in self.s3.list_buckets()["Buckets"]

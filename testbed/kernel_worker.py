@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from testbed.kernel_image import Image
 
-ENVIRONMENT = "default"
-TAGS = {"nextflow-batch:environment": ENVIRONMENT}
+DEPLOYMENT = "default"
+TAGS = {"nextflow-batch:deployment": DEPLOYMENT}
 DEVICE = "/dev/xvdba"
 #: What a boot may take on a slow machine; it is no measure.
 BOOT_SECONDS = 300

@@ -11,7 +11,7 @@ from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
 
 from stacks import paths, settings_file
-from stacks.environment import declare
+from stacks.deployment import declare
 from stacks.settings import Settings
 
 CONTEXT: dict[str, Any] = json.loads((paths.ROOT / "cdk.json").read_text())["context"]

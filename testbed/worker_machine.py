@@ -35,7 +35,7 @@ def worker_document(**changes: object) -> dict[str, Any]:
     scratch = {key: changes.pop(key, value) for key, value in _SCRATCH.items()}
     return {
         "region": "us-west-2",
-        "environment": "lab",
+        "deployment": "lab",
         "log_group": "",
         "asset_bucket": "programs",
         "asset_key": "worker.zip",

@@ -15,7 +15,7 @@ from cdk_nag import AwsSolutionsChecks
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks import paths
-from stacks.environment import declare
+from stacks.deployment import declare
 from testbed.resources import text
 from testbed.synthesized import CONTEXT, changed, synthesize
 

@@ -14,6 +14,7 @@ from nextflow_batch import (
     ArgumentsError,
     Capacity,
     Compute,
+    Head,
     HeadJob,
     JobQueue,
     Network,
@@ -44,13 +45,17 @@ NAME = (
 )
 
 
+#: Any folder: nothing is run here.
+BINARIES = {"aws_client": paths.WORKER, "task_s3": paths.WORKER}
+
+
 def _whole(stack: Stack, name: str = "NextflowBatch", **arguments: Any) -> NextflowBatch:
     return NextflowBatch(
         stack,
         name,
         head_image=paths.HEAD_IMAGE,
         worker_programs=paths.WORKER,
-        aws_client=paths.WORKER,  # any folder: nothing is run here
+        binaries=BINARIES,
         **({"task_s3_client": "aws-cli"} | arguments),
     )
 
@@ -60,14 +65,17 @@ def _storage(stack: Stack) -> Storage:
 
 
 def _worker(stack: Stack, **arguments: Any) -> Worker:
-    given: dict[str, Any] = {"environment": "lab", "storage": _storage(stack), "scratch": Scratch()}
+    defaults: dict[str, Any] = {
+        "deployment": "lab",
+        "storage": _storage(stack),
+        "scratch": Scratch(),
+        "binaries": BINARIES,
+    }
     return Worker(
         stack,
         "Worker",
         programs=paths.WORKER,
-        aws_client=paths.WORKER,
-        task_s3=None,
-        **(given | arguments),
+        **(defaults | arguments),
     )
 
 
@@ -77,15 +85,13 @@ def _compute(stack: Stack, **arguments: Any) -> Compute:
 
 
 def _head(stack: Stack, **arguments: Any) -> HeadJob:
-    given: dict[str, Any] = {"environment": "lab", "storage": _storage(stack)}
+    defaults: dict[str, Any] = {"deployment": "lab", "head": Head(), "storage": _storage(stack)}
     return HeadJob(
         stack,
         "Head",
         image_directory=paths.HEAD_IMAGE,
-        platform=None,  # type: ignore[arg-type]  # refused before it is looked at
-        queues=[],
-        task_queue=None,  # type: ignore[arg-type]
-        **(given | arguments),
+        queues={},
+        **(defaults | arguments),
     )
 
 
@@ -193,17 +199,21 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         'Network: availability_zones: "us-west-2a" is not allowed: must be a list: write [us-west-2a]',
     ),
     (
-        lambda stack: _worker(stack, environment="my env!"),
-        f'Worker: environment: "my env!" is not allowed: {NAME}',
+        lambda stack: _worker(stack, deployment="my env!"),
+        f'Worker: deployment: "my env!" is not allowed: {NAME}',
     ),
     (
         lambda stack: _worker(stack, scratch={"size_gib": 100}),
         'Worker: scratch: {"size_gib": 100} is not allowed: must be a Scratch',
     ),
     (
-        lambda stack: _worker(stack, volume_tags={"aws:x": "y"}),
-        'Worker: volume_tags.aws:x: "aws:x" is not allowed: must not begin with aws:, aws-cdk:,'
+        lambda stack: _worker(stack, tags={"aws:x": "y"}),
+        'Worker: tags.aws:x: "aws:x" is not allowed: must not begin with aws:, aws-cdk:,'
         " nextflow-batch: or AWSBatchServiceTag, which are reserved",
+    ),
+    (
+        lambda stack: _worker(stack, binaries={"task_s3": paths.WORKER}),
+        "Worker: binaries: lacks aws_client: must have aws_client, task_s3",
     ),
     (
         lambda stack: _compute(stack, capacities={"spot": "m6i"}),
@@ -235,8 +245,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         " underscores, beginning with a letter or digit, such as default",
     ),
     (
-        lambda stack: _head(stack, memory_mib=256),
-        "HeadJob: memory_mib: 256 is not allowed: must be at least 512",
+        lambda _: Head(memory_mib=256),
+        "Head: memory_mib: 256 is not allowed: must be at least 512",
     ),
     (
         lambda stack: _head(stack, storage="bucket"),
@@ -248,8 +258,22 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         " lab@example.org",
     ),
     (
-        lambda stack: _whole(stack, environment="my env!"),
-        f'NextflowBatch: environment: "my env!" is not allowed: {NAME}',
+        lambda stack: _whole(stack, deployment="my env!"),
+        f'NextflowBatch: deployment: "my env!" is not allowed: {NAME}',
+    ),
+    (
+        lambda stack: _whole(stack, head={"vcpus": 2}),
+        'NextflowBatch: head: {"vcpus": 2} is not allowed: must be a Head',
+    ),
+    (
+        lambda stack: _whole(stack, tags={"Name": "lab"}),
+        'NextflowBatch: tags.Name: "Name" is not allowed: must be another key: each instance gets a'
+        " Name of its own",
+    ),
+    (
+        lambda stack: _whole(stack, head=Head(on_demand_queue="default")),
+        'NextflowBatch: head.on_demand_queue: "default" is not allowed: its first compute'
+        " environment must be on-demand, spot is not",
     ),
     (
         lambda stack: _whole(stack, storage=s3.Bucket(stack, "Bucket")),
@@ -273,8 +297,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         "NextflowBatch: subnets: is not allowed without the vpc that they are in",
     ),
     (
-        lambda stack: _whole(stack, task_queue="fast"),
-        'NextflowBatch: task_queue: "fast" is not allowed: must be one of default, highpriority',
+        lambda stack: _whole(stack, head=Head(task_queue="fast")),
+        'NextflowBatch: head.task_queue: "fast" is not allowed: must be one of default, highpriority',
     ),
     (
         lambda stack: _whole(
@@ -326,18 +350,16 @@ def test_public_subnets_are_used_where_they_are_asked_for() -> None:
 
 
 SECOND: dict[str, Any] = {
-    "environment": "second",
+    "deployment": "second",
     "queues": {
         "second": QueueOrder(priority=1, compute_environments=("spot", "ondemand")),
         "second-now": QueueOrder(priority=2, compute_environments=("ondemand", "spot")),
     },
-    "task_queue": "second",
-    "on_demand_queue": "second-now",
-    "job_definition": "second",
+    "head": Head(job_definition="second", task_queue="second", on_demand_queue="second-now"),
 }
 
 
-def test_two_environments_of_an_account_differ_by_their_arguments() -> None:
+def test_two_deployments_of_an_account_differ_by_their_arguments() -> None:
     app = App()
     stack = Stack(app, "Stack")
     _whole(stack, "First")
@@ -350,7 +372,7 @@ def test_two_environments_of_an_account_differ_by_their_arguments() -> None:
     assert {entry["JobDefinitionName"] for entry in definitions} == {"nextflow", "second"}
 
 
-def test_a_second_environment_with_the_names_of_the_first_is_refused() -> None:
+def test_a_second_deployment_with_the_names_of_the_first_is_refused() -> None:
     app = App()
     _whole(Stack(app, "One"), "First")
 
@@ -358,10 +380,10 @@ def test_a_second_environment_with_the_names_of_the_first_is_refused() -> None:
         _whole(Stack(app, "Two"), "Second")
 
     assert str(refused.value).splitlines() == [
-        'NextflowBatch: environment: "nextflow" is not allowed: One/First has that name already',
+        'NextflowBatch: deployment: "nextflow" is not allowed: One/First has that name already',
         'NextflowBatch: queues: "default" is not allowed: One/First has that name already',
         'NextflowBatch: queues: "highpriority" is not allowed: One/First has that name already',
-        'NextflowBatch: job_definition: "nextflow" is not allowed: One/First has that name already',
+        'NextflowBatch: head.job_definition: "nextflow" is not allowed: One/First has that name already',
     ]
 
 

@@ -112,7 +112,7 @@ def test_a_growth_goes_through_it(tmp_path: Path, aws: str) -> None:
     testbed.grow()
 
     client = boto3.client("ec2", REGION, endpoint_url=aws)
-    mine = [{"Name": "tag:nextflow-batch:environment", "Values": ["lab"]}]
+    mine = [{"Name": "tag:nextflow-batch:deployment", "Values": ["lab"]}]
     (volume,) = client.describe_volumes(Filters=mine)["Volumes"]
     assert (volume["VolumeType"], volume["Encrypted"]) == ("gp3", True)
     assert volume["Attachments"][0]["InstanceId"] == instance

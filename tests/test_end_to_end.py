@@ -1,6 +1,6 @@
 """The whole path: the real cdk CLI deploys the workshop onto the local AWS, and hello runs there.
 
-Each row of the workshop's table is asked for again by a call on the deployed environment. With a
+Each row of the workshop's table is asked for again by a call on the deployment. With a
 Docker engine the head image is built and jobs are containers; without, jobs are processes.
 """
 
@@ -21,7 +21,7 @@ import pytest
 
 from local_aws.cdk import Cdk, CdkError
 from local_aws.demo import means
-from local_aws.demo.__main__ import SUBMIT
+from local_aws.demo.__main__ import SUBMISSION, SUBMIT
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.server import LocalAws
 from stacks import paths
@@ -36,7 +36,7 @@ _WORKSHOP = {"settings": "workshop"}
 
 @dataclass(frozen=True)
 class Deployed:
-    """A deployed environment and the app that it came from."""
+    """A deployment and the app that it came from."""
 
     aws: LocalAws
     cdk: Cdk
@@ -90,7 +90,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 @dataclass(frozen=True)
 class Iam:
-    """What the deployed environment's roles may do.
+    """What the deployment's roles may do.
 
     Attributes:
         roles: The batch stack's roles as IAM describes them.
@@ -298,7 +298,7 @@ def test_the_policies_allow_the_scratch_disk_and_nextflows_calls(iam: Iam) -> No
 
 def test_the_vpc_is_our_own(deployed: Deployed) -> None:
     (vpc,) = deployed.ask(
-        "aws ec2 describe-vpcs --filters Name=tag:nextflow-batch:environment,Values=workshop"
+        "aws ec2 describe-vpcs --filters Name=tag:nextflow-batch:deployment,Values=workshop"
     )["Vpcs"]
     subnets = deployed.ask(f"aws ec2 describe-subnets --filters Name=vpc-id,Values={vpc['VpcId']}")[
         "Subnets"
@@ -342,6 +342,21 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
 
 
+def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:
+    found = deployed.aws.client("batch").list_jobs(
+        jobQueue="default", filters=[{"name": "JOB_NAME", "values": [SUBMISSION["jobName"]]}]
+    )["jobSummaryList"]
+    (job,) = deployed.aws.client("batch").describe_jobs(jobs=[found[0]["jobId"]])["jobs"]
+    submitted = {
+        "jobName": job["jobName"],
+        "jobQueue": job["jobQueue"].rpartition("/")[2],
+        "jobDefinition": job["jobDefinition"].rpartition("/")[2].partition(":")[0],
+        "containerOverrides": {"command": job["container"]["command"]},
+    }
+
+    assert submitted == SUBMISSION
+
+
 def test_hello_is_five_jobs(deployed: Deployed, hello: Outcome) -> None:
     assert hello.state == "SUCCEEDED"
     summaries = deployed.ask("aws batch list-jobs --job-queue default --job-status SUCCEEDED")
@@ -376,7 +391,7 @@ def test_nothing_differs_after_a_deploy(deployed: Deployed) -> None:
 
 def test_bad_settings_deploy_nothing(deployed: Deployed) -> None:
     bad = deployed.app / "settings" / "bad.yaml"
-    bad.write_text("environment: bad\n")
+    bad.write_text("deployment: bad\n")
 
     with pytest.raises(CdkError) as refused:
         deployed.cdk.deploy(context={"settings": "bad"})
@@ -444,7 +459,7 @@ def test_an_existing_bucket_and_vpc_are_used(deployed: Deployed) -> None:
     subnets = deployed.ask("aws ec2 describe-subnets")["Subnets"][:2]
     named = [f"{{id: {e['SubnetId']}, zone: {e['AvailabilityZone']}}}" for e in subnets]
     (deployed.app / "settings" / "lab.yaml").write_text(
-        "environment: lab\n"
+        "deployment: lab\n"
         "storage: {existing_bucket: of-the-lab}\n"
         f"network: {{existing: {{vpc_id: {subnets[0]['VpcId']}, subnets: [{', '.join(named)}]}}}}\n"
         "compute_environments: {spot: {purchase: spot}}\n"

@@ -71,7 +71,7 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
         "    resourceLimits = [cpus: 128, memory: '943718 MB']",
         f"    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', 'nextflow-session': '{session}', "
-        "'nextflow-environment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
+        "'nextflow-deployment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
         "    containerOptions = '-e AWS_ENDPOINT_URL=http://169.254.170.2:5000'",
         "}",
         "executor {",

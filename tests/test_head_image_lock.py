@@ -30,7 +30,8 @@ def archive() -> bytes:
     """A plugin as its registry gives it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("classes/META-INF/MANIFEST.MF", "Plugin-Id: x\n")
+        # Without the time of now, which would be another checksum two seconds later.
+        file.writestr(zipfile.ZipInfo("classes/META-INF/MANIFEST.MF"), "Plugin-Id: x\n")
     return buffer.getvalue()
 
 
@@ -51,6 +52,8 @@ class Mirror(http.server.ThreadingHTTPServer):
         self.url = f"http://{self.address}"
         self.media_type = INDEX
         self.missing = 0
+        self.silence = threading.Event()
+        self.stalls = False
         plugins = (
             *("nf-amazon/3.9.2", "nf-cloudcache/0.6.0", "nf-tower/1.28.2"),
             "nf-schema/2.5.1",
@@ -100,6 +103,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(content) + self.server.missing))
         self.end_headers()
+        if self.server.stalls:
+            self.wfile.write(content[:1])
+            self.wfile.flush()
+            self.server.silence.wait(60)
+            return
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
@@ -112,6 +120,7 @@ def mirror() -> Iterator[Mirror]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield server
+        server.silence.set()
         server.shutdown()
 
 
@@ -305,6 +314,27 @@ def test_a_build_without_what_a_run_needs_fails_in_one_line(
 
     assert done.returncode == 1
     assert done.stderr == f"install-nextflow: {reason.format(url=mirror.url)}\n"
+
+
+def test_a_build_does_not_wait_for_a_host_that_falls_silent(
+    mirror: Mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patient = INSTALL.read_text()
+    hasty = patient.replace("--retry 2", "--retry 0").replace("--speed-time 30", "--speed-time 1")
+    assert hasty != patient
+    script = tmp_path / "install-nextflow.sh"
+    script.write_text(hasty)
+    script.chmod(0o755)
+    monkeypatch.setattr("tests.test_head_image_lock.INSTALL", script)
+    mirror.stalls = True
+
+    done = install(tmp_path / "root", image_lock.block(mirror.dockerfile()))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"install-nextflow: NEXTFLOW_DISTRIBUTION: {mirror.url}{RELEASE} cannot be fetched:"
+        " curl: (28) Operation too slow. Less than 1 bytes/sec transferred the last 1 seconds\n"
+    )
 
 
 def test_a_distribution_may_say_that_it_has_no_plugins(mirror: Mirror, tmp_path: Path) -> None:

@@ -181,11 +181,11 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
         "processes": {"A": {"cached": 1, "failed": 1}, "B": {"cached": 1}},
     }
     behaviour = f'echo "{log}" >"$2"; echo \'{json.dumps(counted)}\' >"$NF_TASKS_FILE"; exit 1'
-    head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_ENVIRONMENT="lab")
+    head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_DEPLOYMENT="lab")
 
     content = record(s3)
     (attempt,) = content["attempts"]
-    assert (content["job"], content["owner"], content["environment"]) == (JOB, "ada", "lab")
+    assert (content["job"], content["owner"], content["deployment"]) == (JOB, "ada", "lab")
     assert (content["project"], content["arguments"]) == ("hello", ["hello", "-r", "v1"])
     assert content["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
     assert content["revision"] == "3c2cdc9823 [v1]"

@@ -228,6 +228,6 @@ def test_a_task_within_the_environments_limits_gives_up_when_it_is_lost_on_deman
         assert task["tags"] == {
             "nextflow-run": f"run-{job}-a1",
             "nextflow-session": testbed.record(job)["session"]["id"],
-            "nextflow-environment": "workshop",
+            "nextflow-deployment": "workshop",
             "nextflow-owner": "ada",
         }

@@ -12,9 +12,9 @@ from moto import mock_aws
 from moto.ec2.models.instance_types import INSTANCE_TYPES, InstanceType, InstanceTypeBackend
 
 from nextflow_batch import Capacity, Resources
-from nextflow_batch.instance_types import TABLE, architecture, has, offered
+from nextflow_batch.instance_types import TABLE, architecture, has, resources
 from stacks import instance_types
-from stacks.environment import declare
+from stacks.deployment import declare
 from testbed.resources import only
 from testbed.synthesized import CONTEXT, changed, of
 
@@ -29,7 +29,7 @@ DESCRIBED = {
 
 
 def test_the_table_is_what_ec2_describes() -> None:
-    assert {name: offered(name) for name in DESCRIBED} == {
+    assert {name: resources(name) for name in DESCRIBED} == {
         name: [resources] for name, resources in DESCRIBED.items()
     }
 
@@ -37,7 +37,7 @@ def test_the_table_is_what_ec2_describes() -> None:
 def test_the_table_is_written_so_that_a_change_is_easy_to_review() -> None:
     table = json.loads(TABLE.read_text())
 
-    assert instance_types.text(instance_types.merged({}, table)) == TABLE.read_text()
+    assert instance_types.text(instance_types.merge({}, table)) == TABLE.read_text()
 
 
 def test_the_table_is_renewed_from_ec2s_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_what_a_region_lacks_stays_in_the_table() -> None:
     known: instance_types.Table = {"m6i": {"large": [2, 8192]}, "m1": {"small": [1, 1740]}}
     described: instance_types.Table = {"m6i": {"xlarge": [4, 16384], "large": [2, 8000]}}
 
-    assert instance_types.merged(known, described) == {
+    assert instance_types.merge(known, described) == {
         "m1": {"small": [1, 1740]},
         "m6i": {"large": [2, 8000], "xlarge": [4, 16384]},
     }
@@ -123,8 +123,8 @@ def test_a_family_does_not_include_its_metal_sizes() -> None:
     sizes = json.loads(TABLE.read_text())["z1d"]
 
     assert "metal" in sizes
-    assert Resources(*sizes["metal"]) in offered("z1d.metal")
-    assert len(offered("z1d")) == len(sizes) - 1
+    assert Resources(*sizes["metal"]) in resources("z1d.metal")
+    assert len(resources("z1d")) == len(sizes) - 1
 
 
 def test_types_that_nobody_knows_have_no_largest_job() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from pathlib import Path
 
 import constructs
@@ -71,6 +72,14 @@ def test_imports_run_one_way(part: str) -> None:
 
     assert files
     assert strangers == set()
+
+
+def test_examples_use_the_library_as_any_other_app_does() -> None:
+    files = sorted((ROOT / "examples").glob("*.py"))
+    foreign = {name for file in files for name in _imports(file)} - set(sys.stdlib_module_names)
+
+    assert files
+    assert foreign - {"constructs"} == {"aws_cdk", "nextflow_batch"}
 
 
 def test_the_package_constructs_is_the_one_from_pypi() -> None:

@@ -16,14 +16,14 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 from pydantic import BaseModel
 
 from nextflow_batch import Scratch, regions
-from stacks import paths, settings_file, yaml_document, yaml_text
+from stacks import paths, settings_file, settings_table, yaml_document, yaml_text
 from stacks.settings import Settings
 from stacks.settings_file import SettingsError, parse
 
 pytestmark = pytest.mark.xdist_group("cdk")
 
 GOOD: dict[str, Any] = {
-    "environment": "lab",
+    "deployment": "lab",
     "compute_environments": {
         "ondemand": {"purchase": "on-demand", "instance_types": ["m6i"]},
         "spot": {"purchase": "spot", "instance_types": ["m6i", "c6i.2xlarge"]},
@@ -100,7 +100,7 @@ def test_a_queue_may_be_called_on() -> None:
 
 def test_anchors_and_merge_keys_are_understood() -> None:
     text = """\
-environment: lab
+deployment: lab
 x-usual: &usual {purchase: spot, instance_types: &types [m6i], max_vcpus: 64}
 compute_environments:
   spot: *usual
@@ -203,7 +203,7 @@ def _largest() -> dict[str, Any]:
         for number in range(20)
     }
     return {
-        "environment": "lab",
+        "deployment": "lab",
         "tags": {f"a-key-of-a-tag-{number:02}": "and its value" for number in range(40)},
         "storage": {"reference_buckets": [f"{'genomes-' * 6}{number:02}" for number in range(20)]},
         "scratch": Scratch().model_dump(),
@@ -214,7 +214,7 @@ def _largest() -> dict[str, Any]:
     }
 
 
-_WORDS = st.sampled_from(["environment", "queues", "head", "spot", "storage", "default", "x"])
+_WORDS = st.sampled_from(["deployment", "queues", "head", "spot", "storage", "default", "x"])
 _VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -303,31 +303,36 @@ def test_the_editors_schema_is_the_models() -> None:
     assert shipped == Settings.model_json_schema(), "run `make schema`"
 
 
-def test_the_readme_names_every_setting() -> None:
-    readme = (paths.ROOT / "README.md").read_text()
+def test_the_page_of_settings_is_the_models() -> None:
+    shipped = (paths.ROOT / "docs" / "settings.md").read_text()
+
+    assert shipped == settings_table.page(), "run `make schema`"
+
+
+def test_each_setting_has_a_row_with_a_meaning() -> None:
     schema = Settings.model_json_schema()
     models = [schema, *schema["$defs"].values()]
     names = {name for model in models for name in model.get("properties", {})}
+    rows = re.findall(r"^\| `([\w.\[\]]+)` \| .+ \| .+ \| (.*) \|$", settings_table.page(), re.M)
 
-    assert {name for name in names if f"`{name}" not in readme} <= {
-        "id",
-        "zone",
-        "vpc_id",
-        "subnets",
-    }
+    sections = re.findall(r"^## (\w+)$", settings_table.page(), re.M)
+    assert {key.rpartition(".")[2] for key, _ in rows} | {*sections} == names
+    assert [key for key, meaning in rows if not meaning] == []
 
 
 @pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
 def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
-    assert settings_file.read(paths.SETTINGS, name).head_queue == queue
+    settings = settings_file.read(paths.SETTINGS, name)
+
+    assert settings.head.queue(settings.queues, settings.compute_environments) == queue
 
 
-def test_a_copy_that_still_has_the_originals_environment_is_remarked(tmp_path: Path) -> None:
+def test_a_copy_that_still_has_the_originals_name_is_remarked(tmp_path: Path) -> None:
     text = yaml.safe_dump(GOOD)
     settings = parse(text, "settings/copy.yaml")
 
     assert settings_file.name_warning("lab", settings) is None
     assert settings_file.name_warning("copy", settings) == (
-        "Warning: settings/copy.yaml: environment: lab is not the file's name: the stacks are"
+        "Warning: settings/copy.yaml: deployment: lab is not the file's name: the stacks are"
         " nextflow-lab-*"
     )

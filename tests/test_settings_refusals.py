@@ -17,7 +17,7 @@ from stacks.settings_file import SettingsError, parse
 pytestmark = pytest.mark.xdist_group("cdk")
 
 REST = {
-    "environment": "environment: lab\n",
+    "deployment": "deployment: lab\n",
     "compute_environments": """\
 compute_environments:
   spot: {purchase: spot, instance_types: [m6i, c6i.2xlarge]}
@@ -39,6 +39,8 @@ class Case(NamedTuple):
     @property
     def text(self) -> str:
         named = set(re.findall(r"^(\w+):", self.beginning, re.MULTILINE))
+        if "environment" in named:
+            named.add("deployment")
         rest = [text for name, text in REST.items() if name not in named]
         return "".join((self.beginning, "\n", *rest))
 
@@ -70,7 +72,7 @@ def test_the_table_is_read_whole() -> None:
 
 
 def test_without_the_cases_beginning_the_rest_is_good() -> None:
-    assert parse("".join(REST.values()), "lab.yaml").environment == "lab"
+    assert parse("".join(REST.values()), "lab.yaml").deployment == "lab"
 
 
 @pytest.mark.parametrize(
@@ -79,15 +81,15 @@ def test_without_the_cases_beginning_the_rest_is_good() -> None:
         (b"", "1: must be a mapping of settings, like default.yaml"),
         (b"# nothing\n", "1: must be a mapping of settings, like default.yaml"),
         (b"just words", "1: must be a mapping of settings, like default.yaml"),
-        (b"- environment: lab\n", "1: must be a mapping of settings, like default.yaml"),
+        (b"- deployment: lab\n", "1: must be a mapping of settings, like default.yaml"),
         (b"---\n", "1: must be a mapping of settings, like default.yaml"),
         (
-            b"environment: lab\nregion: caf\xe9\n",
+            b"deployment: lab\nregion: caf\xe9\n",
             "2: is not UTF-8: the byte 0xe9 cannot be read",
         ),
-        ("environment: lab".encode("utf-16"), "1: is not UTF-8: the byte 0xff cannot be read"),
+        ("deployment: lab".encode("utf-16"), "1: is not UTF-8: the byte 0xff cannot be read"),
         (
-            b"environment: lab\nregion: \x00",
+            b"deployment: lab\nregion: \x00",
             "2: not valid YAML: unacceptable character #x0000: special characters are not allowed",
         ),
         (b"%YAML 1.1\n---\na: 010", "1: %YAML 1.1 is not allowed: must be %YAML 1.2 or left out"),
@@ -120,7 +122,7 @@ def test_refuses_what_is_no_settings_file(data: bytes, line: str) -> None:
 def test_says_each_thing_on_its_own_line_of_the_file() -> None:
     text = "\n".join(
         [
-            "environment: Lab",
+            "deployment: Lab",
             "scratch:",
             "  size_gib: 10",
             "network:",
@@ -151,7 +153,7 @@ def test_says_each_thing_on_its_own_line_of_the_file() -> None:
 def test_a_merged_value_is_refused_where_it_stands() -> None:
     text = "\n".join(
         [
-            "environment: lab",
+            "deployment: lab",
             "x-usual: &usual",
             "  purchase: spot",
             "  max_vcpus: 0",

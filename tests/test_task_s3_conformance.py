@@ -159,6 +159,8 @@ def test_a_form_does_what_it_does_in_version_2(
 ) -> None:
     if not DEBIANS.exists():
         pytest.skip("Debian's AWS CLI 2 is not installed: apt-get install awscli")
+    if form.name == "a key '/../out' that leads out":
+        pytest.skip("Debian's AWS CLI 2.9 writes outside the folder; version 1 and ours do not")
     compare(
         server,
         folder,

@@ -47,7 +47,7 @@ def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(testbed
     assert request["AvailabilityZone"] == "us-west-2b"
     tags = {tag["Key"]: tag["Value"] for tag in request["TagSpecifications"][0]["Tags"]}
     assert tags["project"] == "genomes"
-    assert tags["nextflow-batch:environment"] == "lab"
+    assert tags["nextflow-batch:deployment"] == "lab"
     assert tags["nextflow-batch:instance"] == "i-0123"
     assert request["ClientToken"] == tags["nextflow-batch:growth"]
     assert testbed.machine.group == ["/dev/nvme1n1", volume.device]

@@ -105,7 +105,7 @@ def test_each_growth_is_told_with_its_metrics(testbed: Testbed, metrics: Metrics
     assert told["SpaceAdded"] == volume.size * 1024**3
     assert told["Growths"] == 1
     assert told["GrowthTime"] == told["took_s"] > 8
-    assert (told["environment"], told["instance"]) == ("lab", "i-0123")
+    assert (told["deployment"], told["instance"]) == ("lab", "i-0123")
     assert told["volume"] == volume.id
     assert testbed.logs.streams == ["worker/i-0123"]
 

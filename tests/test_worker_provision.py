@@ -12,7 +12,7 @@ from nextflow_worker import service
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline
 from nextflow_worker.error import WorkerError
-from nextflow_worker.growth.ebs_volumes import ENVIRONMENT_TAG
+from nextflow_worker.growth.ebs_volumes import DEPLOYMENT_TAG
 from nextflow_worker.host import GIB
 from nextflow_worker.provision import agent, aws_cli, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
@@ -78,7 +78,7 @@ def test_first_of_all_an_order_of_space_is_rehearsed(machine: Machine) -> None:
     assert order["DryRun"] is True
     assert "ClientToken" not in order
     (tags,) = [entry["Tags"] for entry in order["TagSpecifications"]]
-    assert {"Key": ENVIRONMENT_TAG, "Value": "lab"} in tags
+    assert {"Key": DEPLOYMENT_TAG, "Value": "lab"} in tags
 
 
 @pytest.mark.parametrize(

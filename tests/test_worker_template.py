@@ -74,8 +74,8 @@ def test_every_volume_is_encrypted_gp3(launch: dict[str, Any]) -> None:
     ] * 2
 
 
-def test_instances_and_volumes_carry_the_environments_tag(launch: dict[str, Any]) -> None:
-    tag = {"Key": "nextflow-batch:environment", "Value": "default"}
+def test_instances_and_volumes_carry_the_deployments_tag(launch: dict[str, Any]) -> None:
+    tag = {"Key": "nextflow-batch:deployment", "Value": "default"}
 
     assert {entry["ResourceType"] for entry in launch["TagSpecifications"]} == {
         "instance",
@@ -186,9 +186,7 @@ def test_the_programs_are_for_the_machines_of_the_deployment(
     (first, *_) = families
     head = {"architecture": "arm64" if machines == ["aarch64"] else "x86_64", "task_queue": first}
     settings = {"compute_environments": environments, "queues": queues, "head": head}
-    sent = _programs(
-        of(settings_file.parse(json.dumps({"environment": "m", **settings}), "m.yaml"))
-    )
+    sent = _programs(of(settings_file.parse(json.dumps({"deployment": "m", **settings}), "m.yaml")))
 
     for client in (service.CLIENTS.name, task_client.CLIENTS.name):
         assert sorted(path.name for path in (sent / client).iterdir()) == machines
@@ -227,15 +225,15 @@ def test_a_changed_program_reaches_the_compute_environment(batch: Template) -> N
     assert [entry.endswith(".LatestVersionNumber>") for entry in version] == [True, True]
 
 
-def test_volumes_are_created_only_with_the_environments_tag(batch: Template) -> None:
+def test_volumes_are_created_only_with_the_deployments_tag(batch: Template) -> None:
     assert statement(batch, "CreateTaggedVolumes")["Condition"] == {
-        "StringEquals": {"aws:RequestTag/nextflow-batch:environment": "default"}
+        "StringEquals": {"aws:RequestTag/nextflow-batch:deployment": "default"}
     }
 
 
-def test_other_environments_volumes_are_out_of_reach(batch: Template) -> None:
+def test_other_deployments_volumes_are_out_of_reach(batch: Template) -> None:
     assert statement(batch, "UseOwnVolumes")["Condition"] == {
-        "StringEquals": {"aws:ResourceTag/nextflow-batch:environment": "default"}
+        "StringEquals": {"aws:ResourceTag/nextflow-batch:deployment": "default"}
     }
 
 
@@ -296,7 +294,7 @@ def test_the_worker_reads_the_document_that_the_launch_template_writes(document:
 
     assert vars(read.scratch) == {**chosen, "size_gib": settings.scratch.size_gib}
     assert read.volume_tags == tags
-    assert read.environment == "default"
+    assert read.deployment == "default"
 
 
 def test_a_worker_attaches_only_to_itself(batch: Template) -> None:

@@ -183,7 +183,7 @@ def test_tells_the_head_what_the_workshop_does_not(batch: Template) -> None:
         "AWS_DEFAULT_REGION",
         "AWS_REGION",
         "NF_AWS_CLI",
-        "NF_ENVIRONMENT",
+        "NF_DEPLOYMENT",
         "NF_JOB_ROLE",
         "NF_LOG_GROUP",
         "NF_MAX_CPUS",

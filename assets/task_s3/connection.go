@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -25,21 +26,33 @@ func patient() *awshttp.BuildableClient {
 			if err != nil {
 				return nil, err
 			}
-			return watched{connection}, nil
+			return &watched{Conn: connection}, nil
 		}
 		transport.MaxIdleConnsPerHost = atOnce
 	})
 }
 
-// watched is a connection that each byte, sent or received, gives another while to live.
-type watched struct{ net.Conn }
+// watched is a connection that what is sent or received gives another while to live.
+type watched struct {
+	net.Conn
+	renewed atomic.Int64
+}
 
-func (connection watched) Read(into []byte) (int, error) {
-	connection.SetDeadline(time.Now().Add(silence))
+func (connection *watched) Read(into []byte) (int, error) {
+	connection.renew()
 	return connection.Conn.Read(into)
 }
 
-func (connection watched) Write(from []byte) (int, error) {
-	connection.SetDeadline(time.Now().Add(silence))
+func (connection *watched) Write(from []byte) (int, error) {
+	connection.renew()
 	return connection.Conn.Write(from)
+}
+
+// renew moves the deadline, but not for each of the 65,000 records of a GiB.
+func (connection *watched) renew() {
+	now := time.Now()
+	if now.UnixNano()-connection.renewed.Load() > int64(silence/100) {
+		connection.renewed.Store(now.UnixNano())
+		connection.SetDeadline(now.Add(silence))
+	}
 }

@@ -125,8 +125,9 @@ func (found *content) copyBody(ctx context.Context, to io.Writer, buffer []byte)
 		if wanted == 0 && !found.whole {
 			return nil
 		}
-		// At the end of the whole, one more read lets the SDK compare checksums.
-		count, err := found.body.Read(buffer[:min(int64(len(buffer)), max(1, wanted))])
+		// A connection brings one TLS record at a time, a sixteenth of what one write should hold. At the
+		// end of the whole, one more read lets the SDK compare checksums.
+		count, err := io.ReadFull(found.body, buffer[:min(int64(len(buffer)), max(1, wanted))])
 		if int64(count) > wanted {
 			return fmt.Errorf("more than the %d bytes that were announced", found.size)
 		}

@@ -134,8 +134,9 @@ func (found *content) save(ctx context.Context, file *os.File) error {
 	bucket := found.bucket
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	for from := int64(0); from < found.size; from += partSize {
-		part := found.piece(from, min(from+partSize, found.size))
+	step := sizeOfRange(found.size)
+	for from := int64(0); from < found.size; from += step {
+		part := found.piece(from, min(from+step, found.size))
 		if ctx.Err() != nil {
 			break
 		}

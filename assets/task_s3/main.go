@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,8 @@ const (
 const version = "nextflow-batch-task-s3/1"
 
 func main() {
+	// A seventh of the work of 1,000 small files was collecting what they leave. The price is 1 to 3 MiB.
+	debug.SetGCPercent(200)
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -42,3 +42,14 @@ func TestPartsOfAFileAreNeverTooManyNorTooLarge(t *testing.T) {
 		t.Error("parts grow before they must")
 	}
 }
+
+func TestADownloadKeepsAllConnectionsBusyWithFewCalls(t *testing.T) {
+	for size, calls := range map[int64]int64{
+		9 * mebibyte: 2, 80 * mebibyte: 10, 320 * mebibyte: 40, 1024 * mebibyte: 40, 3200 * mebibyte: 100,
+	} {
+		step := sizeOfRange(size)
+		if got := (size + step - 1) / step; got != calls {
+			t.Errorf("%d bytes: %d calls of %d", size, got, step)
+		}
+	}
+}

@@ -11,34 +11,47 @@ import (
 // transfers are the files of one command, several at a time; one that fails does not end the rest.
 type transfers struct {
 	ctx     context.Context
-	slots   chan struct{}
+	files   chan func(context.Context)
 	running sync.WaitGroup
+	workers int
 
 	mutex sync.Mutex
 	code  int
 }
 
 func newTransfers(ctx context.Context) *transfers {
-	return &transfers{ctx: ctx, slots: make(chan struct{}, atOnce)}
+	return &transfers{ctx: ctx, files: make(chan func(context.Context))}
 }
 
-// start does one of them as soon as there is a free slot, or drops it if all was given up.
+// start does one of them as soon as somebody is free for it, or drops it if all was given up.
 func (transfers *transfers) start(do func(context.Context), drop func()) {
+	transfers.running.Add(1)
+	file := func(ctx context.Context) {
+		defer transfers.running.Done()
+		do(ctx)
+	}
+	if transfers.workers < atOnce {
+		transfers.workers++
+		go transfers.work(file)
+		return
+	}
 	select {
-	case transfers.slots <- struct{}{}:
+	case transfers.files <- file:
 	case <-transfers.ctx.Done():
+		transfers.running.Done()
 		transfers.mutex.Lock()
 		transfers.code = failed
 		transfers.mutex.Unlock()
 		drop()
-		return
 	}
-	transfers.running.Add(1)
-	go func() {
-		defer transfers.running.Done()
-		defer func() { <-transfers.slots }()
-		do(transfers.ctx)
-	}()
+}
+
+// work does one file after the other: a goroutine for each would grow its stack for each.
+func (transfers *transfers) work(file func(context.Context)) {
+	file(transfers.ctx)
+	for file = range transfers.files {
+		file(transfers.ctx)
+	}
 }
 
 // report says that one failed.
@@ -77,5 +90,6 @@ func (transfers *transfers) skip(path string, err error) {
 // end waits for all and gives the exit code.
 func (transfers *transfers) end() int {
 	transfers.running.Wait()
+	close(transfers.files)
 	return transfers.code
 }

@@ -350,13 +350,17 @@ func (made object) sendPart(ctx context.Context, id *string, part *types.Complet
 			ContentLength:     aws.Int64(body.Size()),
 			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
 			RequestPayer:      made.bucket.payer,
-		})
+		}, withoutContinue)
 		if err == nil {
 			part.ETag, part.ChecksumCRC32 = output.ETag, output.ChecksumCRC32
 		}
 		return err
 	})
 }
+
+// withoutContinue sends a part without `Expect: 100-continue`, whose answer is another round trip: S3
+// has let us begin the upload, so it will hardly refuse a part before it has come.
+func withoutContinue(options *s3.Options) { options.ContinueHeaderThresholdBytes = -1 }
 
 // abort frees what was uploaded, also when everything else has been cancelled.
 func (made object) abort(id *string) {

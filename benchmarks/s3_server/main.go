@@ -2,7 +2,7 @@
 // what it is sent for nothing but its length, and is a process of its own. Everything that a client
 // could wait for would hide what the clients themselves take.
 //
-//	s3_server FOLDER [CERTIFICATE KEY]
+//	s3_server FOLDER CERTIFICATE KEY
 //
 // FOLDER holds a file for each key, with its name as in a URL. The first line that it prints is the
 // port; whenever it reads a line, it prints how many calls there were since the last time.
@@ -44,10 +44,7 @@ func main() {
 	server.Protocols = new(http.Protocols)
 	server.Protocols.SetHTTP1(true) // S3 speaks no other
 	go func() {
-		if len(os.Args) > 2 {
-			check(server.ServeTLS(listener, os.Args[2], os.Args[3]))
-		}
-		check(server.Serve(listener))
+		check(server.ServeTLS(listener, os.Args[2], os.Args[3]))
 	}()
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		fmt.Println(calls.Swap(0))
@@ -106,7 +103,7 @@ func list(out io.Writer, query url.Values) {
 		status, err := os.Stat(filepath.Join(folder, url.QueryEscape(key)))
 		check(err)
 		fmt.Fprintf(out, "<Contents><Key>%s</Key><LastModified>2026-11-25T00:00:00Z</LastModified><ETag>%s</ETag>"+
-			"<Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>", url.PathEscape(key), html.EscapeString(etag), status.Size())
+			"<Size>%d</Size><StorageClass>STANDARD</StorageClass></Contents>", (&url.URL{Path: key}).EscapedPath(), html.EscapeString(etag), status.Size())
 	}
 	fmt.Fprint(out, "</ListBucketResult>")
 }

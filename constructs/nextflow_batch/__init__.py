@@ -7,6 +7,8 @@ from nextflow_batch.arguments import ArgumentsError
 from nextflow_batch.capacity import Capacity
 from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute
 from nextflow_batch.compute_environment import ComputeEnvironment
+from nextflow_batch.encryption_key import EncryptionKey
+from nextflow_batch.head import Head
 from nextflow_batch.head_access import HeadAccess
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.instance_types import Resources
@@ -27,6 +29,8 @@ __all__ = [
     "Capacity",
     "Compute",
     "ComputeEnvironment",
+    "EncryptionKey",
+    "Head",
     "HeadAccess",
     "HeadJob",
     "JobQueue",

@@ -6,7 +6,7 @@ The rules of the settings are these too: a settings file's values are the constr
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import core_schema
@@ -14,7 +14,7 @@ from pydantic_core import core_schema
 from nextflow_batch.problem import ConflictError, Problem, problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
@@ -27,8 +27,15 @@ class ArgumentsError(ValueError):
 
 
 class Arguments(BaseModel):
-    """Values that belong together; frozen, and checked when they are made."""
+    """Values that belong together; frozen, and checked when they are made.
 
+    Fields name their default, `Field(default=100)`: type checkers without pydantic's plugin take an
+    argument for required otherwise.
+    https://typing.python.org/en/latest/spec/dataclasses.html#field-specifier-parameters
+    """
+
+    #: Former names of values, with the present ones; a message then names the present one.
+    RENAMED: ClassVar[Mapping[str, str]] = {}
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     if not TYPE_CHECKING:  # type checkers know the arguments by the fields
@@ -49,8 +56,8 @@ class Arguments(BaseModel):
 
     def model_post_init(self, _context: object) -> None:
         """Refuse what does not go together."""
-        if found := list(self.conflicts()):
-            raise ConflictError(*found)
+        if result := list(self.conflicts()):
+            raise ConflictError(*result)
 
     def conflicts(self) -> Iterable[Problem]:
         """What does not go together, although each value is allowed."""
@@ -73,7 +80,11 @@ class Like:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return handler(schema) | {"pattern": f"^(?:{self._pattern})$"}
+        # Editors show the second: https://code.visualstudio.com/docs/languages/json
+        return handler(schema) | {
+            "pattern": f"^(?:{self._pattern})$",
+            "patternErrorMessage": f"must be {self._allowed}",
+        }
 
     def _check(self, text: str) -> str:
         if not re.fullmatch(self._pattern, text):
@@ -92,18 +103,18 @@ def check(owner: str, **arguments: tuple[Any, object]) -> None:
     Raises:
         ArgumentsError: One of them is not allowed.
     """
-    found: list[Problem] = []
+    result: list[Problem] = []
     for name, (kind, value) in arguments.items():
         if isinstance(value, str) and "${Token[" in value:
             continue
         try:
             TypeAdapter(kind).validate_python(value, strict=True)
         except ValidationError as error:
-            found += [problem.below(name) for problem in problems(error)]
-    refuse(owner, found)
+            result += [problem.below(name) for problem in problems(error)]
+    refuse(owner, result)
 
 
-def refuse(owner: str, found: Iterable[Problem]) -> None:
-    """Raise ArgumentsError if anything was found."""
-    if listed := list(found):
+def refuse(owner: str, faults: Iterable[Problem]) -> None:
+    """Raise ArgumentsError if there is any problem."""
+    if listed := list(faults):
         raise ArgumentsError(owner, listed)

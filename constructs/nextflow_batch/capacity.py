@@ -13,10 +13,10 @@ from nextflow_batch.instance_types import (
     Resources,
     architecture,
     has,
-    offered,
+    resources,
     types,
 )
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,23 +43,31 @@ class Capacity(Arguments):
         image_type: The ECS-optimized AMI; the NVIDIA one for instances with such GPUs.
     """
 
-    purchase: Literal["on-demand", "spot"]
+    purchase: Literal["on-demand", "spot"] = Field(description="How instances are bought")
     instance_types: Annotated[tuple[InstanceType, ...], Field(strict=False)] = Field(
-        ("optimal",), min_length=1, description="Families, types or `optimal`, of one architecture"
+        default=("optimal",),
+        min_length=1,
+        description="Families (m6i), types (m6i.xlarge) or `optimal`; all of one architecture",
     )
-    max_vcpus: int = Field(256, ge=1, le=1_000_000)
+    max_vcpus: int = Field(
+        default=256, ge=1, le=1_000_000, description="Maximum number of vCPUs that run at once"
+    )
     bid_percentage: int | None = Field(
-        None, ge=1, le=100, description="Highest Spot price in percent of On-Demand; unset: 100"
+        default=None,
+        ge=1,
+        le=100,
+        description="Maximum Spot price in percent of the On-Demand price; unset: 100",
     )
     image_type: Literal["ECS_AL2023", "ECS_AL2023_NVIDIA"] = Field(
-        "ECS_AL2023", description="ECS_AL2023_NVIDIA for instances with NVIDIA GPUs"
+        default="ECS_AL2023",
+        description="The AMI; ECS_AL2023_NVIDIA for instances with NVIDIA GPUs, and only for them",
     )
 
     def conflicts(self) -> Iterator[Problem]:
         """What Batch would refuse, or start in vain."""
         for position, name in enumerate(self.instance_types):
             if reason := self._unfit(name, self.instance_types[:position]):
-                text = f"{shown(name)} is not allowed: {reason}"
+                text = f"{quote(name)} is not allowed: {reason}"
                 yield Problem(("instance_types", position), text)
         arm = [name for name in self.instance_types if architecture(name) == "arm64"]
         if arm and len(arm) < len(self.instance_types):
@@ -91,7 +99,7 @@ class Capacity(Arguments):
             return "Amazon Linux 2023, which workers run, does not support a1"
         if self.purchase == "spot" and has(name, "no-spot"):
             return "EC2 does not offer it as Spot: must have purchase: on-demand"
-        most = max((entry.memory_mib for entry in offered(name)), default=None)
+        most = max((entry.memory_mib for entry in resources(name)), default=None)
         if most is not None and int(most * MEMORY_SHARE) < _SMALLEST_TASK:
             return (
                 f"it leaves {int(most * MEMORY_SHARE)} MiB to jobs: must leave"
@@ -106,11 +114,11 @@ class Capacity(Arguments):
         for name in without_image or [name for name in gpu if architecture(name) == "arm64"]:
             yield Problem(
                 ("instance_types", self.instance_types.index(name)),
-                f"{shown(name)} is not allowed: Batch has no AMI with drivers for its GPUs",
+                f"{quote(name)} is not allowed: Batch has no AMI with drivers for its GPUs",
             )
             return
-        known = [name for name in self.instance_types if name not in self.unknown_types]
-        plain = [name for name in known if name not in gpu]
+        listed = [name for name in self.instance_types if name not in self.unknown_types]
+        plain = [name for name in listed if name not in gpu]
         if gpu and plain:
             yield Problem(
                 ("instance_types",),
@@ -120,13 +128,13 @@ class Capacity(Arguments):
         elif gpu and self.image_type == "ECS_AL2023":
             yield Problem(
                 ("image_type",),
-                f"{shown(self.image_type)} is not allowed: must be ECS_AL2023_NVIDIA for"
+                f"{quote(self.image_type)} is not allowed: must be ECS_AL2023_NVIDIA for"
                 f" {', '.join(gpu)}",
             )
         elif plain and self.image_type == "ECS_AL2023_NVIDIA":
             yield Problem(
                 ("image_type",),
-                f"{shown(self.image_type)} is not allowed: must be ECS_AL2023 for"
+                f"{quote(self.image_type)} is not allowed: must be ECS_AL2023 for"
                 f" {', '.join(plain)}, without NVIDIA GPUs",
             )
 
@@ -138,17 +146,17 @@ class Capacity(Arguments):
     @property
     def unknown_types(self) -> list[str]:
         """Those of the instance types that the library's table lacks."""
-        return [name for name in self.instance_types if not offered(name)]
+        return [name for name in self.instance_types if not resources(name)]
 
     def _types(self) -> dict[str, Resources]:
         return {key: entry for name in self.instance_types for key, entry in types(name).items()}
 
     def _startable(self) -> dict[str, Resources]:
         """The types within `max_vcpus`: Batch starts one beyond it at most once, if at all."""
-        found = self._types()
-        if not found:
+        entries = self._types()
+        if not entries:
             raise ValueError(f"no known instance type among {', '.join(self.instance_types)}")
-        return {key: entry for key, entry in found.items() if entry.vcpus <= self.max_vcpus}
+        return {key: entry for key, entry in entries.items() if entry.vcpus <= self.max_vcpus}
 
     def runs(self, job: Resources) -> bool:
         """Whether a job of this size can be started; so it is believed of unknown types."""

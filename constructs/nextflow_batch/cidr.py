@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 
 #: https://docs.aws.amazon.com/vpc/latest/userguide/vpc-cidr-blocks.html
 _PRIVATE = [
@@ -46,7 +46,7 @@ def too_small(cidr: str, egress: str) -> list[Problem]:
     return [
         Problem(
             ("cidr",),
-            f"{shown(cidr)} is not allowed: must be /{smallest} or larger with egress {egress}:"
+            f"{quote(cidr)} is not allowed: must be /{smallest} or larger with egress {egress}:"
             " its subnets would have 11 addresses each",
         )
     ]

@@ -1,4 +1,4 @@
-"""The capacity of an environment: its compute environments and the queues over them."""
+"""The capacity of a deployment: its compute environments and the queues over them."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ class Compute(Construct):
             vCPUs and MiB; None, with a warning at synth, where an instance type is too new for
             the library's table.
         """
-        served = [
+        per_queue = [
             [self._capacities[name] for name in self._orders[queue].compute_environments]
             for queue in queues
         ]
         unknown = {
-            name for capacities in served for entry in capacities for name in entry.unknown_types
+            name for capacities in per_queue for entry in capacities for name in entry.unknown_types
         }
         if unknown:
             Annotations.of(self).add_warning_v2(
@@ -137,7 +137,7 @@ class Compute(Construct):
         # can start.
         largest = [
             max((entry.largest_job() for entry in capacities), key=_by_memory)
-            for capacities in served
+            for capacities in per_queue
         ]
         return Resources(
             vcpus=min(entry.vcpus for entry in largest),

@@ -79,8 +79,8 @@ def architecture(name: str) -> Architecture:
 
 def has(name: str, trait: Trait) -> bool:
     """Whether all types that an entry of `instanceTypes` stands for have a trait."""
-    found = [type_.split(".") for type_ in types(name)]
-    return bool(found) and all(trait in _table()[family][size].traits for family, size in found)
+    entries = [type_.split(".") for type_ in types(name)]
+    return bool(entries) and all(trait in _table()[family][size].traits for family, size in entries)
 
 
 def types(name: str) -> dict[str, Resources]:
@@ -110,12 +110,12 @@ def types(name: str) -> dict[str, Resources]:
     }
 
 
-def offered(name: str) -> list[Resources]:
+def resources(name: str) -> list[Resources]:
     """What the types have that Batch may start for one entry of `instanceTypes`."""
     return list(types(name).values())
 
 
-def missing(name: str) -> str | None:
+def unknown_reason(name: str) -> str | None:
     """Why an entry of `instanceTypes` is not in the table; none where it is.
 
     Batch would refuse it in the middle of a deployment.
@@ -123,8 +123,8 @@ def missing(name: str) -> str | None:
     if types(name):
         return None
     family = name.partition(".")[0]
-    if known := sizes(family):
-        return f"{family} has no such size: must be one of {', '.join(known)}"
+    if names := sizes(family):
+        return f"{family} has no such size: must be one of {', '.join(names)}"
     like = get_close_matches(family, _table(), n=1)
     hint = f" (did you mean {like[0]}?)" if like else ""
     return (
@@ -136,7 +136,7 @@ def missing(name: str) -> str | None:
 def _instance_type(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError("must be an instance family (m6i), a type (m6i.xlarge) or `optimal`")
-    if sizes(name.partition(".")[0]) and (reason := missing(name)):
+    if sizes(name.partition(".")[0]) and (reason := unknown_reason(name)):
         raise ValueError(reason)
     return name
 

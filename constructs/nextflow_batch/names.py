@@ -92,8 +92,8 @@ def _bucket_name(name: str) -> str:
         raise ValueError("must be a bucket's name, without s3:// and without a path")
     starts, ends = _BUCKET_AFFIXES
     if name.startswith(starts) or name.endswith(ends):
-        kept = ", ".join((*starts, *ends))
-        raise ValueError(f"must not begin or end with what S3 reserves: {kept}")
+        affixes = ", ".join((*starts, *ends))
+        raise ValueError(f"must not begin or end with what S3 reserves: {affixes}")
     if not _BUCKET.fullmatch(name):
         raise ValueError(
             "must be a name that S3 accepts: 3 to 63 lower-case letters, digits, dots and hyphens,"

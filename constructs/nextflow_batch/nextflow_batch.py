@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_ecr_assets as ecr_assets
 from constructs import Construct
 from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute
+from nextflow_batch.head import Head
 from nextflow_batch.head_job import HeadJob
-from nextflow_batch.head_size import misfit
-from nextflow_batch.instance_types import Resources
-from nextflow_batch.names import DeploymentName, JobDefinitionName
+from nextflow_batch.names import DeploymentName
 from nextflow_batch.network import Network, zones
-from nextflow_batch.problem import Problem, shown
-from nextflow_batch.programs import bundled
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.storage import Storage
-from nextflow_batch.worker import Worker
+from nextflow_batch.tags import Tags, tag
+from nextflow_batch.worker import TaskS3Client, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_secretsmanager as secretsmanager
 
     from nextflow_batch.capacity import Capacity
     from nextflow_batch.queue_order import QueueOrder
 
-#: vCPUs and MiB of the head.
-_HEAD = Resources(2, 8_192)
+#: Later attempts of tasks, and heads, run where no Spot instance is reclaimed.
+DEFAULT_HEAD = Head(on_demand_queue="highpriority")
 
 
 class NextflowBatch(Construct):
-    """An environment with our recommendations: network, bucket, workers, queues and head.
+    """A deployment: network, bucket, workers, compute environments, queues and head.
 
-    For other arrangements compose the parts yourself; each is a construct of this library.
+    Each argument has our recommendation as its default. For other arrangements compose the parts
+    yourself; each is a construct of this library.
 
     Attributes:
-        environment: The name that volumes are tagged with.
+        deployment: The deployment's name.
         network: The VPC, when none was given.
         storage: Bucket and logs.
+        worker: Role and launch template of the instances.
         compute: Compute environments and queues.
-        head: The head's job definition and roles.
-        job_definition: The name of the head's job definition.
+        head: The head's image, job definition and roles.
+        head_queue: Name of the queue that is best for the head.
     """
 
     def __init__(
@@ -54,133 +56,153 @@ class NextflowBatch(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        environment: str = "nextflow",
+        deployment: str = "nextflow",
         vpc: ec2.IVpc | None = None,
         subnets: ec2.SubnetSelection | None = None,
         storage: Storage | None = None,
+        key: kms.IKey | None = None,
         scratch: Scratch | None = None,
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
-        task_queue: str = "default",
-        on_demand_queue: str | None = "highpriority",
-        job_definition: str = "nextflow",
+        own_service_role: bool = False,
+        head: Head = DEFAULT_HEAD,
+        git_secret: secretsmanager.ISecret | None = None,
+        seqera_secret: secretsmanager.ISecret | None = None,
+        tags: Mapping[str, str] | None = None,
+        task_s3_client: TaskS3Client = "own",
         head_image: Path | None = None,
         worker_programs: Path | None = None,
-        aws_client: Path | None = None,
-        task_s3_client: Literal["own", "aws-cli"] = "own",
+        binaries: Mapping[str, Path] | None = None,
     ) -> None:
-        """Compose the environment.
+        """Compose the deployment.
 
-        A second one in the same account and region needs names of its own: `environment`, `queues`
-        with `task_queue` and `on_demand_queue`, and `job_definition`.
+        A second one in the same account and region needs names of its own: `deployment`, `queues`,
+        and in `head` the job definition and the queues of tasks.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            environment: Name that volumes are tagged with; one for each environment of an account.
+            deployment: Its name, which resources are tagged with; one for each deployment of an
+                account.
             vpc: Where workers run; a new VPC when not given.
             subnets: In which of its subnets; its private ones with a way out when not given.
             storage: Bucket and logs; new ones when not given.
+            key: Encrypts the volumes, and bucket and logs if they are new, such as an
+                `EncryptionKey`; the keys of EBS, S3 and CloudWatch when not given.
             scratch: The workers' disk.
             capacities: Each compute environment's instances, by name.
             queues: Each queue's order, by name.
-            task_queue: The queue of the tasks.
-            on_demand_queue: The queue of a task's later attempts; the task queue when none.
-            job_definition: Name of the head's job definition.
-            head_image: Build context of the head's image; the wheel's own when not given.
-            worker_programs: What workers run; the wheel's own when not given.
-            aws_client: What these call AWS with, `MACHINE/aws-client`; likewise.
+            own_service_role: Make a Batch service role instead of using the service-linked one.
+            head: The head's size and name, and the queues of its tasks.
+            git_secret: Holds Nextflow's scm file, for private Git repositories.
+            seqera_secret: Holds an access token of Seqera Platform.
+            tags: Further tags of everything that takes them.
             task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
                 worker fetches from AWS.
+            head_image: Build context of the head's image; the wheel's own when not given.
+            worker_programs: What workers run; the wheel's own when not given.
+            binaries: What they and tasks run that is built, see `Worker`; likewise.
 
         Raises:
-            ArgumentsError: An argument is not allowed, or its name is another environment's.
+            ArgumentsError: An argument is not allowed, or its name is another deployment's.
             ValueError: A folder of programs is neither given nor in the installed library.
         """
         check(
             "NextflowBatch",
-            environment=(DeploymentName, environment),
+            deployment=(DeploymentName, deployment),
             storage=(InstanceOf[Storage] | None, storage),
             scratch=(InstanceOf[Scratch] | None, scratch),
-            job_definition=(JobDefinitionName, job_definition),
-            task_s3_client=(Literal["own", "aws-cli"], task_s3_client),
+            head=(InstanceOf[Head], head),
+            tags=(Tags, dict(tags or {})),
+            task_s3_client=(TaskS3Client, task_s3_client),
         )
         refuse("NextflowBatch", _vpc_problems(vpc, subnets))
         super().__init__(scope, construct_id)
-        self.environment = environment
-        self.job_definition = job_definition
+        self.deployment = deployment
+        self._definition = head.job_definition
         refuse("NextflowBatch", self._names_of_others(queues))
         self.network: Network | None = None
         if vpc is None:
             self.network = Network(self, "Network", availability_zones=zones(self, 3))
             vpc, subnets = self.network.vpc, self.network.subnets
-        self.storage = storage or Storage(self, "Storage")
-        worker = Worker(
+        self.storage = storage or self._make_storage(key)
+        self.worker = Worker(
             self,
             "Worker",
-            programs=worker_programs or bundled("worker"),
-            aws_client=aws_client or bundled("aws_client"),
-            task_s3=bundled("task_s3") if task_s3_client == "own" else None,
-            environment=environment,
+            deployment=deployment,
             storage=self.storage,
             scratch=scratch or Scratch(),
+            tags=tags,
+            key=key,
+            task_s3_client=task_s3_client,
+            programs=worker_programs,
+            binaries=binaries,
         )
         self.compute = Compute(
             self,
             "Compute",
-            worker=worker,
+            worker=self.worker,
             vpc=vpc,
             subnets=subnets,
             capacities=capacities,
             queues=queues,
+            own_service_role=own_service_role,
         )
-        for name, queue in {"task_queue": task_queue, "on_demand_queue": on_demand_queue}.items():
-            refuse("NextflowBatch", _unknown_queue(name, queue, queues))
-        served = {key for order in queues.values() for key in order.compute_environments}
-        refuse(
-            "NextflowBatch",
-            (
-                problem.below("head")
-                for problem in misfit(_HEAD, "x86_64", [capacities[key] for key in sorted(served)])
-            ),
-        )
-        later = on_demand_queue
+        conflicts = head.queue_problems(queues, capacities)
+        refuse("NextflowBatch", (problem.below("head") for problem in conflicts))
         self.head = HeadJob(
             self,
             "Head",
-            image_directory=head_image or bundled("head"),
-            platform=ecr_assets.Platform.LINUX_AMD64,
-            environment=environment,
+            head=head,
+            image_directory=head_image,
+            deployment=deployment,
             storage=self.storage,
-            queues=list(self.compute.queues.values()),
-            task_queue=self.compute.queues[task_queue],
-            on_demand_queue=self.compute.queues[later] if later else None,
-            largest_task=self.compute.largest_job(task_queue, *([later] if later else [])),
-            name=job_definition,
-            vcpus=_HEAD.vcpus,
-            memory_mib=_HEAD.memory_mib,
+            queues=self.compute.queues,
+            largest_task=self.compute.largest_job(*head.task_queues),
+            git_secret=git_secret,
+            seqera_secret=seqera_secret,
         )
-        CfnOutput(self, "Bucket", value=self.storage.bucket.bucket_name)
-        CfnOutput(self, "LogGroup", value=self.storage.log_group.log_group_name)
-        CfnOutput(self, "LogsFolder", value=self.storage.logs_uri)
+        self.head_queue = head.queue(queues, capacities)
+        self._add_outputs()
+        tag(self, deployment, tags or {})
+
+    def _make_storage(self, key: kms.IKey | None) -> Storage:
+        storage = Storage(self, "Storage", key=key)
+        storage.add_outputs(self)
+        return storage
+
+    def _add_outputs(self) -> None:
+        CfnOutput(self, "HeadImage", value=self.head.image.image_uri)
+        CfnOutput(
+            self,
+            "TryIt",
+            value=f"aws batch submit-job --job-name nf-hello --job-queue {self.head_queue}"
+            f" --job-definition {self._definition} --container-overrides command=hello",
+        )
+        CfnOutput(
+            self,
+            "HowItEnded",
+            value="aws batch describe-jobs --jobs JOBID --query jobs[].tags",
+            description="Says how a head ended, and why",
+        )
 
     def _names_of_others(self, queues: Mapping[str, QueueOrder]) -> Iterator[Problem]:
-        """Names that another environment of the app has; they are known once to a region."""
+        """Names that another deployment of the app has; they are known once to a region."""
         for other in self.node.root.node.find_all():
             if not isinstance(other, NextflowBatch) or other is self:
                 continue
             if Stack.of(other).environment != Stack.of(self).environment:
                 continue
-            taken = {
-                "environment": [self.environment] if self.environment == other.environment else [],
+            names_in_use = {
+                "deployment": [self.deployment] if self.deployment == other.deployment else [],
                 "queues": [name for name in queues if name in other.compute.queues],
-                "job_definition": [self.job_definition]
-                if self.job_definition == other.job_definition
+                "head.job_definition": [self._definition]
+                if self._definition == other._definition
                 else [],
             }
-            for key, names in taken.items():
+            for key, names in names_in_use.items():
                 for name in names:
-                    text = f"{shown(name)} is not allowed: {other.node.path} has that name already"
+                    text = f"{quote(name)} is not allowed: {other.node.path} has that name already"
                     yield Problem((key,), text)
 
 
@@ -190,18 +212,10 @@ def _vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
             yield Problem(("subnets",), "is not allowed without the vpc that they are in")
         return
     if not hasattr(vpc, "private_subnets"):
-        yield Problem(("vpc",), f"{shown(vpc)} is not allowed: must be a VPC (ec2.IVpc)")
+        yield Problem(("vpc",), f"{quote(vpc)} is not allowed: must be a VPC (ec2.IVpc)")
     elif not subnets and not vpc.private_subnets:
         yield Problem(
             ("vpc",),
             "is not allowed without subnets: it has no private ones with a way out; public ones are"
             " subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
         )
-
-
-def _unknown_queue(
-    key: str, name: str | None, queues: Mapping[str, QueueOrder]
-) -> Iterator[Problem]:
-    if name is not None and name not in queues:
-        text = f"{shown(name)} is not allowed: must be one of {', '.join(queues)}"
-        yield Problem((key,), text)

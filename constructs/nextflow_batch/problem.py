@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     Path = tuple[str | int, ...]
@@ -57,31 +56,39 @@ class HiddenValueError(ValueError):
 def problems(
     error: ValidationError,
     model: type[BaseModel] | None = None,
-    written: Callable[[Path], str | None] = lambda _: None,
+    source: Callable[[Path], str | None] = lambda _: None,
 ) -> list[Problem]:
     """What pydantic found, in words.
 
     Args:
         error: What it raised.
         model: The model, for a hint at the name that was meant.
-        written: How the value at a path is written in its file, where that differs.
+        source: How the value at a path is written in its file, where that differs.
 
     Returns:
         One problem for each thing that is wrong.
     """
-    found: list[Problem] = []
-    for detail in error.errors(include_url=False):
+    result: list[Problem] = []
+    details = error.errors(include_url=False)
+    renamed = {
+        (*detail["loc"][:-1], new)
+        for detail in details
+        if detail["type"] == "extra_forbidden" and (new := _new_name(detail["loc"], model))
+    }
+    for detail in details:
+        if detail["type"] == "missing" and detail["loc"] in renamed:
+            continue  # it is there by its former name, which has a line already
         # A mapping's key that does not fit is reported below the mapping as (key, "[key]").
         path = tuple(part for part in detail["loc"] if part != "[key]")
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, ConflictError):
-            found += [problem.below(*path) for problem in cause.problems]
+            result += [problem.below(*path) for problem in cause.problems]
         elif not _follows(detail):
-            found.append(Problem(path, _text(detail, path, model, written(path))))
-    return found
+            result.append(Problem(path, _text(detail, path, model, source(path))))
+    return result
 
 
-def shown(value: object) -> str:
+def quote(value: object) -> str:
     """A value in a message, cut if it is long."""
     text = json.dumps(value, default=_kind) if isinstance(value, _JSON) else _kind(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
@@ -126,27 +133,41 @@ def _follows(detail: ErrorDetails) -> bool:
 
 
 def _text(
-    detail: ErrorDetails, path: Path, model: type[BaseModel] | None, written: str | None
+    detail: ErrorDetails, path: Path, model: type[BaseModel] | None, source: str | None
 ) -> str:
     kind, value = detail["type"], detail["input"]
     if kind in {"missing", "missing_argument"}:
-        return "is missing"
+        return f"is missing{_demand(path, model)}"
     if kind == "extra_forbidden":
-        return f"unknown setting{_suggestion(path, model)}"
+        return f"unknown setting{_suggestion(path, model, source or quote(value))}"
     if value is None:
         return "has no value: give it one, or remove it"
     hidden = isinstance(detail.get("ctx", {}).get("error"), HiddenValueError)
-    text = "its value" if hidden else written or shown(value)
-    return f"{text} is not allowed: {_allowed(detail, path, written)}"
+    text = "its value" if hidden else source or quote(value)
+    return f"{text} is not allowed: {_allowed(detail, path, source)}"
 
 
-def _allowed(detail: ErrorDetails, path: Path, written: str | None) -> str:
+def _demand(path: Path, model: type[BaseModel] | None) -> str:
+    """What a value that is missing must be: what an empty text would be refused with."""
+    parent = _model_at(path[:-1], model)
+    if parent is None:
+        return ""
+    field = parent.model_fields[str(path[-1])]
+    rules: Any = Annotated[field.annotation, field]
+    try:
+        TypeAdapter(rules).validate_python("", strict=True)
+    except ValidationError as error:
+        return f": {_allowed(error.errors(include_url=False)[0], path, None)}"
+    return ""
+
+
+def _allowed(detail: ErrorDetails, path: Path, source: str | None) -> str:
     kind, value = detail["type"], detail["input"]
     if kind == "string_type" and isinstance(value, (int, float)):
-        return f"must be text: write {json.dumps(written or json.dumps(value))}, with the quotes"
+        return f"must be text: write {json.dumps(source or json.dumps(value))}, with the quotes"
     if kind in {"int_type", "float_type"} and isinstance(value, str):
         return _WORDS[kind] + _number_hint(value, str(path[-1]) if path else "")
-    if kind in {"list_type", "tuple_type"} and isinstance(value, str):
+    if kind in {"list_type", "tuple_type"} and value and isinstance(value, str):
         return f"must be a list: write [{value}]"
     if kind in _WORDS:
         limits = detail.get("ctx", {}).items()
@@ -171,15 +192,29 @@ def _number_hint(text: str, name: str) -> str:
     return ""
 
 
-def _suggestion(path: Path, model: type[BaseModel] | None) -> str:
-    """The nearest known name, or all names that are known where the stranger stands."""
-    for part in path[:-1]:
-        model = _model_of(model, part)
+def _suggestion(path: Path, model: type[BaseModel] | None, value: str) -> str:
+    """The present name, the nearest known name, or all names that are known at this place."""
+    if new := _new_name(path, model):
+        return f": it is called {new}: write {new}: {value}"
+    model = _model_at(path[:-1], model)
     if model is None:
         return ""
-    names = list(model.model_fields)
-    near = get_close_matches(str(path[-1]), names, n=1)
-    return f": did you mean {near[0]}?" if near else f": must be one of {', '.join(names)}"
+    names = {name: name for name in model.model_fields} | getattr(model, "RENAMED", {})
+    if near := get_close_matches(str(path[-1]), names, n=1):
+        return f": did you mean {names[near[0]]}?"
+    return f": must be one of {', '.join(model.model_fields)}"
+
+
+def _new_name(path: Path, model: type[BaseModel] | None) -> str | None:
+    """The present name of a setting that has been renamed."""
+    names: Mapping[str, str] = getattr(_model_at(path[:-1], model), "RENAMED", {})
+    return names.get(str(path[-1]))
+
+
+def _model_at(path: Path, model: type[BaseModel] | None) -> type[BaseModel] | None:
+    for part in path:
+        model = _model_of(model, part)
+    return model
 
 
 def _model_of(model: type[BaseModel] | None, part: str | int) -> type[BaseModel] | None:
@@ -193,4 +228,4 @@ def _model_of(model: type[BaseModel] | None, part: str | int) -> type[BaseModel]
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
+    return [result for inner in getattr(annotation, "__args__", ()) for result in _models_in(inner)]

@@ -5,7 +5,7 @@ from pathlib import Path
 _BUNDLED = Path(__file__).parent / "bundled"
 
 
-def bundled(name: str) -> Path:
+def bundled_folder(name: str) -> Path:
     """Find a folder of programs in the installed library.
 
     Args:

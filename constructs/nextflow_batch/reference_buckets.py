@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from nextflow_batch.names import BucketName
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,8 +29,8 @@ def reference_conflicts(own: str | None, names: Sequence[str]) -> Iterator[Probl
     """
     for position, name in enumerate(names):
         if name == own:
-            text = f"{shown(name)} is not allowed: it is the bucket itself, which is read anyway"
+            text = f"{quote(name)} is not allowed: it is the bucket itself, which is read anyway"
             yield Problem(("reference_buckets", position), text)
         elif name in names[:position]:
-            text = f"{shown(name)} is not allowed: it is listed twice"
+            text = f"{quote(name)} is not allowed: it is listed twice"
             yield Problem(("reference_buckets", position), text)

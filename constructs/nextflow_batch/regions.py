@@ -43,7 +43,7 @@ def partition(region: str) -> str:
     return _table()[region].partition
 
 
-def _known(region: str) -> str:
+def _check(region: str) -> str:
     if region not in _table():
         like = get_close_matches(region, _table(), n=1)
         hint = f" (did you mean {like[0]}?)" if like else ""
@@ -51,4 +51,4 @@ def _known(region: str) -> str:
     return region
 
 
-Region = Annotated[str, AfterValidator(_known)]
+Region = Annotated[str, AfterValidator(_check)]

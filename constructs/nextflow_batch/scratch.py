@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nextflow_batch import gp3
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.problem import Problem
 
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+#: Device name of the volume that each worker starts with.
+SCRATCH_DEVICE = "/dev/xvdba"
+
+
 class Scratch(Arguments):
-    """The disk on which a worker's containers and tasks write.
+    """The disk of each worker, for containers and the files of tasks. It grows by itself.
 
     Attributes:
         size_gib: Size of the volume that each worker starts with, in GiB.
@@ -29,25 +34,57 @@ class Scratch(Arguments):
         freeze_seconds: For how long tasks may be stopped while space is on its way; 0 for never.
     """
 
-    size_gib: int = Field(100, ge=20, le=65_536, description="Size of the first gp3 volume in GiB")
-    iops: int = Field(3_000, ge=3_000, le=80_000)
-    throughput_mibs: int = Field(250, ge=125, le=2_000, description="MiB/s of each volume")
-    max_size_gib: int = Field(4_000, ge=20, le=1_000_000, description="Ceiling of growth in GiB")
+    size_gib: int = Field(
+        default=100,
+        ge=20,
+        le=gp3.LARGEST_GIB,
+        description="Size of a worker's first gp3 volume in GiB",
+    )
+    iops: int = Field(
+        default=gp3.FREE_IOPS, ge=gp3.FREE_IOPS, le=gp3.MOST_IOPS, description="IOPS of each volume"
+    )
+    throughput_mibs: int = Field(
+        default=250,
+        ge=gp3.FREE_MIBS,
+        le=gp3.MOST_MIBS,
+        description="Throughput of each volume in MiB/s",
+    )
+    max_size_gib: int = Field(
+        default=4_000,
+        ge=20,
+        le=1_000_000,
+        description="Maximum size of all volumes of a worker in GiB",
+    )
     max_volumes: int = Field(
-        24, ge=1, le=127, description="Ceiling of growth in volumes; then they are enlarged"
+        default=24,
+        ge=1,
+        le=127,
+        description="Maximum number of volumes; after that, volumes are enlarged",
     )
     max_usd_per_month: float = Field(
-        500.0, gt=0, le=1_000_000, description="Ceiling of growth in what its volumes cost a month"
+        default=500.0,
+        gt=0,
+        le=1_000_000,
+        description="Maximum price of a worker's volumes in USD, if they were kept for a month",
     )
     # https://aws.amazon.com/ebs/pricing/
-    gp3_usd_per_gib: float = Field(0.08, ge=0, le=100, description="A month's price in us-west-2")
-    gp3_usd_per_iops: float = Field(0.005, ge=0, le=100, description="Of those beyond 3,000")
-    gp3_usd_per_mibs: float = Field(0.04, ge=0, le=100, description="Of those beyond 125")
+    gp3_usd_per_gib: float = Field(
+        default=0.08, ge=0, le=100, description="Price of a GiB in USD a month"
+    )
+    gp3_usd_per_iops: float = Field(
+        default=0.005,
+        ge=0,
+        le=100,
+        description="Price of each of the IOPS above 3,000 in USD a month",
+    )
+    gp3_usd_per_mibs: float = Field(
+        default=0.04, ge=0, le=100, description="Price of each MiB/s above 125 in USD a month"
+    )
     freeze_seconds: int = Field(
-        300,
+        default=300,
         ge=0,
         le=3_600,
-        description="How long tasks may be stopped while space is on its way; 0: never",
+        description="How long tasks may be frozen while a volume is added; 0: never",
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -58,18 +95,18 @@ class Scratch(Arguments):
                 f"{self.max_size_gib} is not allowed: must be at least {self.size_gib}, as size_gib"
                 " is",
             )
-        # https://docs.aws.amazon.com/ebs/latest/userguide/general-purpose.html
-        most = max(3_000, 500 * self.size_gib)
+        most = max(gp3.FREE_IOPS, gp3.IOPS_PER_GIB * self.size_gib)
         if self.iops > most:
             yield Problem(
                 ("iops",),
-                f"{self.iops} is not allowed: must be at most {most}, 500 for each GiB of size_gib",
+                f"{self.iops} is not allowed: must be at most {most},"
+                f" {gp3.IOPS_PER_GIB} for each GiB of size_gib",
             )
-        if self.throughput_mibs * 4 > self.iops:
+        if self.throughput_mibs * gp3.IOPS_PER_MIBS > self.iops:
             yield Problem(
                 ("throughput_mibs",),
-                f"{self.throughput_mibs} is not allowed: must be at most {self.iops // 4}, a"
-                " quarter of iops",
+                f"{self.throughput_mibs} is not allowed: must be at most"
+                f" {self.iops // gp3.IOPS_PER_MIBS}, a quarter of iops",
             )
         if self.max_usd_per_month < self.first_usd_per_month:
             yield Problem(
@@ -83,6 +120,6 @@ class Scratch(Arguments):
         """What the first volume costs if it is kept for a month."""
         return (
             self.size_gib * self.gp3_usd_per_gib
-            + (self.iops - 3_000) * self.gp3_usd_per_iops
-            + (self.throughput_mibs - 125) * self.gp3_usd_per_mibs
+            + (self.iops - gp3.FREE_IOPS) * self.gp3_usd_per_iops
+            + (self.throughput_mibs - gp3.FREE_MIBS) * self.gp3_usd_per_mibs
         )

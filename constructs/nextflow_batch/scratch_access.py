@@ -1,12 +1,13 @@
-"""What a worker may do with volumes: those of its own environment only."""
+"""What a worker may do with volumes: those of its own deployment only."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
@@ -17,39 +18,34 @@ if TYPE_CHECKING:
 class ScratchAccess(iam.ManagedPolicy):
     """Lets an instance grow its scratch disk.
 
-    It may create volumes only with the environment's tag, and attach, enlarge and delete only
+    It may create volumes only with the deployment's tag, and attach, enlarge and delete only
     volumes that carry it; it may attach only to itself. The launch template's volumes carry the
     tag too, so that a worker whose attachments are used up can enlarge those. The pattern is the
     EBS CSI driver's:
     https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/example-iam-policy.json
-
-    Attributes:
-        TAG: Key of the tag whose value is the environment's name.
     """
-
-    TAG: ClassVar = "nextflow-batch:environment"
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        environment: str,
-        volume_key: kms.IKey | None = None,
+        deployment: str,
+        key: kms.IKey | None = None,
     ) -> None:
         """Write the policy.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            environment: The tag's value.
-            volume_key: The customer key of the volumes, if there is one.
+            deployment: The tag's value.
+            key: The customer key of the volumes, if there is one.
         """
         stack = Stack.of(scope)
         volumes = stack.format_arn(service="ec2", resource="volume", resource_name="*")
         instances = stack.format_arn(service="ec2", resource="instance", resource_name="*")
-        requested = {"StringEquals": {f"aws:RequestTag/{self.TAG}": environment}}
-        tagged = {"StringEquals": {f"aws:ResourceTag/{self.TAG}": environment}}
+        requested = {"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": deployment}}
+        tagged = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": deployment}}
         # The key holds the ARN of the instance whose credentials sign the request.
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
         itself = {"ArnEquals": {"aws:ResourceArn": "${ec2:SourceInstanceARN}"}}
@@ -102,8 +98,8 @@ class ScratchAccess(iam.ManagedPolicy):
                 resources=["*"],
             ),
         ]
-        if volume_key:
-            statements += _key_statements(volume_key)
+        if key:
+            statements += _key_statements(key)
         super().__init__(
             scope,
             construct_id,
@@ -113,7 +109,7 @@ class ScratchAccess(iam.ManagedPolicy):
         justify(
             self,
             {
-                volumes: "volumes are made at need; the environment's tag is the condition",
+                volumes: "volumes are made at need; the deployment's tag is the condition",
                 instances: "limited to the calling instance by condition",
                 "*": "EC2's describe calls cannot be limited to a resource",
             },

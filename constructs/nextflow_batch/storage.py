@@ -1,4 +1,4 @@
-"""The bucket of work, logs and results, and who may read and write it."""
+"""The bucket of work, logs and results, and the log group."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import (
     Acknowledgment,
-    Arn,
-    ArnComponents,
-    ArnFormat,
+    CfnOutput,
     Duration,
     RemovalPolicy,
-    Stack,
     Validations,
 )
 from aws_cdk import aws_iam as iam
@@ -23,9 +20,9 @@ from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.names import BucketName, Prefix
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
-from nextflow_batch.wildcards import justify
+from nextflow_batch.storage_access import BucketAccess, HeadStorageAccess, WorkerLogAccess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,9 +36,7 @@ class Storage(Construct):
         log_group: Where head, tasks and workers log.
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
-        head_access: What the head may do with the data.
-        task_access: What a task may do with the data.
-        worker_access: What an instance may do: write its own log.
+        key: The customer key that encrypts them, if there is one.
     """
 
     def __init__(
@@ -88,8 +83,7 @@ class Storage(Construct):
         refuse("Storage", _conflicts(bucket_name, existing_bucket, work_expires))
         refuse("Storage", reference_conflicts(bucket_name, reference_buckets))
         super().__init__(scope, construct_id)
-        self._key = key
-        self._reference_buckets = tuple(reference_buckets)
+        self.key = key
         self._prefix = prefix
         self._removal_policy = removal_policy
         self.bucket = existing_bucket or self._make_bucket(bucket_name, work_expires)
@@ -102,18 +96,32 @@ class Storage(Construct):
         )
         self.logs_uri = self.bucket.s3_url_for_object(f"{prefix}/logs")
         self.runs_uri = self.bucket.s3_url_for_object(f"{prefix}/runs")
-        self.head_access = self._make_head_access()
-        self.task_access = self._make_access("TaskAccess", "The tasks' access to the bucket")
-        self.worker_access = self._make_worker_access()
+        self._head_access = HeadStorageAccess(
+            self,
+            "HeadAccess",
+            bucket=self.bucket,
+            key=key,
+            reference_buckets=reference_buckets,
+            log_group=self.log_group,
+        )
+        self._task_access = BucketAccess(
+            self,
+            "TaskAccess",
+            description="The tasks' access to the bucket",
+            bucket=self.bucket,
+            key=key,
+            reference_buckets=reference_buckets,
+        )
+        self._worker_access = WorkerLogAccess(self, "WorkerAccess", log_group=self.log_group)
 
     def _make_bucket(self, name: str | None, work_expires: Duration | None) -> s3.Bucket:
         bucket = s3.Bucket(
             self,
             "Bucket",
             bucket_name=name,
-            encryption=s3.BucketEncryption.KMS if self._key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=self._key,
-            bucket_key_enabled=True if self._key else None,
+            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
+            encryption_key=self.key,
+            bucket_key_enabled=True if self.key else None,
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
@@ -150,123 +158,33 @@ class Storage(Construct):
         )
         return bucket
 
-    def _make_access(
-        self, construct_id: str, description: str, *extra: iam.PolicyStatement
-    ) -> iam.ManagedPolicy:
-        policy = iam.ManagedPolicy(
-            self,
-            construct_id,
-            description=description,
-            statements=[*self._object_statements(), *self._reference_statements(), *extra],
+    def add_outputs(self, scope: Construct) -> None:
+        """Show where data and logs are as outputs of a stack."""
+        CfnOutput(scope, "Bucket", value=self.bucket.bucket_name)
+        CfnOutput(
+            scope,
+            "LogGroup",
+            value=self.log_group.log_group_name,
+            description="What heads, tasks and workers print",
         )
-        justify(
-            policy,
-            {
-                self.bucket.arn_for_objects("*"): "pipelines name their objects themselves",
-                **{
-                    f"{self._bucket_arn(name)}/*": "read-only, of a bucket that the settings name"
-                    for name in self._reference_buckets
-                },
-            },
-        )
-        return policy
-
-    def _make_head_access(self) -> iam.ManagedPolicy:
-        streams = self._stream_arn("nf-*")
-        policy = self._make_access(
-            "HeadAccess",
-            "The head's access to the bucket and to the tasks' log",
-            iam.PolicyStatement(
-                sid="OverwriteResults",
-                # Replacing what a pipeline published deletes it first; tasks never delete.
-                actions=["s3:DeleteObject"],
-                resources=[self.bucket.arn_for_objects("*")],
-            ),
-            iam.PolicyStatement(
-                sid="QuoteTaskLogs", actions=["logs:GetLogEvents"], resources=[streams]
-            ),
-        )
-        justify(policy, {streams: "tasks log to streams named after their nf-... definitions"})
-        return policy
-
-    def _make_worker_access(self) -> iam.ManagedPolicy:
-        streams = self._stream_arn("worker/*")
-        policy = iam.ManagedPolicy(
-            self,
-            "WorkerAccess",
-            description="A worker's own log",
-            statements=[
-                iam.PolicyStatement(
-                    sid="WriteLog",
-                    actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[streams],
-                )
-            ],
-        )
-        justify(policy, {streams: "a worker's stream is named after its instance"})
-        return policy
-
-    def _object_statements(self) -> list[iam.PolicyStatement]:
-        statements = [
-            iam.PolicyStatement(
-                sid="ListBucket",
-                actions=["s3:GetBucketLocation", "s3:ListBucket"],
-                resources=[self.bucket.bucket_arn],
-            ),
-            iam.PolicyStatement(
-                sid="ReadAndWriteObjects",
-                # What Nextflow's S3 client and the tasks' shell library call; the tagging is for
-                # `publishDir` with tags.
-                actions=[
-                    "s3:AbortMultipartUpload",
-                    "s3:GetObject",
-                    "s3:GetObjectTagging",
-                    "s3:PutObject",
-                    "s3:PutObjectTagging",
-                ],
-                resources=[self.bucket.arn_for_objects("*")],
-            ),
-        ]
-        if self._key:
-            statements.append(
-                iam.PolicyStatement(
-                    sid="UseKey",
-                    actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                    resources=[self._key.key_arn],
-                )
-            )
-        return statements
-
-    def _reference_statements(self) -> list[iam.PolicyStatement]:
-        arns = [self._bucket_arn(name) for name in self._reference_buckets]
-        if not arns:
-            return []
-        return [
-            iam.PolicyStatement(
-                sid="ListReferenceBuckets",
-                actions=["s3:GetBucketLocation", "s3:ListBucket"],
-                resources=arns,
-            ),
-            iam.PolicyStatement(
-                sid="ReadReferences",
-                actions=["s3:GetObject"],
-                resources=[f"{arn}/*" for arn in arns],
-            ),
-        ]
-
-    def _stream_arn(self, stream: str) -> str:
-        # The group's own ARN ends in `:*`; with a stream behind it, it would match none.
-        return Stack.of(self).format_arn(
-            service="logs",
-            resource="log-group",
-            resource_name=f"{self.log_group.log_group_name}:log-stream:{stream}",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        CfnOutput(
+            scope,
+            "LogsFolder",
+            value=self.logs_uri,
+            description="Logs and reports of each run, in run-JOBID/",
         )
 
-    def _bucket_arn(self, name: str) -> str:
-        return Arn.format(
-            ArnComponents(service="s3", region="", account="", resource=name), Stack.of(self)
-        )
+    def grant_head(self, role: iam.IRole) -> None:
+        """Let a role use the bucket, overwrite results in it, and read the tasks' log."""
+        role.add_managed_policy(self._head_access)
+
+    def grant_task(self, role: iam.IRole) -> None:
+        """Let a role read and write the bucket, and read the reference buckets."""
+        role.add_managed_policy(self._task_access)
+
+    def grant_worker(self, role: iam.IRole) -> None:
+        """Let a role write the log of a worker."""
+        role.add_managed_policy(self._worker_access)
 
 
 def _is_sequence(names: object) -> bool:
@@ -277,7 +195,7 @@ def _conflicts(
     name: str | None, existing: s3.IBucket | None, work_expires: Duration | None
 ) -> Iterator[Problem]:
     if existing and name:
-        yield Problem(("bucket_name",), f"{shown(name)} is not allowed beside existing_bucket")
+        yield Problem(("bucket_name",), f"{quote(name)} is not allowed beside existing_bucket")
     if existing and work_expires:
         text = "is not allowed beside existing_bucket: set the lifecycle where that bucket is made"
         yield Problem(("work_expires",), text)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from aws_cdk import Tags as CdkTags
 from pydantic import AfterValidator, Field
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import Construct
+
+#: Key of the tag whose value is the deployment's name.
+DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: Of the 50 that a resource may have, ten are kept for those of the CDK, Batch and this library.
 MOST_TAGS = 40
 #: They travel to the workers in their user data, of which EC2 takes 16 KiB; the rest of it has 9.
@@ -50,3 +58,17 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 TagKey = Annotated[str, AfterValidator(_key)]
 TagValue = Annotated[str, AfterValidator(_value)]
 Tags = Annotated[dict[TagKey, TagValue], Field(max_length=MOST_TAGS), AfterValidator(_tags)]
+
+
+def tag(scope: Construct, deployment: str, tags: Mapping[str, str]) -> None:
+    """Tag everything below a construct.
+
+    Args:
+        scope: The construct.
+        deployment: The deployment's name.
+        tags: Further tags.
+    """
+    CdkTags.of(scope).add(DEPLOYMENT_TAG, deployment)
+    for key, value in tags.items():
+        # A changed tag would replace the compute environments.
+        CdkTags.of(scope).add(key, value, exclude_resource_types=["AWS::Batch::ComputeEnvironment"])

@@ -39,10 +39,10 @@ def scratch_volumes(name: str) -> int | None:
         accelerators of the type take more away, which the worker asks EC2 about.
     """
     family, _, size = name.partition(".")
-    chosen = [size] if size else [key for key in sizes(family) if not key.startswith("metal")]
-    limits = [_limit(family, key) for key in chosen]
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known and len(known) == len(limits) else None
+    names = [size] if size else [key for key in sizes(family) if not key.startswith("metal")]
+    limits = [_limit(family, key) for key in names]
+    numbers = [limit for limit in limits if limit is not None]
+    return min(numbers) if numbers and len(numbers) == len(limits) else None
 
 
 def _limit(family: str, size: str) -> int | None:

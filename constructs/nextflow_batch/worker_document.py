@@ -21,7 +21,7 @@ class WorkerDocument:
 
     Attributes:
         region: The AWS region.
-        environment: The value of the tag that its volumes carry.
+        deployment: The value of the tag that its volumes carry.
         log_group: Name of the log group for refused boots and the daemon's events.
         asset_bucket: Bucket of the worker's programs.
         asset_key: Key of their archive.
@@ -35,7 +35,7 @@ class WorkerDocument:
     """
 
     region: str
-    environment: str
+    deployment: str
     log_group: str
     asset_bucket: str
     asset_key: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aws_cdk import AssetHashType
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as assets
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class WorkerPrograms(assets.Asset):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, directory: Path, built: Mapping[str, Path]
+        self, scope: Construct, construct_id: str, *, directory: Path, binaries: Mapping[str, Path]
     ) -> None:
         """Make the asset.
 
@@ -39,13 +40,13 @@ class WorkerPrograms(assets.Asset):
             scope: The parent.
             construct_id: Its name below the parent.
             directory: The folder; holds `boothook.sh` and `boot.sh`.
-            built: Folders of what is built elsewhere, by the names that they get in it.
+            binaries: Folders of what is built elsewhere, by the names that they get in it.
         """
         # The asset is a copy, made here; what it is a copy of is not needed afterwards.
         with tempfile.TemporaryDirectory() as temporary:
             whole = Path(temporary) / "worker"
             shutil.copytree(directory, whole, ignore=shutil.ignore_patterns(*_LEFT_OUT))
-            for name, folder in built.items():
+            for name, folder in binaries.items():
                 shutil.copytree(folder, whole / name)
             digest = _digest(whole)
             # The CDK's own fingerprint says no more and takes a tenth of a second.
@@ -59,6 +60,24 @@ class WorkerPrograms(assets.Asset):
             self.digest = digest
         self.boothook = (directory / "boothook.sh").read_text("ascii")
         self.boot = (directory / "boot.sh").read_text("ascii")
+        self._scope = scope
+
+    def grant_fetch(self, role: iam.IRole) -> None:
+        """Let a role fetch the programs; nothing else of the bucket in which they lie."""
+        role.add_managed_policy(
+            iam.ManagedPolicy(
+                self._scope,
+                "ProgramsAccess",
+                description="A worker's own programs",
+                statements=[
+                    iam.PolicyStatement(
+                        sid="FetchPrograms",
+                        actions=["s3:GetObject"],
+                        resources=[self.bucket.arn_for_objects(self.s3_object_key)],
+                    )
+                ],
+            )
+        )
 
 
 def _digest(directory: Path) -> str:

@@ -16,9 +16,10 @@ fail() {
   exit 1
 }
 
-# fetch ARGUMENT URL FILE
+# fetch ARGUMENT URL FILE; a host that sends nothing for half a minute is not waited for.
 fetch() {
-  said=$(curl --fail --silent --show-error --location --retry 3 --output "$3" "$2" 2>&1) ||
+  said=$(curl --fail --silent --show-error --location --retry 2 --connect-timeout 20 \
+    --speed-limit 1 --speed-time 30 --output "$3" "$2" 2>&1) ||
     fail "$1: $2 cannot be fetched: $(echo "$said" | tail -n 1)"
 }
 

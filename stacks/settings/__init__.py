@@ -1,4 +1,4 @@
-"""What one environment is made of: the model that every settings file must fit.
+"""What one deployment is made of: the model that every settings file must fit.
 
 Each rule that a construct has too is the library's; here are those between the parts.
 """

@@ -1,4 +1,4 @@
-"""The job that runs `nextflow`, and who is told of it."""
+"""The job that runs `nextflow`, and who is notified about it."""
 
 from __future__ import annotations
 
@@ -6,52 +6,33 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from nextflow_batch import Head as HeadArguments
 from nextflow_batch.arguments import Arguments
-from nextflow_batch.head_size import Attempts, HeadMemory, HeadVcpus
-from nextflow_batch.instance_types import Architecture, Resources
-from nextflow_batch.names import Email, JobDefinitionName, QueueName, SecretArn
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.names import Email, SecretArn
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.regions import partition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Head(Arguments):
+class Head(HeadArguments):
     """The job that runs `nextflow`."""
 
-    job_definition: JobDefinitionName = "nextflow"
-    vcpus: HeadVcpus = 2
-    memory_mib: HeadMemory = 8_192
-    attempts: Attempts = 3
-    task_queue: QueueName = Field("default", description="Queue of the tasks (NF_JOB_QUEUE)")
-    on_demand_queue: QueueName | None = Field(
-        None,
-        description="Queue of a task's attempts after its first spot_attempts; unset: task_queue",
-    )
-    spot_attempts: Attempts | None = Field(
-        None, description="Attempts of a task that stay in task_queue; unset: 1"
-    )
     git_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with Nextflow's scm file, for private repositories"
+        None,
+        description="ARN of a secret in this region with Nextflow's SCM file, for private"
+        " repositories",
     )
     seqera_secret: SecretArn | None = Field(
-        None, description="ARN of the secret with an access token of Seqera Platform"
+        None, description="ARN of a secret in this region with an access token of Seqera Platform"
     )
-    architecture: Architecture = "x86_64"
-
-    @property
-    def size(self) -> Resources:
-        """What it asks Batch for."""
-        return Resources(self.vcpus, self.memory_mib)
 
     def conflicts(self) -> Iterator[Problem]:
-        """Attempts that go nowhere, and a secret that serves twice."""
-        if self.spot_attempts is not None and not self.on_demand_queue:
-            text = f"{self.spot_attempts} is not allowed without an on_demand_queue"
-            yield Problem(("spot_attempts",), text)
+        """The library's, and a secret that serves twice."""
+        yield from super().conflicts()
         if self.git_secret and self.git_secret == self.seqera_secret:
-            text = f"{shown(self.seqera_secret)} is not allowed: it is the git_secret already"
+            text = f"{quote(self.seqera_secret)} is not allowed: it is the git_secret already"
             yield Problem(("seqera_secret",), text)
 
     def secret_conflicts(self, region: str, account: str | None) -> Iterator[Problem]:
@@ -69,19 +50,23 @@ class Head(Arguments):
             if arn is None:
                 continue
             _, its_partition, _, its_region, its_account, *_ = arn.split(":")
-            for word, found, wanted in (
+            for word, actual, expected in (
                 ("partition", its_partition, partition(region)),
                 ("region", its_region, region),
                 ("account", its_account, account or its_account),
             ):
-                if found != wanted:
-                    text = f"{shown(arn)} is not allowed: must be of {word} {wanted}, is of {found}"
+                if actual != expected:
+                    text = (
+                        f"{quote(arn)} is not allowed: must be of {word} {expected}, is of {actual}"
+                    )
                     yield Problem((key,), text)
                     break
             account = account or its_account  # the next one's, as there is one account only
 
 
 class Operations(Arguments):
-    """Who is told when something needs a person."""
+    """Notifications. Without this section there is no operations stack."""
 
-    email: Email | None = Field(None, description="Gets blocked queues and failed heads")
+    email: Email | None = Field(
+        None, description="Address that is notified of blocked queues and failed head jobs"
+    )

@@ -10,7 +10,7 @@ from nextflow_batch.arguments import Arguments, Like
 from nextflow_batch.cidr import Cidr, too_small
 from nextflow_batch.names import SubnetId, VpcId
 from nextflow_batch.network import Egress
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.regions import zone_count
 
 if TYPE_CHECKING:
@@ -23,24 +23,26 @@ _FEWEST_ZONES = 2
 class Subnet(Arguments):
     """A subnet of an existing VPC."""
 
-    id: SubnetId
+    id: SubnetId = Field(description="Id of the subnet")
     zone: Annotated[str, Like(r"[a-z]{2}(-[a-z]+)+-\d[a-z]", "a zone, such as us-west-2a")] = Field(
-        description="Availability zone, for example us-west-2a"
+        description="Its Availability Zone"
     )
 
 
 class ExistingVpc(Arguments):
-    """A VPC that is there already; workers run in the subnets named here."""
+    """An existing VPC; workers run in the listed subnets."""
 
-    vpc_id: VpcId
-    subnets: tuple[Subnet, ...] = Field(description="Subnets with a way out, in two zones or more")
+    vpc_id: VpcId = Field(description="Id of the VPC")
+    subnets: tuple[Subnet, ...] = Field(
+        description="Subnets with outbound access, in two zones or more"
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """A subnet that is named twice, or too few zones."""
         ids = [subnet.id for subnet in self.subnets]
         for position, name in enumerate(ids):
             if name in ids[:position]:
-                text = f"{shown(name)} is not allowed: it is listed twice"
+                text = f"{quote(name)} is not allowed: it is listed twice"
                 yield Problem(("subnets", position, "id"), text)
         zones = sorted({subnet.zone for subnet in self.subnets})
         if len(zones) < _FEWEST_ZONES:
@@ -49,20 +51,24 @@ class ExistingVpc(Arguments):
 
 
 class Network(Arguments):
-    """Where workers run: a VPC of our own, or an existing one."""
+    """The VPC of the workers: a new one, or an existing one."""
 
-    existing: ExistingVpc | None = Field(None, description="Use this VPC instead of making one")
-    cidr: Cidr = Field("10.0.0.0/16", description="Private IPv4 range of our own VPC")
+    existing: ExistingVpc | None = Field(None, description="Use this VPC instead of a new one")
+    cidr: Cidr = Field(
+        "10.0.0.0/16",
+        description="Private IPv4 range of the new VPC, /16 to /23 (/24 with `egress: public`)",
+    )
     zones: int | None = Field(
         None,
         ge=_FEWEST_ZONES,
         le=6,
-        description="Availability zones of our own VPC; unset: 3, or 2 where a region has no more",
+        description="Availability Zones of the new VPC, at most as many as the region has; unset:"
+        " 3, or 2 in a region with two",
     )
     egress: Egress = Field(
         "nat",
-        description="How workers reach registries: private subnets behind one NAT gateway,"
-        " or public subnets (cheaper; still nothing may connect to them)",
+        description="How workers reach the internet: from private subnets through one NAT gateway,"
+        " or from public subnets (cheaper; inbound connections are still blocked)",
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -92,5 +98,5 @@ class Network(Arguments):
             yield Problem(("zones",), text)
         for position, subnet in enumerate(self.existing.subnets if self.existing else ()):
             if subnet.zone[:-1] != region:
-                text = f"{shown(subnet.zone)} is not allowed: must be a zone of {region}"
+                text = f"{quote(subnet.zone)} is not allowed: must be a zone of {region}"
                 yield Problem(("existing", "subnets", position, "zone"), text)

@@ -1,16 +1,15 @@
-"""One environment's settings, and what must hold between their parts."""
+"""One deployment's settings, and what must hold between their parts."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from nextflow_batch import QueueOrder, Scratch
 from nextflow_batch.arguments import Arguments
-from nextflow_batch.head_size import misfit
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem
 from nextflow_batch.queue_order import queue_conflicts
 from nextflow_batch.regions import Region
 from nextflow_batch.tags import Tags
@@ -25,31 +24,45 @@ if TYPE_CHECKING:
 
 
 class Settings(Arguments):
-    """One environment. The file's name is what `-c settings=NAME` chooses."""
+    """One deployment. The file's name is what `-c settings=NAME` chooses."""
 
-    environment: DeploymentName = Field(
-        description="Prefix of the stacks' names and a tag on every resource"
+    RENAMED: ClassVar = {"environment": "deployment"}
+
+    deployment: DeploymentName = Field(
+        description="Prefix of the stack names and a tag on every resource; should be the file's"
+        " name"
     )
-    region: Region = Field("us-west-2", description="Where to deploy")
+    region: Region = Field("us-west-2", description="A region that has AWS Batch")
     account: Account | None = Field(
-        None, description="Twelve digits in quotes; unset: the account of who deploys"
+        None, description="The account to deploy to; unset: the account of your credentials"
     )
-    tags: Tags = Field(default_factory=dict, description="Further tags")
+    tags: Tags = Field(
+        default_factory=dict,
+        description="More tags on every resource that takes tags; the key `Name` is not allowed",
+    )
     network: Network = Network()
     storage: Storage = Storage()
     scratch: Scratch = Scratch()
     batch_service_role: Literal["service-linked", "own"] = Field(
         "service-linked",
-        description="Only the service-linked role lets Batch update workers in place",
+        description="The role of AWS Batch: the service-linked role, with which Batch updates"
+        " workers in place, or a role of this deployment, as in the workshop",
     )
     task_s3_client: Literal["own", "aws-cli"] = Field(
-        "own", description="What tasks move files with: our own client, or AWS's, from AWS's site"
+        "own",
+        description="The `aws` that tasks call: our own client, or the AWS CLI, which each worker"
+        " downloads from AWS",
     )
     # https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
-    compute_environments: dict[ComputeName, ComputeEnvironment] = Field(min_length=1, max_length=50)
+    compute_environments: dict[ComputeName, ComputeEnvironment] = Field(
+        min_length=1,
+        max_length=50,
+        description="Managed compute environments on EC2, by name; a queue must use each of them",
+    )
     queues: dict[QueueName, QueueOrder] = Field(
         min_length=1,
         max_length=20,  # an IAM policy holds 6,144 characters
+        description="Job queues, by name; a name must be unique in the account and region",
     )
     head: Head = Head()
     operations: Operations | None = None
@@ -65,43 +78,16 @@ class Settings(Arguments):
 
     def queue_problems(self) -> Iterator[Problem]:
         """What is wrong with the queues, and where nothing is, with the head's choice of them."""
-        found = list(queue_conflicts(self.queues, self.compute_environments))
-        served = {key for queue in self.queues.values() for key in queue.compute_environments}
-        for name in () if found else self.compute_environments:
-            if name not in served:
+        conflicts = list(queue_conflicts(self.queues, self.compute_environments))
+        used = {key for queue in self.queues.values() for key in queue.compute_environments}
+        for name in () if conflicts else self.compute_environments:
+            if name not in used:
                 text = "is not used: must be in the compute_environments of a queue, or be removed"
-                found.append(Problem(("compute_environments", name), text))
-        yield from found or [problem.below("head") for problem in self._head_problems()]
-
-    def _head_problems(self) -> Iterator[Problem]:
-        for key in ("task_queue", "on_demand_queue"):
-            name = getattr(self.head, key)
-            if name is not None and name not in self.queues:
-                text = f"{shown(name)} is not allowed: must be one of {', '.join(self.queues)}"
-                yield Problem((key,), text)
-        yield from misfit(
-            self.head.size, self.head.architecture, self.compute_environments.values()
-        )
-        yield from self._on_demand_problems()
-
-    def _on_demand_problems(self) -> Iterator[Problem]:
-        name = self.head.on_demand_queue
-        if name not in self.queues or self.head.task_queue not in self.queues:
-            return
-        refused = f"{shown(name)} is not allowed"
-        first = self.queues[name].compute_environments[0]
-        if self.compute_environments[first].purchase != "on-demand":
-            text = f"{refused}: its first compute environment must be on-demand, {first} is not"
-            yield Problem(("on_demand_queue",), text)
-        first_of_tasks = self.queues[self.head.task_queue].compute_environments[0]
-        wanted = self.compute_environments[first_of_tasks].architecture
-        found = self.compute_environments[first].architecture
-        if found != wanted:
-            text = (
-                f"{refused}: must be of {wanted}, as task_queue {shown(self.head.task_queue)} is,"
-                f" and is of {found}"
-            )
-            yield Problem(("on_demand_queue",), text)
+                conflicts.append(Problem(("compute_environments", name), text))
+        if not conflicts:
+            about_head = self.head.queue_problems(self.queues, self.compute_environments)
+            conflicts += (problem.below("head") for problem in about_head)
+        yield from conflicts
 
     def _volume_problems(self) -> Iterator[Problem]:
         # The default is no demand: a worker that takes fewer enlarges them sooner.
@@ -117,17 +103,3 @@ class Settings(Arguments):
                     )
                     yield Problem(("scratch", "max_volumes"), text)
                     return
-
-    @property
-    def head_queue(self) -> str:
-        """A queue that can run the head, best On-Demand, as a reclaimed head delays all its tasks.
-
-        The tasks' own queue comes next.
-        """
-        preferred = (self.head.on_demand_queue, self.head.task_queue)
-        names = sorted(self.queues, key=lambda name: (*(name != best for best in preferred),))
-        return next(name for name in names if self._runs_head(self.queues[name]))
-
-    def _runs_head(self, queue: QueueOrder) -> bool:
-        served = [self.compute_environments[name] for name in queue.compute_environments]
-        return not misfit(self.head.size, self.head.architecture, served)

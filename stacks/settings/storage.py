@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import BucketName, Prefix
-from nextflow_batch.problem import Problem, shown
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
 
 if TYPE_CHECKING:
@@ -16,30 +16,42 @@ if TYPE_CHECKING:
 
 
 class Storage(Arguments):
-    """The bucket of work, logs and results, and what else may be read."""
+    """The bucket for work files, logs and results, and other buckets to read from."""
 
-    bucket: BucketName | None = Field(None, description="Name of the new bucket; unset: generated")
-    existing_bucket: BucketName | None = Field(None, description="Use this bucket; make none")
-    prefix: Prefix = Field("_nextflow", description="Logs and runs lie below this prefix")
+    bucket: BucketName | None = Field(
+        None, description="Name of the new bucket; unset: CloudFormation generates one"
+    )
+    existing_bucket: BucketName | None = Field(
+        None, description="Use this bucket instead of a new one"
+    )
+    prefix: Prefix = Field("_nextflow", description="Prefix of all logs and runs in the bucket")
     reference_buckets: Annotated[tuple[BucketName, ...], Field(strict=False)] = Field(
         (),
         max_length=MOST_REFERENCE_BUCKETS,
-        description="Public or shared buckets that head and tasks may read",
+        description="Public or shared buckets that the head and tasks may read",
     )
     work_expires_days: int | None = Field(
-        None, ge=1, le=3650, description="Days after which files below PREFIX/runs are deleted"
+        None,
+        ge=1,
+        le=3650,
+        description="Days after which files below PREFIX/runs are deleted; unset: never",
     )
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = 90
-    customer_key: bool = Field(False, description="Encrypt with a KMS key of our own")
+    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = (
+        Field(90, description="Days for which CloudWatch Logs keeps the log group's events")
+    )
+    customer_key: bool = Field(False, description="Encrypt with a new customer managed KMS key")
     delete_with_stack: bool = Field(
-        False, description="First of two keys that let `cdk destroy` delete the data"
+        False,
+        description="With `delete_data_for_good`: `cdk destroy` empties and deletes the bucket",
     )
-    delete_data_for_good: bool = Field(False, description="Second of the two keys")
+    delete_data_for_good: bool = Field(
+        False, description="See `delete_with_stack`; set both or neither"
+    )
 
     def conflicts(self) -> Iterator[Problem]:
         """Settings that exclude each other, and buckets that are named twice."""
         if self.bucket and self.existing_bucket:
-            text = f"{shown(self.existing_bucket)} is not allowed beside bucket: give one of them"
+            text = f"{quote(self.existing_bucket)} is not allowed beside bucket: give one of them"
             yield Problem(("existing_bucket",), text)
         if self.existing_bucket and self.work_expires_days:
             yield Problem(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 KEY = (
-    "let the worker's role use the key that encrypts its volumes: the environment's"
+    "let the worker's role use the key that encrypts its volumes: the deployment's"
     " (storage.customer_key), or the account's default for EBS"
 )
 ROLE = "compare the worker's role and the account's policies with Permissions in docs/worker.md"

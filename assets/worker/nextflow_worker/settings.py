@@ -52,7 +52,7 @@ class Settings:
 
     Attributes:
         region: The AWS region, as in `us-west-2`.
-        environment: Name of the environment; the value of the tag that volumes carry.
+        deployment: Name of the deployment; the value of the tag that volumes carry.
         log_group: Where the daemon's events and metrics go; empty for nowhere.
         asset_bucket: Bucket of these programs.
         asset_key: Key of their archive.
@@ -68,7 +68,7 @@ class Settings:
     """
 
     region: str
-    environment: str
+    deployment: str
     log_group: str
     asset_bucket: str
     asset_key: str

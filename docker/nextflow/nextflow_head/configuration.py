@@ -33,7 +33,7 @@ def render(
     labels = {
         "nextflow-run": session.run_name,
         orphans.TAG: session.id,
-        "nextflow-environment": environment.deployment,
+        "nextflow-deployment": environment.deployment,
         "nextflow-owner": environment.owner,
     }
     endpoint = environment.endpoint

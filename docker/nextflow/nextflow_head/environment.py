@@ -155,9 +155,9 @@ class Environment:
     deployment: str | None = field(
         default=None,
         metadata=_row(
-            "NF_ENVIRONMENT",
+            "NF_DEPLOYMENT",
             TAG_VALUE,
-            "name of the deployment, for the tag `nextflow-environment`",
+            "name of the deployment, for the tag `nextflow-deployment`",
             default="no tag",
         ),
     )

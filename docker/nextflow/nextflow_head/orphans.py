@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 #: The tag of each task that names its session.
 TAG = "nextflow-session"
 #: The tag of queues: the stacks of the deployment put it on all that they create.
-QUEUE_TAG = "nextflow-batch:environment"
+QUEUE_TAG = "nextflow-batch:deployment"
 
 #: Why they are terminated, for whoever looks at a task.
 NEXT_HEAD_REPEATS = "its head is gone; the next one submits what is not completed"

@@ -56,7 +56,7 @@ class Record:
             "format": FORMAT,
             "job": environment.job_id,
             "queue": environment.own_queue,
-            "environment": environment.deployment,
+            "deployment": environment.deployment,
             "owner": environment.owner,
             "region": environment.region,
             "session": {"id": session.id, "folder": str(session.folder)},

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from nextflow_worker.host import Host
     from nextflow_worker.settings import Settings
 
-#: The value is the environment's name; the instance's role may touch no volume without it.
-ENVIRONMENT_TAG = "nextflow-batch:environment"
+#: The value is the deployment's name; the instance's role may touch no volume without it.
+DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: Who made a volume, so that what an instance leaves behind can be recognised.
 INSTANCE_TAG = "nextflow-batch:instance"
 #: Which growth a volume was made for, so that an interrupted one finds it again.
@@ -33,8 +33,8 @@ def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
     """Return what CreateVolume is told of a gp3 volume for a growth."""
     tags = {
         **settings.volume_tags,
-        "Name": f"nextflow-batch {settings.environment} scratch",
-        ENVIRONMENT_TAG: settings.environment,
+        "Name": f"nextflow-batch {settings.deployment} scratch",
+        DEPLOYMENT_TAG: settings.deployment,
         INSTANCE_TAG: settings.instance_id,
         GROWTH_TAG: growth,
     }
@@ -76,10 +76,10 @@ class EbsVolumes:
         return ""
 
     def unattached(self) -> list[dict[str, Any]]:
-        """Return the volumes that were made for any growth in this environment and are unused."""
+        """Return the volumes that were made for any growth in this deployment and are unused."""
         return self._describe(
             Filters=[
-                _filter(f"tag:{ENVIRONMENT_TAG}", self._settings.environment),
+                _filter(f"tag:{DEPLOYMENT_TAG}", self._settings.deployment),
                 _filter("tag-key", GROWTH_TAG),
                 _filter("status", "available"),
             ]

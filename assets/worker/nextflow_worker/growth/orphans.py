@@ -18,7 +18,7 @@ ORPHAN_SECONDS = 3600
 
 
 def sweep(host: Host, volumes: EbsVolumes, events: Events) -> None:
-    """Delete what earlier workers of this environment left behind.
+    """Delete what earlier workers of this deployment left behind.
 
     Each worker does it once, when it starts: a fleet that comes and goes cleans up after itself,
     and nothing else has to run. Whatever goes wrong is said and left to the next worker.

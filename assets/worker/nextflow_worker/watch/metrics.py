@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NAMESPACE = "NextflowBatch"
 #: An instance's id would make a metric of its own of each worker, and each is paid for; it is in
 #: the log event.
-DIMENSION = "environment"
+DIMENSION = "deployment"
 
 GIB = 1024**3
 #: How often is sent, in seconds, and how seldom at least while CloudWatch does not answer.
@@ -68,7 +68,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
 
 
 class Metrics:
-    """Sends events to the environment's log group, and never holds up who tells of them.
+    """Sends events to the deployment's log group, and never holds up who tells of them.
 
     Attributes:
         dropped: How many events were given up because too many waited.
@@ -121,7 +121,7 @@ class Metrics:
         record: dict[str, object] = {
             "event": f"scratch {event}",
             "instance": self._settings.instance_id,
-            DIMENSION: self._settings.environment,
+            DIMENSION: self._settings.deployment,
             **facts,
         }
         metrics = [

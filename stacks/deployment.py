@@ -1,12 +1,12 @@
-"""One environment of the settings: its stacks and its tags."""
+"""One deployment: its stacks and its tags."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import App, Environment, Tags
+from aws_cdk import App, Environment
 
-from nextflow_batch import ScratchAccess
+from nextflow_batch.tags import tag
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.network import NetworkStack
@@ -21,10 +21,10 @@ def declare(app: App, settings: Settings) -> None:
 
     Args:
         app: The CDK app.
-        settings: What the environment is made of.
+        settings: What the deployment is made of.
     """
     where = Environment(account=settings.account, region=settings.region)
-    name = f"nextflow-{settings.environment}"
+    name = f"nextflow-{settings.deployment}"
     network = None
     if not settings.network.existing:
         network = NetworkStack(app, f"{name}-network", env=where, settings=settings)
@@ -34,7 +34,4 @@ def declare(app: App, settings: Settings) -> None:
     )
     if settings.operations:
         OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
-    Tags.of(app).add(ScratchAccess.TAG, settings.environment)
-    for key, value in settings.tags.items():
-        # A changed tag would replace the compute environments.
-        Tags.of(app).add(key, value, exclude_resource_types=["AWS::Batch::ComputeEnvironment"])
+    tag(app, settings.deployment, settings.tags)

@@ -1,0 +1,165 @@
+"""How large the head is, where its tasks go, and whether the queues can run it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from nextflow_batch.arguments import Arguments
+from nextflow_batch.instance_types import Architecture, Resources
+from nextflow_batch.names import JobDefinitionName, QueueName
+from nextflow_batch.problem import Problem, quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from nextflow_batch.capacity import Capacity
+    from nextflow_batch.queue_order import QueueOrder
+
+#: https://docs.aws.amazon.com/batch/latest/APIReference/API_RetryStrategy.html
+_Attempts = Annotated[int, Field(ge=1, le=10)]
+
+
+class Head(Arguments):
+    """The job that runs `nextflow`.
+
+    Attributes:
+        job_definition: Name of the job definition.
+        vcpus: vCPUs of the head.
+        memory_mib: Memory of the head in MiB.
+        attempts: How often Batch starts a head that lost its host.
+        task_queue: The queue of the tasks, unless the pipeline names another.
+        on_demand_queue: The queue of a task's later attempts; the task queue when not given.
+        spot_attempts: How many of a task's attempts stay in the task queue before that; 1 when not
+            given.
+        architecture: For which processor its image is built.
+    """
+
+    job_definition: JobDefinitionName = Field(
+        default="nextflow",
+        description="Name of the job definition, which must be unique in the account and region",
+    )
+    vcpus: int = Field(
+        default=2,
+        ge=1,
+        le=192,
+        description="vCPUs of the head job; an instance must have room for it",
+    )
+    memory_mib: int = Field(
+        default=8_192,
+        ge=512,
+        le=1_500_000,
+        description="Memory of the head job in MiB; an instance must have room for it",
+    )
+    attempts: _Attempts = Field(
+        default=3, description="Attempts of the head job, the first included"
+    )
+    task_queue: QueueName = Field(
+        default="default", description="Queue to which Nextflow submits tasks"
+    )
+    on_demand_queue: QueueName | None = Field(
+        default=None,
+        description="Queue of a task that lost its hosts `spot_attempts` times; its first compute"
+        " environment must be On-Demand; unset: `task_queue`",
+    )
+    spot_attempts: _Attempts | None = Field(
+        default=None,
+        description="How often a task is submitted to `task_queue` before it goes to"
+        " `on_demand_queue`; unset: 1",
+    )
+    architecture: Architecture = Field(
+        default="x86_64",
+        description="Processor of the head image; a queue must have such instances",
+    )
+
+    def conflicts(self) -> Iterator[Problem]:
+        """Attempts that go nowhere."""
+        if self.spot_attempts is not None and not self.on_demand_queue:
+            text = f"{self.spot_attempts} is not allowed without an on_demand_queue"
+            yield Problem(("spot_attempts",), text)
+
+    @property
+    def task_queues(self) -> list[str]:
+        """The queues to which tasks go, that of their first attempt first."""
+        return [self.task_queue, *([self.on_demand_queue] if self.on_demand_queue else [])]
+
+    def queue_problems(
+        self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]
+    ) -> Iterator[Problem]:
+        """What is wrong between the head and queues that are sound.
+
+        Args:
+            queues: Each queue's order, by name.
+            capacities: The compute environments, by name.
+
+        Yields:
+            The problems, below the head.
+        """
+        for key in ("task_queue", "on_demand_queue"):
+            name = getattr(self, key)
+            if name is not None and name not in queues:
+                text = f"{quote(name)} is not allowed: must be one of {', '.join(queues)}"
+                yield Problem((key,), text)
+        used = {key for queue in queues.values() for key in queue.compute_environments}
+        yield from self._misfit([entry for key, entry in capacities.items() if key in used])
+        yield from self._on_demand_problems(queues, capacities)
+
+    def _on_demand_problems(
+        self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]
+    ) -> Iterator[Problem]:
+        name = self.on_demand_queue
+        if name is None or name not in queues or self.task_queue not in queues:
+            return
+        prefix = f"{quote(name)} is not allowed"
+        first = queues[name].compute_environments[0]
+        if capacities[first].purchase != "on-demand":
+            text = f"{prefix}: its first compute environment must be on-demand, {first} is not"
+            yield Problem(("on_demand_queue",), text)
+        first_of_tasks = queues[self.task_queue].compute_environments[0]
+        expected = capacities[first_of_tasks].architecture
+        actual = capacities[first].architecture
+        if actual != expected:
+            text = (
+                f"{prefix}: must be of {expected}, as task_queue {quote(self.task_queue)} is,"
+                f" and is of {actual}"
+            )
+            yield Problem(("on_demand_queue",), text)
+
+    def queue(self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]) -> str:
+        """A queue that can run the head, best On-Demand, as a reclaimed head delays all its tasks.
+
+        Args:
+            queues: Each queue's order, by name.
+            capacities: The compute environments, by name.
+
+        Returns:
+            Its name; the tasks' own queue comes after the On-Demand one.
+        """
+        preferred = (self.on_demand_queue, self.task_queue)
+        names = sorted(queues, key=lambda name: (*(name != best for best in preferred),))
+        return next(
+            name
+            for name in names
+            if not self._misfit([capacities[key] for key in queues[name].compute_environments])
+        )
+
+    def _misfit(self, capacities: Collection[Capacity]) -> list[Problem]:
+        """Why none of the capacities can run the head; none where one of them can."""
+        right = [entry for entry in capacities if entry.architecture == self.architecture]
+        if not right:
+            others = " or ".join(sorted({entry.architecture for entry in capacities}))
+            text = f"{quote(self.architecture)} is not allowed: must be {others}, which the queues"
+            return [Problem(("architecture",), f"{text} run")]
+        if any(entry.runs(Resources(self.vcpus, self.memory_mib)) for entry in right):
+            return []
+        names = ", ".join(dict.fromkeys(name for entry in right for name in entry.instance_types))
+        most = max(entry.most_vcpus() for entry in right)
+        if self.vcpus > most:
+            limit = max(entry.max_vcpus for entry in right)
+            within = f" within max_vcpus {limit}" if limit < self.vcpus else ""
+            text = f"{self.vcpus} does not fit: {names} has at most {most}{within}"
+            return [Problem(("vcpus",), text)]
+        leaves = max(entry.memory_beside(self.vcpus) for entry in right)
+        text = f"{self.memory_mib} does not fit: {names} leaves {leaves}"
+        return [Problem(("memory_mib",), text)]
