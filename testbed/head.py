@@ -194,13 +194,13 @@ class HeadTestbed:
         The three places that tell of it agree, or this fails.
         """
         done = self.wait(job)
-        told, last = self.record(job), self.log(done)[-1].removeprefix("nextflow-head: ")
+        record, last = self.record(job), self.log(done)[-1].removeprefix("nextflow-head: ")
         status = done["container"]["exitCode"]
-        assert told["exit"] == status
-        assert (told["reason"] or "the pipeline succeeded") == last
-        assert (done["status"] == "SUCCEEDED") == (told["state"] == "SUCCEEDED") == (status == 0)
-        assert told["attempts"][-1]["state"] == told["state"]
-        return told["state"], status, last
+        assert record["exit"] == status
+        assert (record["reason"] or "the pipeline succeeded") == last
+        assert (done["status"] == "SUCCEEDED") == (record["state"] == "SUCCEEDED") == (status == 0)
+        assert record["attempts"][-1]["state"] == record["state"]
+        return record["state"], status, last
 
     def recorded(self, job: str) -> list[str]:
         """Wait for a head with a recording Nextflow, and read the arguments that this got."""

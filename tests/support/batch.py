@@ -55,6 +55,9 @@ class Testbed:
         batch: A client that refuses answers which break Batch's service model.
     """
 
+    # Its name begins like that of a class of tests.
+    __test__ = False
+
     def __init__(self, server: LocalAws) -> None:
         self.server = server
         self.endpoint = server.endpoint

@@ -1,4 +1,4 @@
-"""What remains of a run: logs and reports, kept in S3 while they grow."""
+"""The upload of logs and reports to S3, while they grow."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from types import TracebackType
 from typing import Self
 
 from nextflow_head.aws import Client
-from nextflow_head.location import Location
+from nextflow_head.s3_uri import S3Uri
 
 #: Seconds between two uploads of what has changed, and once the run is being stopped: Batch grants
 #: 30 s until it kills, so little may be lost in between.
 INTERVAL, HURRY = 30.0, 3.0
 
 
-class Evidence:
+class ReportUpload:
     """A folder whose files are uploaded whenever they have changed.
 
-    One thread uploads, so a slow or absent S3 never holds up Nextflow. What cannot be uploaded is
-    told and tried again; it never ends a run. Leaving the context uploads a last time.
+    One thread uploads, so a slow or absent S3 never delays Nextflow. A failed upload is printed and
+    repeated; it never ends a run. Leaving the context uploads a last time.
 
     Args:
         folder: The folder.
         destination: Where its files go.
-        connect: Makes the S3 client, in the uploading thread.
+        connect: Makes the S3 client, in the thread that uploads.
         refresh: Brings the folder up to date before each upload.
-        say: Tells the user a line.
+        say: Prints a line for the user.
         interval: Seconds between two uploads.
     """
 
     def __init__(
         self,
         folder: Path,
-        destination: Location,
+        destination: S3Uri,
         *,
         connect: Callable[[], Client],
         refresh: Callable[[], None],
@@ -52,7 +52,7 @@ class Evidence:
         self._complaint = ""
         self._wake = threading.Event()
         self._ended = False
-        self._thread = threading.Thread(target=self._keep, name="evidence", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="report-upload", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -69,7 +69,7 @@ class Evidence:
         self._thread.join()
 
     @property
-    def kept(self) -> bool:
+    def complete(self) -> bool:
         """Whether the last upload left nothing out."""
         return not self._complaint
 
@@ -116,7 +116,7 @@ class Evidence:
     def _complain(self, error: Exception) -> None:
         complaint = " ".join(str(error).split())
         if complaint != self._complaint:
-            self._say(f"logs and reports did not reach {self._destination}: {complaint}")
+            self._say(f"logs and reports could not be uploaded to {self._destination}: {complaint}")
             self._complaint = complaint
 
 

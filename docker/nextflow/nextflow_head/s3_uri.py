@@ -1,4 +1,4 @@
-"""Places in S3."""
+"""Addresses in S3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Location:
+class S3Uri:
     """A bucket and a key, or a key's beginning.
 
     Attributes:
@@ -20,31 +20,31 @@ class Location:
     key: str
 
     @classmethod
-    def parse(cls, uri: str) -> Location:
+    def parse(cls, text: str) -> S3Uri:
         """Reads `s3://BUCKET/KEY`.
 
         Raises:
             ValueError: It is not of that form.
         """
         match = re.fullmatch(
-            r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<key>.*))?", uri, re.DOTALL
+            r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<key>.*))?", text, re.DOTALL
         )
         if match is None:
-            raise ValueError(uri)
+            raise ValueError(text)
         return cls(match["bucket"], (match["key"] or "").rstrip("/"))
 
     @staticmethod
     def is_meant(text: str) -> bool:
-        """Whether whoever wrote it means a place in S3, well formed or not."""
+        """Whether the author means an address in S3, well formed or not."""
         return text[:3].lower() == "s3:"
 
-    def __truediv__(self, name: str) -> Location:
-        return Location(self.bucket, f"{self.key}/{name}" if self.key else name)
+    def __truediv__(self, name: str) -> S3Uri:
+        return S3Uri(self.bucket, f"{self.key}/{name}" if self.key else name)
 
     @property
-    def parent(self) -> Location:
+    def parent(self) -> S3Uri:
         """The folder that it is in."""
-        return Location(self.bucket, self.key.rpartition("/")[0])
+        return S3Uri(self.bucket, self.key.rpartition("/")[0])
 
     @property
     def name(self) -> str:

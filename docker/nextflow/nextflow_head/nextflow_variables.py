@@ -1,8 +1,8 @@
-"""How Nextflow is called: its command line and its environment."""
+"""The environment variables of Nextflow."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from nextflow_head import plugin
@@ -11,37 +11,10 @@ from nextflow_head.plugin import Plugin
 from nextflow_head.session import Session
 
 #: The variable with the content of Nextflow's file of Git credentials.
-GIT_SECRET = "NF_SCM"  # noqa: S105 - a name
+_GIT_CREDENTIALS = "NF_SCM"
 
 
-def command(session: Session, log: Path, arguments: Sequence[str]) -> list[str]:
-    """The command line; the user's arguments stand last, each as it came.
-
-    Args:
-        session: The run's identity.
-        log: The file for Nextflow's own log.
-        arguments: The arguments of `nextflow run`.
-    """
-    # Nextflow takes it once only.
-    own = [] if "-name" in arguments else ["-name", session.run_name]
-    return ["nextflow", "-log", str(log), "run", *own, *arguments]
-
-
-def leaves_tasks(arguments: Sequence[str], container: Mapping[str, str]) -> bool:
-    """Whether the user wants tasks to go on when Nextflow ends before them.
-
-    https://www.nextflow.io/docs/latest/reference/env-vars.html
-
-    Args:
-        arguments: The arguments of `nextflow run`.
-        container: The container's environment.
-    """
-    return "-disable-jobs-cancellation" in arguments or bool(
-        container.get("NXF_DISABLE_JOBS_CANCELLATION")
-    )
-
-
-def variables(
+def of(
     container: Mapping[str, str],
     environment: Environment,
     session: Session,
@@ -51,15 +24,15 @@ def variables(
     plugins: Mapping[str, Plugin],
     tasks: Path,
 ) -> dict[str, str]:
-    """Nextflow's environment: the container's, and what the head adds.
+    """The container's environment, and what the head adds.
 
     Args:
-        container: The container's environment; what it sets of the defaults below, stays.
-        environment: What the head was told.
+        container: The container's environment; it overrides the defaults below.
+        environment: The head's variables.
         session: The run's identity.
         home: Nextflow's home, where it reads the configuration of least precedence.
         heap: The Java heap in MiB, or None if the JVM decides.
-        plugins: The plugins that the image brings, by name.
+        plugins: The plugins in the image, by name.
         tasks: The file in which the head's plugin counts tasks.
     """
     defaults = {
@@ -67,16 +40,14 @@ def variables(
         "NXF_ANSI_LOG": "false",
         # Otherwise each start asks www.nextflow.io, without a time limit, for a newer version.
         "NXF_DISABLE_CHECK_LATEST": "true",
-        # The JVM's optimizing compiler would work for seconds on code that runs for moments: a
-        # start took 6.0 s of CPU time with it, 3.5 s without.
-        "NXF_OPTS": "-XX:TieredStopAtLevel=1",
-        # Tasks get this too: Nextflow hands it on.
-        "AWS_RETRY_MODE": "standard",
     }
     added = {
         "NXF_HOME": str(home),
         "NXF_UUID": session.id,
+        "NXF_OPTS": environment.jvm_options,
         "NF_TASKS_FILE": str(tasks),
+        # Tasks get this too: Nextflow hands it on.
+        "AWS_RETRY_MODE": environment.retry_mode,
         "AWS_MAX_ATTEMPTS": str(environment.max_attempts),
         # Nextflow looks at one of them in some places, at the other in others.
         "AWS_REGION": environment.region,
@@ -91,21 +62,21 @@ def variables(
     if heap:
         # A JVM without memory should end rather than limp. The last of two settings counts.
         own = f"-Xmx{heap}m -XX:+ExitOnOutOfMemoryError"
-        added["NXF_JVM_ARGS"] = f"{own} {container.get('NXF_JVM_ARGS', '')}".strip()
-    inherited = {name: value for name, value in container.items() if name != GIT_SECRET}
+        added["NXF_JVM_ARGS"] = f"{own} {environment.jvm_arguments}".strip()
+    inherited = {name: value for name, value in container.items() if name != _GIT_CREDENTIALS}
     return {**defaults, **inherited, **added}
 
 
-def hand_over_git_secret(container: Mapping[str, str], home: Path) -> None:
+def write_git_credentials(environment: Environment, home: Path) -> None:
     """Puts the credentials of Git hosts where Nextflow looks for them, readable by nobody else.
 
     https://www.nextflow.io/docs/latest/git.html
 
     Args:
-        container: The container's environment, which AWS filled from Secrets Manager.
+        environment: The head's variables, which AWS filled from Secrets Manager.
         home: Nextflow's home.
     """
-    if container.get(GIT_SECRET):
+    if environment.git_credentials:
         file = home / "scm"
         file.touch(mode=0o600)
-        file.write_text(container[GIT_SECRET])
+        file.write_text(environment.git_credentials)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from nextflow_head import verdict
+from nextflow_head import diagnosis
 from nextflow_head.origins import Origins
-from nextflow_head.process import End
-from nextflow_head.verdict import State
+from nextflow_head.outcome import Outcome, State
+from nextflow_head.process import Exit
+from tests.support.s3_of_way import NO_PROBLEM
 
 STAMP = "Nov-24 19:18:18.516"
 FAILED_PROCESS = f"""\
@@ -37,10 +38,10 @@ CAUSE
 """
 
 
-def judge(tmp_path: Path, text: str, status: int = 1) -> verdict.Verdict:
+def judge(tmp_path: Path, text: str, status: int = 1) -> Outcome:
     log = tmp_path / ".nextflow.log"
     log.write_text(text)
-    return verdict.of(End(status, None, out_of_memory=False), log, 512, Origins())
+    return diagnosis.of(Exit(status, None, out_of_memory=False), log, 512, Origins(), NO_PROBLEM)
 
 
 def process(cause: str, stderr: str = "bad") -> str:
@@ -85,7 +86,7 @@ DENIED = (
             State.HOST_LOST,
             5,
             "process A (2): lost its host (i-0a1b2c) more often than it is retried; resume this run"
-            " by NF_RESUME and this job's id, and see that head.on_demand_queue is set in the"
+            " with NF_RESUME and this job's id, and set head.on_demand_queue in the"
             " settings",
         ),
         (
@@ -103,7 +104,7 @@ DENIED = (
             ),
             State.NO_PERMISSION,
             4,
-            "process A (2): no permission for s3:PutObject on what the task's log names: allow it in"
+            "process A (2): no permission for s3:PutObject on the object that the task's log names: allow it in"
             " the tasks' role",
         ),
         (
@@ -117,7 +118,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Unable to execute HTTP request: Connection refused; resume this"
-            " run by NF_RESUME and this job's id",
+            " run with NF_RESUME and this job's id",
         ),
         (
             process(
@@ -129,7 +130,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
-            " Count: 100); resume this run by NF_RESUME and this job's id",
+            " Count: 100); resume this run with NF_RESUME and this job's id",
         ),
         (
             process("Connection pool shut down (SDK Attempt Count: 4)").replace(
@@ -138,7 +139,7 @@ DENIED = (
             State.UNREACHABLE,
             6,
             "AWS did not answer: Connection pool shut down (SDK Attempt Count: 4); resume this run"
-            " by NF_RESUME and this job's id",
+            " with NF_RESUME and this job's id",
         ),
         (
             process(
@@ -166,14 +167,14 @@ DENIED = (
             "",
             State.FAILED,
             1,
-            "pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs",
+            "pipeline failed: Nextflow gave no reason; read .nextflow.log in the run's logs",
         ),
     ],
 )
 def test_tells_the_ends_of_a_run_apart(
     tmp_path: Path, log: str, state: State, status: int, line: str
 ) -> None:
-    assert judge(tmp_path, log) == verdict.Verdict(state, status, line)
+    assert judge(tmp_path, log) == Outcome(state, status, line)
 
 
 def test_what_nextflow_tried_in_vain_and_did_without_is_no_cause(tmp_path: Path) -> None:
@@ -196,7 +197,7 @@ def test_a_pipelines_own_exit_status_is_passed_on(tmp_path: Path) -> None:
 
 
 def test_a_success_needs_no_words(tmp_path: Path) -> None:
-    assert judge(tmp_path, process("a task that was ignored"), status=0) == verdict.Verdict(
+    assert judge(tmp_path, process("a task that was ignored"), status=0) == Outcome(
         State.SUCCEEDED, 0, ""
     )
 
@@ -209,34 +210,42 @@ def test_a_pipelines_own_exit_status_blames_nobody_else(tmp_path: Path, status: 
 
 
 @pytest.mark.parametrize(
-    ("end", "used"),
+    ("ended", "used"),
     [
         (
-            End(3, None, out_of_memory=False, said="Terminating due to java.lang.OutOfMemoryError"),
+            Exit(
+                3, None, out_of_memory=False, output="Terminating due to java.lang.OutOfMemoryError"
+            ),
             "its heap of 512 MiB",
         ),
-        (End(137, None, out_of_memory=True), "all that its container has"),
+        (Exit(137, None, out_of_memory=True), "the container's memory"),
     ],
 )
-def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, end: End, used: str) -> None:
-    found = verdict.of(end, tmp_path / "none", 512, Origins())
+def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, ended: Exit, used: str) -> None:
+    found = diagnosis.of(ended, tmp_path / "none", 512, Origins(), NO_PROBLEM)
 
     assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
-    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more, by")
+    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more with")
 
 
 def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:
     log = tmp_path / ".nextflow.log"
     log.write_text(ABORTED)
 
-    found = verdict.of(End(1, signal.SIGTERM, out_of_memory=False), log, 512, Origins())
+    found = diagnosis.of(
+        Exit(1, signal.SIGTERM, out_of_memory=False), log, 512, Origins(), NO_PROBLEM
+    )
 
     assert (found.state, found.status) == (State.CANCELLED, 143)
 
 
 def test_a_run_that_ends_well_in_spite_of_a_signal_has_succeeded(tmp_path: Path) -> None:
-    found = verdict.of(
-        End(0, signal.SIGTERM, out_of_memory=False), tmp_path / "none", 512, Origins()
+    found = diagnosis.of(
+        Exit(0, signal.SIGTERM, out_of_memory=False),
+        tmp_path / "none",
+        512,
+        Origins(),
+        NO_PROBLEM,
     )
 
     assert found.status == 0

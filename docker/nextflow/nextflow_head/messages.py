@@ -1,21 +1,18 @@
-"""What Nextflow said of its failure, in its log and on the terminal."""
+"""Nextflow's messages about its end, in its log and on the terminal."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from nextflow_head.origins import Origins
+from nextflow_head.origins import Origins
 
 _ENTRY = re.compile(r"[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d\.\d{3} \[")
-# What a plugin tried in vain and does without stands at other levels, and so does why a folder in
-# S3 could not be made; the last three tell which files are meant.
-_TELLING = re.compile(
+# Other levels hold what a plugin tried and does without, but also why a folder in S3 could not be
+# created; the last three entries say which files are meant.
+_RELEVANT = re.compile(
     r"\] ERROR |aborted|Failed to create directory"
     r"|Parsing config file: |Launching|Parsed script files"
 )
@@ -26,7 +23,7 @@ _RUNNING = "ScriptRunner - > Launching execution"
 _PROCESS = re.compile(r"Error executing process > '(?P<process>.+)'")
 _BLOCK = r"^{title}:\n(?P<text>(?:\n|[ \t].*\n)*)"
 _PRINTED = ("Command error", "Command log", "Command output")
-_NOT_NEXTFLOWS = re.compile(
+_OF_THE_TASK = re.compile(
     _BLOCK.format(title=r"(?:Command (?:executed.*|error|log|output)|Source block)"), re.MULTILINE
 )
 # The line in the pipeline that a stack trace names by the class that Nextflow made of a script.
@@ -35,15 +32,15 @@ _UNCOMPILED = re.compile(r"^Error (?P<file>\S.*?):(?P<line>\d+):(?P<column>\d+):
 
 
 @dataclass(frozen=True)
-class Said:
-    """Nextflow's words, sorted by whose they are.
+class Messages:
+    """The messages, sorted by who wrote them.
 
     Attributes:
-        nextflow: What Nextflow itself says.
-        task: What the task that failed printed last, its errors if it printed any.
-        facts: What is known beside it, each empty where it is not: `process` that failed, its
-            `work` directory and its `last` line; the `place` in a file, and the same in brackets,
-            `at`. They bring the colons and blanks that they need.
+        nextflow: Those of Nextflow itself.
+        task: The output of the task that failed: its errors, if it printed any.
+        facts: Each is empty where it is not known: the `process` that failed, its `work` directory
+            and its `last` line; the `place` in a file, and the same in brackets, `at`. They include
+            the colons and blanks that they need.
     """
 
     nextflow: str
@@ -51,12 +48,12 @@ class Said:
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, printed: str, log: Path, origins: Origins) -> Said:
-        """Reads what a Nextflow that failed has left.
+    def of(cls, printed: str, log: Path, origins: Origins) -> Messages:
+        """Reads the messages of a Nextflow that has ended.
 
         Args:
             printed: The end of what it printed.
-            log: Its log; there need be none.
+            log: Its log, which may not exist.
             origins: What the user named for each local copy.
         """
         text = origins.restore(_entries(log))
@@ -72,11 +69,11 @@ class Said:
             "place": place,
             "at": f" ({place})" if place else "",
         }
-        return cls(_NOT_NEXTFLOWS.sub("", f"{printed}\n{text}"), task, facts)
+        return cls(_OF_THE_TASK.sub("", f"{printed}\n{text}"), task, facts)
 
 
 def _entries(log: Path) -> str:
-    """The entries of the log that tell why it ended; none if there is no log."""
+    """The entries of the log that say why it ended; none if there is no log."""
     if not log.is_file():
         return ""
     kept: list[str] = []
@@ -84,21 +81,21 @@ def _entries(log: Path) -> str:
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if _ENTRY.match(line):
-                keeping = _TELLING.search(line) is not None
+                keeping = _RELEVANT.search(line) is not None
             if keeping:
                 kept.append(line)
     return "".join(kept)
 
 
 def _block(title: str, report: str) -> str:
-    """What stands below a title in the report on a task."""
+    """The text below a title in the report on a task."""
     found = re.search(_BLOCK.format(title=title), report, re.MULTILINE)
     text = found["text"].strip() if found else ""
     return "" if text in {"(empty)", "-"} else text
 
 
 def _place(text: str, printed: str) -> str:
-    """Which line of which file is wrong: of one that does not compile, else of a stack trace."""
+    """The line of a file that does not compile, or else of a stack trace."""
     if wrong := _UNCOMPILED.search(printed):
         return f"{_whole(wrong['file'], text)}, line {wrong['line']}, column {wrong['column']}"
     if frame := _FRAME.search(text):
