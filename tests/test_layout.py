@@ -48,10 +48,6 @@ OWN_NAME = {
 }
 #: Imports that may close a circle, by part.
 CIRCLES: dict[str, tuple[tuple[str, str], ...]] = {
-    # For types only: how a run ended is read from the end of its process.
-    "docker/nextflow/nextflow_head": (("nextflow_head.verdict", "nextflow_head.process"),),
-    # For types only: a deadline takes the host's clock.
-    "assets/worker/nextflow_worker": (("nextflow_worker.deadline", "nextflow_worker.host"),),
     # The emulated EC2 plugs volumes into the emulated machine, which calls it.
     "testbed": (("testbed.emulated_ec2", "testbed.scratch"),),
 }
