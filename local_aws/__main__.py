@@ -15,12 +15,11 @@ from docker.errors import DockerException
 from requests import RequestException
 
 from local_aws import cdk
-from local_aws.demo import means
-from local_aws.images import ImagesUnavailable
+from local_aws.demo import capabilities
+from local_aws.errors import LocalAwsError
 from local_aws.jobs import equip, make_runner
 from local_aws.network import usable_engine
-from local_aws.server import LocalAws, LocalAwsError
-from local_aws.worker_root import WorkerRootError
+from local_aws.server import LocalAws
 
 _DEFAULT_PORT = 4566
 _MAX_PORT = 65535
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         _run(options)
     except KeyboardInterrupt:
         return 0
-    except (ImagesUnavailable, LocalAwsError, WorkerRootError) as error:
+    except LocalAwsError as error:
         return _refuse(str(error))
     except (DockerException, RequestException) as error:
         return _refuse(f"the Docker engine fails: {error}")
@@ -66,11 +65,11 @@ def _run(options: argparse.Namespace) -> None:
         aws = LocalAws(options.region, options.port, runner=runner, state_dir=state)
         stack.enter_context(aws)
         equip(runner)
-        found = means.find(_KEPT, _say)
-        found.lead(runner)
+        machine = capabilities.find(_KEPT, _say)
+        machine.lead(runner)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
-        _introduce(aws, found)
+        _introduce(aws, machine)
         stop.wait()
 
 
@@ -96,14 +95,14 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _introduce(aws: LocalAws, found: means.Means) -> None:
-    wanted = {**aws.client_environment(), **cdk.variables(aws), **found.build_arguments}
+def _introduce(aws: LocalAws, machine: capabilities.Capabilities) -> None:
+    wanted = {**aws.client_environment(), **cdk.variables(aws), **machine.build_arguments}
     if any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in os.environ):
         wanted |= {name: aws.environment()[name] for name in ("NO_PROXY", "no_proxy")}
-    runs = "Docker containers" if found.is_docker else "processes of this machine"
+    runs = "Docker containers" if machine.is_docker else "processes of this machine"
     sys.stdout.write(
         f"# A local AWS listens on {aws.endpoint}; its Batch runs jobs as {runs}.\n"
-        + "".join(f"# Not real: {what}.\n" for what in found.rehearsed)
+        + "".join(f"# Not real: {what}.\n" for what in machine.rehearsed)
         + f"# In another terminal:\n{_exports(wanted)}unset AWS_PROFILE AWS_SESSION_TOKEN\n"
     )
     sys.stdout.flush()

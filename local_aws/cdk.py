@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_aws.errors import LocalAwsError
 from local_aws.server import ACCOUNT, LocalAws
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -15,7 +16,7 @@ _DOCKER_CLI = Path(__file__).with_name("docker_cli.py")
 _NO_DIFFERENCES = re.compile(r"Number of stacks with differences: 0\b")
 
 
-class CdkError(Exception):
+class CdkError(LocalAwsError):
     """The cdk command line failed; the message ends with its last lines.
 
     Attributes:
@@ -26,10 +27,6 @@ class CdkError(Exception):
         self.output = output
         tail = "\n".join(output.strip().splitlines()[-15:])
         super().__init__(f"`cdk {command}` ended with exit code {code}:\n{tail}")
-
-
-class CdkMissingError(Exception):
-    """The cdk command line is not installed; the message says how to."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class Cdk:
         say: Takes each line that the command line prints, as it prints it.
 
     Raises:
-        CdkMissingError: If the cdk command line is not installed.
+        LocalAwsError: If the cdk command line is not installed.
 
     Attributes:
         assembly: The folder of the synthesized app; the user's own `cdk.out` stays as it is.
@@ -94,7 +91,7 @@ class Cdk:
     def _make_environment(self, added: Mapping[str, str]) -> dict[str, str]:
         node_modules = _ROOT / "node_modules" / ".bin"
         if not (node_modules / "cdk").exists():
-            raise CdkMissingError(f"there is no cdk in {node_modules}: run `make setup`")
+            raise LocalAwsError(f"there is no cdk in {node_modules}: run `make setup`")
         path = os.pathsep.join(
             [str(node_modules), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )

@@ -76,15 +76,15 @@ def _mark(docker: str) -> str:
     hash knows nothing of build arguments. Under its own name an image made for here would be what
     a deploy to AWS pushes.
     """
-    given = [os.environ.get(name, "") for name in BUILD_ARGUMENTS]
+    build_arguments = [os.environ.get(name, "") for name in BUILD_ARGUMENTS]
     base = subprocess.run(
-        [docker, "image", "inspect", "--format", "{{.Id}}", given[0] or "none"],
+        [docker, "image", "inspect", "--format", "{{.Id}}", build_arguments[0] or "none"],
         capture_output=True,
         text=True,
         check=False,
     )
-    made_of = "\0".join([*given, base.stdout])
-    return f"local-aws-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}-"
+    content = "\0".join([*build_arguments, base.stdout])
+    return f"local-aws-{hashlib.sha256(content.encode()).hexdigest()[:12]}-"
 
 
 def _added(arguments: list[str]) -> list[str]:
@@ -110,16 +110,16 @@ def _without_engine(notes: Path, command: str, arguments: list[str]) -> int:
     """Keeps notes of images instead of images."""
     if command == "build":
         context = Path(arguments[-1]).resolve()
-        made: dict[str, object] = {
+        note: dict[str, object] = {
             "context": str(context),
             "dockerfile": _option(arguments, "--file", "Dockerfile"),
             "entrypoint": _entrypoint(_dockerfile(arguments)),
         }
-        return _write(notes, _option(arguments, "--tag", ""), made)
+        return _write(notes, _option(arguments, "--tag", ""), note)
     if command == "tag":
         source, target = arguments
-        made = json.loads(_note(notes, source).read_text())
-        return _write(notes, target, made)
+        note = json.loads(_note(notes, source).read_text())
+        return _write(notes, target, note)
     if command == "push":
         return _push(arguments[-1], json.loads(_note(notes, arguments[-1]).read_text()))
     if command == "inspect":
@@ -139,15 +139,15 @@ def _note(notes: Path, image: str) -> Path:
     return notes / f"{quote(image, safe='')}.json"
 
 
-def _write(notes: Path, image: str, made: dict[str, object]) -> int:
+def _write(notes: Path, image: str, note: dict[str, object]) -> int:
     notes.mkdir(parents=True, exist_ok=True)
-    _note(notes, image).write_text(json.dumps({**made, "name": image}, indent=2))
+    _note(notes, image).write_text(json.dumps({**note, "name": image}, indent=2))
     return 0
 
 
-def _push(image: str, meant: dict[str, object]) -> int:
+def _push(image: str, note: dict[str, object]) -> int:
     """Tells the local ECR that the image is there, and the runner what it would run."""
-    _post("/_local/images", {"name": image, **meant}, {})
+    _post("/_local/images", {"name": image, **note}, {})
     found = _REPOSITORY.fullmatch(image)
     if found is None:
         return 0
@@ -162,14 +162,14 @@ def _push(image: str, meant: dict[str, object]) -> int:
         },
         "layers": [],
     }
-    made = {"repositoryName": found[1], "imageTag": found[2], "imageManifest": json.dumps(manifest)}
+    note = {"repositoryName": found[1], "imageTag": found[2], "imageManifest": json.dumps(manifest)}
     scope = f"local/20260101/{os.environ['AWS_REGION']}/ecr/aws4_request"
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
         "Content-Type": "application/x-amz-json-1.1",
         "X-Amz-Target": "AmazonEC2ContainerRegistry_V20150921.PutImage",
     }
-    _post("/", made, headers)
+    _post("/", note, headers)
     return 0
 
 

@@ -1,5 +1,9 @@
-"""How the local AWS says that it cannot start."""
+"""What the local AWS and its demo refuse."""
 
 
 class LocalAwsError(Exception):
-    """The local AWS cannot start; the message is one line that says what to do."""
+    """Something cannot go on; the message is one line that says what to do."""
+
+
+class RequestError(ValueError):
+    """A request to one of the local AWS's own paths is wrong; the message says what is allowed."""

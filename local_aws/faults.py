@@ -8,13 +8,10 @@ from threading import Lock
 from typing import Any, Final
 
 from local_aws.error_forms import denied_answer, unavailable_answer
+from local_aws.errors import RequestError
 
 KINDS: Final = ("unavailable", "denied", "refused", "host-reclaimed", "failed-pull")
 """The faults there are."""
-
-
-class FaultError(ValueError):
-    """A fault that cannot be switched on; the message says what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class Faults:
         """Takes away the host on which a job runs.
 
         Raises:
-            FaultError: If no such job runs.
+            RequestError: If no such job runs.
         """
         self._of_jobs().reclaim_host(job)
 
@@ -88,7 +85,7 @@ class Faults:
 
     def _of_jobs(self) -> JobFaults:
         if self.jobs is None:
-            raise FaultError("no jobs can run here, so no fault can happen to them")
+            raise RequestError("no jobs can run here, so no fault can happen to them")
         return self.jobs
 
     def clear(self) -> None:
@@ -129,45 +126,47 @@ class Faults:
             What is still to be done once the request has been answered.
 
         Raises:
-            FaultError: If the request does not describe a fault.
+            RequestError: If the request does not describe a fault.
         """
-        asked = _parsed(body)
-        kind = asked.get("kind")
+        request = _object(body)
+        kind = request.get("kind")
         if kind == "unavailable":
-            self.unavailable(_text(asked, "service"), _seconds(asked))
+            self.unavailable(_text(request, "service"), _seconds(request))
         elif kind == "denied":
-            self.denied(_text(asked, "service"), _text(asked, "path"), _seconds(asked))
+            self.denied(_text(request, "service"), _text(request, "path"), _seconds(request))
         elif kind == "refused":
-            seconds = _seconds(asked)
+            seconds = _seconds(request)
             return lambda: self.refused(seconds)
         elif kind == "host-reclaimed":
-            self.host_reclaimed(_text(asked, "job"))
+            self.host_reclaimed(_text(request, "job"))
         elif kind == "failed-pull":
-            self.failed_pull(_text(asked, "image") if "image" in asked else None)
+            self.failed_pull(_text(request, "image") if "image" in request else None)
         else:
-            raise FaultError(f"kind is {kind!r}; allowed are {', '.join(KINDS)}")
+            raise RequestError(f"kind is {kind!r}; allowed are {', '.join(KINDS)}")
         return None
 
 
-def _parsed(body: bytes) -> Mapping[str, Any]:
+def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        asked = json.loads(body)
+        request = json.loads(body)
     except ValueError as error:
-        raise FaultError(f"the body is not JSON: {error}") from error
-    if not isinstance(asked, dict):
-        raise FaultError('the body must be a JSON object such as {"kind": "refused", "seconds": 3}')
-    return asked
+        raise RequestError(f"the body is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise RequestError(
+            'the body must be a JSON object such as {"kind": "refused", "seconds": 3}'
+        )
+    return request
 
 
-def _text(asked: Mapping[str, Any], name: str) -> str:
-    value = asked.get(name)
+def _text(request: Mapping[str, Any], name: str) -> str:
+    value = request.get(name)
     if not isinstance(value, str) or not value:
-        raise FaultError(f"{name} is {value!r}; {asked['kind']} needs it as a text")
+        raise RequestError(f"{name} is {value!r}; {request['kind']} needs it as a text")
     return value
 
 
-def _seconds(asked: Mapping[str, Any]) -> float:
-    value = asked.get("seconds")
+def _seconds(request: Mapping[str, Any]) -> float:
+    value = request.get("seconds")
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 3600:  # noqa: PLR2004
-        raise FaultError(f"seconds is {value!r}; {asked['kind']} needs a number from 0 to 3600")
+        raise RequestError(f"seconds is {value!r}; {request['kind']} needs a number from 0 to 3600")
     return float(value)

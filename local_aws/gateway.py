@@ -11,7 +11,8 @@ from urllib.parse import unquote
 
 from local_aws import browsers
 from local_aws.error_forms import error_answer
-from local_aws.faults import FaultError, Faults
+from local_aws.errors import RequestError
+from local_aws.faults import Faults
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -21,10 +22,6 @@ _ANSWERED_AFTER = 0.1
 """Seconds that the answer to a request is given to get out before connections are dropped."""
 
 Answer = tuple[str, dict[str, str], bytes]
-
-
-class _BodyError(ValueError):
-    """A request's body that is not what its path takes; the message says what it must be."""
 
 
 class Gateway:
@@ -90,7 +87,7 @@ class Gateway:
     def _note(self, environ: "WSGIEnvironment") -> Answer:
         try:
             image = _image(_body(environ))
-        except _BodyError as error:
+        except RequestError as error:
             return _json("400 Bad Request", {"error": str(error)})
         self.add_image(image)
         return _json("200 OK", {"status": "noted"})
@@ -98,7 +95,7 @@ class Gateway:
     def _switch(self, environ: "WSGIEnvironment") -> Answer:
         try:
             then = self._faults.switch(_body(environ))
-        except FaultError as error:
+        except RequestError as error:
             return _json("400 Bad Request", {"error": str(error)})
         if then is not None:
             timer = Timer(_ANSWERED_AFTER, then)
@@ -133,15 +130,15 @@ def _image(body: bytes) -> dict[str, Any]:
     try:
         image = json.loads(body)
     except ValueError as error:
-        raise _BodyError(f"the body is not JSON: {error}") from error
+        raise RequestError(f"the body is not JSON: {error}") from error
     if not isinstance(image, dict):
-        raise _BodyError("the body must be a JSON object with name, context and entrypoint")
+        raise RequestError("the body must be a JSON object with name, context and entrypoint")
     for name in ("name", "context"):
         if not isinstance(image.get(name), str):
-            raise _BodyError(f"{name} is {image.get(name)!r}; it must be a text")
+            raise RequestError(f"{name} is {image.get(name)!r}; it must be a text")
     entrypoint = image.get("entrypoint")
     if not isinstance(entrypoint, list) or not all(isinstance(word, str) for word in entrypoint):
-        raise _BodyError(f"entrypoint is {entrypoint!r}; it must be a list of texts")
+        raise RequestError(f"entrypoint is {entrypoint!r}; it must be a list of texts")
     return image
 
 

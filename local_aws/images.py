@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from local_aws import certificates
+from local_aws.errors import LocalAwsError
 from local_aws.rehearsal.distribution import HELLO_IMAGE
 
 #: What the head's Dockerfile starts from unless it is told otherwise; that may add a digest.
@@ -33,7 +34,7 @@ _ARCHIVE: Final = "/opt/nextflow-distribution.tar.gz"
 Progress = Callable[[str], None]
 
 
-class ImagesUnavailable(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
+class ImagesUnavailable(LocalAwsError):  # noqa: N818 - a state of the machine, not a fault
     """An image can neither be pulled nor made here; the message says why, in a sentence."""
 
 
@@ -156,14 +157,16 @@ def _debootstrap(progress: Progress) -> None:
         root = Path(temporary) / "root"
         command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "trixie"]
         try:
-            done = subprocess.run(
+            result = subprocess.run(
                 [*command, str(root)], capture_output=True, text=True, check=False
             )
         finally:
             _unmount_below(root)
-        if done.returncode != 0:
-            said = [row for row in (done.stdout + done.stderr).splitlines() if row.startswith("E:")]
-            raise ImagesUnavailable(f"debootstrap failed: {' '.join(said) or 'it said nothing'}")
+        if result.returncode != 0:
+            errors = [
+                row for row in (result.stdout + result.stderr).splitlines() if row.startswith("E:")
+            ]
+            raise ImagesUnavailable(f"debootstrap failed: {' '.join(errors) or 'it said nothing'}")
         progress("importing Debian trixie")
         (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
             "".join(f"path-exclude {path}\n" for path in _SLIM)
@@ -173,7 +176,7 @@ def _debootstrap(progress: Progress) -> None:
         with subprocess.Popen(tar, stdout=subprocess.PIPE) as packing:
             imported = _docker("import", "-", _ROOT, stdin=packing.stdout)
         if packing.returncode != 0 or imported.returncode != 0:
-            raise ImagesUnavailable(f"Docker cannot import Debian: {_said(imported)}")
+            raise ImagesUnavailable(f"Docker cannot import Debian: {_last_line(imported)}")
 
 
 def _unmount_below(root: Path) -> None:
@@ -223,9 +226,9 @@ def _build(tag: str, dockerfile: str, content: str, files: dict[str, bytes]) -> 
             path = Path(context) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(body)
-        done = _docker("build", "--label", f"{_LABEL}={content}", "--tag", tag, context)
-    if done.returncode != 0:
-        raise ImagesUnavailable(f"Docker cannot build {tag}: {_said(done)}")
+        result = _docker("build", "--label", f"{_LABEL}={content}", "--tag", tag, context)
+    if result.returncode != 0:
+        raise ImagesUnavailable(f"Docker cannot build {tag}: {_last_line(result)}")
 
 
 def _has(image: str) -> bool:
@@ -251,9 +254,9 @@ def _docker(*arguments: str, stdin: IO[bytes] | None = None) -> "subprocess.Comp
     )
 
 
-def _said(done: "subprocess.CompletedProcess[str]") -> str:
+def _last_line(result: "subprocess.CompletedProcess[str]") -> str:
     """The last line that a command said."""
-    lines = (done.stdout + done.stderr).strip().splitlines()
+    lines = (result.stdout + result.stderr).strip().splitlines()
     return lines[-1] if lines else "it said nothing"
 
 

@@ -14,7 +14,8 @@ from local_aws import batch, worker_root
 from local_aws.batch.docker_runner import DockerRunner
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.batch.runner import Container, ContainerSpec, Runner
-from local_aws.faults import FaultError, JobFaults
+from local_aws.errors import RequestError
+from local_aws.faults import JobFaults
 
 
 def make_runner(
@@ -75,7 +76,7 @@ class Containers(DockerRunner):
         return super().start(replace(spec, image=image), on_line)
 
 
-class Jobs:
+class JobEngine:
     """The jobs of a local AWS, from here on until `stop`.
 
     Args:
@@ -117,4 +118,4 @@ def _reclaim_host(job: str) -> None:
     try:
         batch.reclaim_host(job)
     except LookupError as error:
-        raise FaultError(str(error)) from error
+        raise RequestError(str(error)) from error

@@ -30,10 +30,6 @@ _SUBNET = "169.254.170.0/24"
 _LOCK = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}.lock"
 
 
-class NetworkError(LocalAwsError):
-    """The network cannot be made; the message is one line that says what to do."""
-
-
 def engine_answers() -> bool:
     """Returns whether a Docker engine answers on this machine."""
     if not _listens(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"):
@@ -69,7 +65,7 @@ def usable_engine() -> bool:
     Docker Desktop's, a rootless or a remote one has its networks elsewhere.
 
     Raises:
-        NetworkError: If the engine cannot make the network.
+        LocalAwsError: If the engine cannot make the network.
     """
     if not engine_answers():
         return False
@@ -87,7 +83,7 @@ class JobNetwork:
     them that it may remove the network.
 
     Raises:
-        NetworkError: If the network cannot be made.
+        LocalAwsError: If the network cannot be made.
     """
 
     def __init__(self) -> None:
@@ -101,7 +97,7 @@ class JobNetwork:
                     fcntl.flock(making, fcntl.LOCK_EX)
                     self._make()
             except (DockerException, OSError) as error:
-                raise NetworkError(f"the Docker network {NAME} cannot be had: {error}") from error
+                raise LocalAwsError(f"the Docker network {NAME} cannot be had: {error}") from error
             self._undo = undo.pop_all()
 
     def _make(self) -> None:
@@ -114,14 +110,14 @@ class JobNetwork:
                     NAME, driver="bridge", ipam=IPAMConfig(pool_configs=[pool])
                 )
             except APIError as error:
-                raise NetworkError(
+                raise LocalAwsError(
                     f"Docker cannot make the network {NAME} ({_SUBNET}): {error.explanation}; "
                     "remove the network that has these addresses (`docker network ls`)"
                 ) from error
             return
         subnets = [item.get("Gateway") for item in existing.attrs["IPAM"]["Config"]]
         if GATEWAY not in subnets:
-            raise NetworkError(
+            raise LocalAwsError(
                 f"the Docker network {NAME} exists with other addresses; "
                 f"remove it with `docker network rm {NAME}`"
             )

@@ -27,10 +27,9 @@ from local_aws.cloudformation.service import CloudFormation
 from local_aws.errors import LocalAwsError
 from local_aws.faults import Faults
 from local_aws.gateway import Gateway
-from local_aws.jobs import Jobs, is_docker, make_runner
+from local_aws.jobs import JobEngine, is_docker, make_runner
 from local_aws.listener import Listener
 from local_aws.network import GATEWAY, JobNetwork, usable_engine
-from local_aws.worker_root import WorkerRootError
 
 if TYPE_CHECKING:
     from local_aws.batch.runner import Runner
@@ -75,7 +74,7 @@ class LocalAws:
         self.faults = Faults(self._refuse)
         self._temporary = state_dir is None
         self.state_dir = state_dir or Path(tempfile.gettempdir(), f"local-aws-{uuid4()}")
-        self._given_runner = runner
+        self._runner = runner
         self._undo = ExitStack()
         self._listeners: list[Listener] = []
         self._network: JobNetwork | None = None
@@ -136,8 +135,6 @@ class LocalAws:
         with ExitStack() as undo:
             try:
                 self._start(undo)
-            except WorkerRootError as error:
-                raise LocalAwsError(str(error)) from error
             except (DockerException, RequestException) as error:
                 raise LocalAwsError(f"the Docker engine fails: {error}") from error
             except OSError as error:
@@ -166,18 +163,17 @@ class LocalAws:
         # moto would look through its own folders at each request, one request at a time.
         services.get_backend_for_host = cache(services.get_backend_for_host)
         gateway = Gateway(services, self.faults, self.state_dir / "errors.log")
-        given = self._given_runner
-        if usable_engine() if given is None else is_docker(given):
+        if usable_engine() if self._runner is None else is_docker(self._runner):
             self._network = JobNetwork()
             undo.callback(self._close_network)
         undo.callback(self._close_listeners)
         self._listen(gateway)
-        runner = given or make_runner(self.state_dir, docker=self._network is not None)
+        runner = self._runner or make_runner(self.state_dir, docker=self._network is not None)
         # The ECS agent is on the worker: it answers also when AWS does not.
         agent = Listener(self._container_address, 0, gateway)
         undo.callback(agent.close)
         agent_endpoint = f"http://{agent.address}:{agent.port}"
-        jobs = Jobs(runner, self.container_endpoint, agent_endpoint)
+        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint)
         undo.callback(jobs.stop)
         undo.callback(self._cancel_reopening)
         self.faults.jobs = jobs.faults
@@ -185,13 +181,13 @@ class LocalAws:
         gateway.add_image = jobs.add_image
 
     def _listen(self, gateway: Gateway) -> None:
-        wanted = self.port
+        port = self.port
         for _ in range(_PORT_ATTEMPTS):
             try:
-                loopback = Listener(_LOOPBACK, wanted, gateway)
+                loopback = Listener(_LOOPBACK, port, gateway)
             except OSError as error:
                 raise LocalAwsError(
-                    f"port {wanted} is not free on {_LOOPBACK} ({error.strerror}): stop what "
+                    f"port {port} is not free on {_LOOPBACK} ({error.strerror}): stop what "
                     "listens there, or choose another port (0 takes any free one)"
                 ) from error
             self._listeners = [loopback]
@@ -200,9 +196,9 @@ class LocalAws:
                 return
             loopback.close()
             self._listeners = []
-            if wanted:
+            if port:
                 raise LocalAwsError(
-                    f"port {wanted} is not free on {GATEWAY}, where containers look for it: "
+                    f"port {port} is not free on {GATEWAY}, where containers look for it: "
                     "stop what listens there, or choose another port (0 takes any free one)"
                 )
         raise LocalAwsError("no port is free on both loopback and the Docker bridge")

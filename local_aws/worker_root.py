@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from assets.go_program import TASK_S3, BuildError
+from local_aws.errors import LocalAwsError
 
 # Where a worker keeps the client that `aws.batch.cliPath` points at.
 CLIENT_DIRECTORY: Final = Path("opt/aws-cli/bin")
-
-
-class WorkerRootError(RuntimeError):
-    """The folder cannot be made; the message says why and what to do, in a sentence."""
 
 
 def prepare(directory: Path, system: str = "linux") -> Path:
@@ -30,7 +27,7 @@ def prepare(directory: Path, system: str = "linux") -> Path:
         The same folder, absolute.
 
     Raises:
-        WorkerRootError: The client cannot be built.
+        LocalAwsError: The client cannot be built.
     """
     root = directory.absolute()
     target = root / CLIENT_DIRECTORY
@@ -44,7 +41,7 @@ def _client(system: str) -> Path:
     try:
         return TASK_S3.here(system)
     except BuildError as error:
-        raise WorkerRootError(f"There is no S3 client for tasks: {error}") from None
+        raise LocalAwsError(f"There is no S3 client for tasks: {error}") from None
 
 
 def _install(source: Path, target: Path) -> None:

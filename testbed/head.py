@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 
 from local_aws.cdk import Cdk
-from local_aws.demo import means
+from local_aws.demo import capabilities
 from local_aws.docker_cli import BUILD_ARGUMENTS
 from local_aws.jobs import Containers
 from local_aws.server import LocalAws
@@ -194,13 +194,13 @@ class HeadTestbed:
         The three places that tell of it agree, or this fails.
         """
         done = self.wait(job)
-        told, last = self.record(job), self.log(done)[-1].removeprefix("nextflow-head: ")
+        record, last = self.record(job), self.log(done)[-1].removeprefix("nextflow-head: ")
         status = done["container"]["exitCode"]
-        assert told["exit"] == status
-        assert (told["reason"] or "the pipeline succeeded") == last
-        assert (done["status"] == "SUCCEEDED") == (told["state"] == "SUCCEEDED") == (status == 0)
-        assert told["attempts"][-1]["state"] == told["state"]
-        return told["state"], status, last
+        assert record["exit"] == status
+        assert (record["reason"] or "the pipeline succeeded") == last
+        assert (done["status"] == "SUCCEEDED") == (record["state"] == "SUCCEEDED") == (status == 0)
+        assert record["attempts"][-1]["state"] == record["state"]
+        return record["state"], status, last
 
     def recorded(self, job: str) -> list[str]:
         """Wait for a head with a recording Nextflow, and read the arguments that this got."""
@@ -273,7 +273,7 @@ def head_testbed(directory: Path) -> Iterator[HeadTestbed]:
         NoNextflow: No Nextflow that submits to Batch can be had.
     """
     shutil.rmtree(directory / "state", ignore_errors=True)
-    found = means.find(directory, lambda _: None)
+    found = capabilities.find(directory, lambda _: None)
     state = directory / "state"
     arguments = {name: os.environ[name] for name in BUILD_ARGUMENTS if os.environ.get(name)}
     if "NEXTFLOW_DISTRIBUTION" not in arguments and found.is_rehearsal:

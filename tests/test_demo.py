@@ -14,14 +14,13 @@ import pytest
 from rich.console import Console
 
 from local_aws import images
-from local_aws.cdk import CdkError, CdkMissingError
+from local_aws.cdk import CdkError
 from local_aws.demo import __main__ as demo
-from local_aws.demo import means, official
+from local_aws.demo import capabilities, official
 from local_aws.demo.display import Step
+from local_aws.errors import LocalAwsError
 from local_aws.images import ImagesUnavailable
 from local_aws.rehearsal import core
-from local_aws.server import LocalAwsError
-from local_aws.worker_root import WorkerRootError
 from stacks import paths
 
 if TYPE_CHECKING:
@@ -32,12 +31,9 @@ if TYPE_CHECKING:
     "error",
     [
         CdkError("deploy", 1, "Stack failed [/bin/sh]: no room\n"),
-        CdkMissingError("there is no cdk in node_modules/.bin: run `make setup`"),
-        demo.DemoError("the job could not be submitted: [/x]"),
         ImagesUnavailable("making one here needs `debootstrap`: install it"),
         LocalAwsError("port 4566 is not free"),
         TimeoutError("the job has not ended after ten minutes, it is RUNNABLE"),
-        WorkerRootError("there is no client"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -80,13 +76,13 @@ def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
     def none(_: Path) -> None:
         raise core.CoreUnavailable("there is no `java` here.")
 
-    monkeypatch.setattr(means, "usable_engine", lambda: True)
+    monkeypatch.setattr(capabilities, "usable_engine", lambda: True)
     monkeypatch.setattr(images, "ensure", lambda _: images.Images(base="b", task="t", pulled=True))
     monkeypatch.setattr(images, "with_distribution", lambda *_: {"BASE_IMAGE": "b"})
     monkeypatch.setattr(official, "refusal", lambda _: why)
     monkeypatch.setattr(core, "fetch", none)
 
-    found = means.find(tmp_path, lambda _: None)
+    found = capabilities.find(tmp_path, lambda _: None)
 
     assert found.is_rehearsal
     assert [what for what in found.rehearsed if why in what] == [

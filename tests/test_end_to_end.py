@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local_aws.cdk import Cdk, CdkError
-from local_aws.demo import means
+from local_aws.demo import capabilities
 from local_aws.demo.__main__ import SUBMISSION, SUBMIT
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.server import LocalAws
@@ -79,7 +79,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     (app / "build").symlink_to(paths.ROOT / "build")  # the workers' programs in Go, built once
     directory = paths.ROOT / "build" / "end-to-end"
     shutil.rmtree(directory / "state", ignore_errors=True)
-    found = means.find(directory, lambda _: None)
+    found = capabilities.find(directory, lambda _: None)
     state = directory / "state"
     with LocalAws(runner=found.make_runner(state), state_dir=state) as aws:
         cdk = Cdk(aws, app, environment=found.build_arguments)

@@ -6,8 +6,8 @@ from pathlib import Path
 import image_lock
 from nextflow_head import configuration
 from nextflow_head.environment import Environment
-from nextflow_head.location import Location
 from nextflow_head.plugin import always, baked
+from nextflow_head.s3_uri import S3Uri
 from nextflow_head.session import Session
 from tests.support import nextflow_options
 
@@ -28,12 +28,12 @@ BARE = Environment(
     job_role=None,
     log_group=None,
     aws_cli="/opt/aws-cli/bin/aws",
-    name=None,
+    deployment=None,
     owner=None,
     resume=None,
     arguments=None,
-    work=Location("bucket", "runs"),
-    logs=Location("bucket", "logs"),
+    work=S3Uri("bucket", "runs"),
+    logs=S3Uri("bucket", "logs"),
 )
 FULL = dataclasses.replace(
     BARE,
@@ -44,7 +44,7 @@ FULL = dataclasses.replace(
     max_memory=943718,
     job_role="arn:aws:iam::123456789012:role/task",
     log_group="/nextflow/tasks",
-    name="it's mine",
+    deployment="it's mine",
     owner="ada@example.org",
 )
 
@@ -54,7 +54,7 @@ def render(environment: Environment, *, heap: int | None) -> list[str]:
     text = configuration.render(
         environment,
         Session.of(environment),
-        Path("/evidence"),
+        Path("/reports"),
         heap,
     )
     return [line for line in text.splitlines() if line and not line.lstrip().startswith("//")]
@@ -98,22 +98,22 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "report {",
         "    enabled = true",
         "    overwrite = true",
-        "    file = '/evidence/report.html'",
+        "    file = '/reports/report.html'",
         "}",
         "timeline {",
         "    enabled = true",
         "    overwrite = true",
-        "    file = '/evidence/timeline.html'",
+        "    file = '/reports/timeline.html'",
         "}",
         "trace {",
         "    enabled = true",
         "    overwrite = true",
-        "    file = '/evidence/trace.txt'",
+        "    file = '/reports/trace.txt'",
         "}",
         "dag {",
         "    enabled = true",
         "    overwrite = true",
-        "    file = '/evidence/dag.html'",
+        "    file = '/reports/dag.html'",
         "}",
     ]
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from nextflow_head import verdict
+from nextflow_head import diagnosis
 from nextflow_head.origins import Origins
-from nextflow_head.process import End
-from nextflow_head.state import State
-from nextflow_head.verdict import Verdict
+from nextflow_head.outcome import Outcome, State
+from nextflow_head.process import Exit
 from tests.support.nextflow_ways import WAYS
+from tests.support.s3_of_way import access
 
 LOGS = Path(__file__).parent / "data" / "nextflow_logs"
 HOME = "/home/nextflow/.nextflow-head/run-0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9-a1/home"
 
 #: Of each way: its name, the kind of end, the head's exit status and last line.
 ENDS = {
-    name: Verdict(State(state), int(status), line)
+    name: Outcome(State(state), int(status), line)
     for name, state, status, line in csv.reader(
         (LOGS.parent / "nextflow_ends.tsv").read_text().splitlines(),
         delimiter="\t",
@@ -31,17 +31,17 @@ ENDS = {
 }
 
 
-def judge(name: str, tmp_path: Path) -> Verdict:
-    """The verdict on a kept log."""
+def judge(name: str, tmp_path: Path) -> Outcome:
+    """The outcome of a kept log."""
     header, rest = (LOGS / f"{name}.log").read_text().split("\n", 1)
-    told = json.loads(header)
+    recorded = json.loads(header)
     printed, entries = rest.removeprefix("--- output\n").split("\n--- .nextflow.log\n")
     log = tmp_path / ".nextflow.log"
-    if told["log"]:
+    if recorded["log"]:
         log.write_text(entries)
-    stopped = signal.Signals[told["signal"]] if told.get("signal") else None
-    end = End(told["status"], stopped, out_of_memory=False, said=printed)
-    return verdict.of(end, log, 512, Origins(told["typed"], Path(HOME)))
+    stopped = signal.Signals[recorded["signal"]] if recorded.get("signal") else None
+    ended = Exit(recorded["status"], stopped, out_of_memory=False, output=printed)
+    return diagnosis.of(ended, log, 512, Origins(recorded["typed"], Path(HOME)), access(WAYS[name]))
 
 
 @pytest.mark.parametrize("name", ENDS)

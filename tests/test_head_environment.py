@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nextflow_head.environment import Environment, printable
-from nextflow_head.location import Location
-from nextflow_head.refusal import Refusal
+from nextflow_head.input_error import InputError
+from nextflow_head.s3_uri import S3Uri
+from tests.support import variables_table
 
 GOOD = {
     "AWS_BATCH_JOB_ID": "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
@@ -25,7 +26,7 @@ _JOB_ID = "the id of a Batch job: letters and digits with single '-' between"
 
 
 def refused(**changes: str) -> tuple[str, ...]:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(InputError) as caught:
         Environment.read(GOOD | changes)
     return caught.value.lines
 
@@ -66,12 +67,12 @@ def test_reads_what_the_job_definition_and_batch_set() -> None:
         job_role="arn:aws:iam::123456789012:role/batch/task",
         log_group="/nextflow/tasks",
         aws_cli="/opt/other/bin/aws",
-        name="default",
+        deployment="default",
         owner="ada@example.org",
         resume=RESUMED,
-        arguments=Location("bucket", "arguments.json"),
-        work=Location("bucket", "_nextflow/runs"),
-        logs=Location("bucket", "_nextflow/logs"),
+        arguments=S3Uri("bucket", "arguments.json"),
+        work=S3Uri("bucket", "_nextflow/runs"),
+        logs=S3Uri("bucket", "_nextflow/logs"),
     )
 
 
@@ -95,7 +96,7 @@ def test_takes_the_region_from_either_variable() -> None:
 def test_the_file_of_arguments_may_have_any_key(key: str) -> None:
     environment = Environment.read(GOOD | {"NF_ARGUMENTS": f"s3://bucket/{key}"})
 
-    assert environment.arguments == Location("bucket", key)
+    assert environment.arguments == S3Uri("bucket", key)
 
 
 @pytest.mark.parametrize("separator", [":", "#"])
@@ -157,16 +158,16 @@ def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -
 def test_names_a_malformed_variable_its_value_and_what_is_allowed(
     name: str, value: str, allowed: str
 ) -> None:
-    assert refused(**{name: value}) == (f"{name}={value!r} is refused: it must be {allowed}",)
+    assert refused(**{name: value}) == (f"{name}={value!r} is not allowed: it must be {allowed}",)
 
 
 def test_tells_everything_that_is_wrong_at_once() -> None:
     lines = refused(AWS_REGION="", NF_JOB_QUEUE="two words", NF_WORKDIR="here")
 
     assert [line.split("=")[0].split()[0] for line in lines] == [
-        "AWS_REGION",
-        "NF_JOB_QUEUE",
         "NF_WORKDIR",
+        "NF_JOB_QUEUE",
+        "AWS_REGION",
     ]
 
 
@@ -175,7 +176,7 @@ def test_never_answers_bad_input_with_anything_but_single_lines(changes: dict[st
     lines: tuple[str, ...] = ()
     try:
         Environment.read(GOOD | changes)
-    except Refusal as refusal:
+    except InputError as refusal:
         lines = refusal.lines
 
     assert all(len(line.splitlines()) == 1 for line in lines)
@@ -185,3 +186,13 @@ def test_prints_only_variables_that_cannot_be_secrets() -> None:
     secrets = {"AWS_SECRET_ACCESS_KEY": "hush", "TOWER_ACCESS_TOKEN": "hush", "PASSWORD": "hush"}
 
     assert printable({"NF_WORKDIR": "s3://bucket", **secrets}) == ["NF_WORKDIR=s3://bucket"]
+
+
+def test_a_secret_variable_is_neither_printed_nor_shown() -> None:
+    container = GOOD | {"NF_SCM": "hush", "NXF_JVM_ARGS": "-Dpassword=hush", "NXF_OPTS": "hush"}
+
+    assert "hush" not in " ".join(printable(container)) + repr(Environment.read(container))
+
+
+def test_the_document_shows_the_table() -> None:
+    assert variables_table.shown() == variables_table.render()

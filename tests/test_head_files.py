@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nextflow_head import files
-from nextflow_head.refusal import Refusal
+from nextflow_head.input_error import InputError
 
 
 def put(s3: Any, **content: bytes | str) -> None:
@@ -16,7 +16,7 @@ def put(s3: Any, **content: bytes | str) -> None:
 
 
 def refused(s3: Any, folder: Path, *arguments: str) -> str:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(InputError) as caught:
         files.stage(["p", *arguments], folder, s3)
     (line,) = caught.value.lines
     return line
@@ -35,14 +35,14 @@ def test_each_of_several_configuration_files_is_brought(
 ) -> None:
     put(s3, **{"a.config": "process.cpus = 1", "b.config": "process.memory = '2 GB'"})
 
-    staged = files.stage([*arguments, "p"], tmp_path, s3)
+    copies = files.stage([*arguments, "p"], tmp_path, s3)
 
-    names = ",".join(staged[1:-1:2]).split(",")
+    names = ",".join(copies[1:-1:2]).split(",")
     assert [Path(name).name for name in names] == [
         name.rpartition("/")[2] for name in ",".join(arguments[1::2]).split(",")
     ]
-    brought = [Path(name).read_text() for name in names if name.startswith(str(tmp_path))]
-    assert brought == ["process.cpus = 1", "process.memory = '2 GB'"]
+    copies = [Path(name).read_text() for name in names if name.startswith(str(tmp_path))]
+    assert copies == ["process.cpus = 1", "process.memory = '2 GB'"]
     assert [name for name in names if not name.startswith(str(tmp_path))] == [
         name for name in ",".join(arguments[1::2]).split(",") if not name.startswith("s3:")
     ]
@@ -112,22 +112,22 @@ def test_a_byte_order_mark_says_the_encoding(
         (
             "p.txt",
             b"{}",
-            "-params-file s3://bucket/p.txt is refused: its name must end in .json, .yml or .yaml",
+            "-params-file s3://bucket/p.txt is not allowed: its name must end in .json, .yml or .yaml",
         ),
         (
             "a/..",
             b"{}",
-            "-params-file s3://bucket/a/.. is refused: its name must end in .json, .yml or .yaml",
+            "-params-file s3://bucket/a/.. is not allowed: its name must end in .json, .yml or .yaml",
         ),
         (
             "e.yml",
             b"\n",
-            "the params file s3://bucket/e.yml is empty: it must hold names and values",
+            "the params file s3://bucket/e.yml is empty: it must contain names and values",
         ),
         (
             "l.json",
             b"[1]",
-            "the params file s3://bucket/l.json is refused: it must hold a JSON object, such as"
+            "the params file s3://bucket/l.json is not allowed: it must contain a JSON object, such as"
             ' {"input": "s3://my-bucket/samples.csv"}',
         ),
     ],
@@ -160,7 +160,7 @@ def test_a_configuration_file_of_another_encoding_or_form_is_refused(
         " UTF-8"
     )
     assert refused(s3, tmp_path, "-c", "a,s3://B/x") == (
-        "-c 's3://B/x' is refused: it must be s3://BUCKET/FILE"
+        "-c 's3://B/x' is not allowed: it must be s3://BUCKET/FILE"
     )
 
 
@@ -180,5 +180,5 @@ def test_a_file_that_is_too_large_to_be_one_is_refused(
     put(s3, **{"p.json": "{  }"})
 
     assert refused(s3, tmp_path, "-params-file", "s3://bucket/p.json") == (
-        "-params-file s3://bucket/p.json is refused: it is larger than 0 MiB"
+        "-params-file s3://bucket/p.json is not allowed: it is larger than 0 MiB"
     )

@@ -94,9 +94,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
 
     def do_GET(self) -> None:
-        asked = "/token?service=here&scope=repository%3Adebian%3Apull"
+        urls = "/token?service=here&scope=repository%3Adebian%3Apull"
         token = json.dumps({"token": "granted"}).encode()
-        content = token if self.path == asked else self.server.files.get(self.path)
+        content = token if self.path == urls else self.server.files.get(self.path)
         if content is None:
             self.send_error(404)
             return
@@ -176,8 +176,8 @@ def test_what_cannot_be_fetched_leaves_the_dockerfile(
 
     assert image_lock.main([str(dockerfile)]) == 2
 
-    said = f"lock-image: {mirror.url}{gone} cannot be fetched: HTTP Error 404: Not Found\n"
-    assert capsys.readouterr().err == said
+    output = f"lock-image: {mirror.url}{gone} cannot be fetched: HTTP Error 404: Not Found\n"
+    assert capsys.readouterr().err == output
     assert dockerfile.read_text() == mirror.dockerfile()
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from nextflow_head import job_tags
-from nextflow_head.verdict import State, Verdict
+from nextflow_head.outcome import Outcome, State
 from stacks import paths
 from tests.support.batch import REGION, Testbed, process_testbed
 
-FAILED = Verdict(
+FAILED = Outcome(
     State.FAILED, 1, 'pipeline failed: process ALIGN (a;b): exit status 1: it\'s "bad"'
 )
 
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with process_testbed() as made:
-        yield made
+    with process_testbed() as bed:
+        yield bed
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def container(testbed: Testbed, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
     }
 
 
-def said(ended: Verdict, container: dict[str, str]) -> list[str]:
+def lines(ended: Outcome, container: dict[str, str]) -> list[str]:
     """Tags the job and returns what the head said of it."""
     lines: list[str] = []
     job_tags.put(ended, container, lines.append).join(20)
@@ -43,7 +43,7 @@ def said(ended: Verdict, container: dict[str, str]) -> list[str]:
 
 
 def test_describe_jobs_shows_how_a_run_ended(testbed: Testbed, container: dict[str, str]) -> None:
-    assert said(FAILED, container) == []
+    assert lines(FAILED, container) == []
 
     assert testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"] == {
         "lab": "ours",
@@ -53,7 +53,7 @@ def test_describe_jobs_shows_how_a_run_ended(testbed: Testbed, container: dict[s
 
 
 def test_a_success_needs_no_reason(testbed: Testbed, container: dict[str, str]) -> None:
-    said(Verdict(State.SUCCEEDED, 0, ""), container)
+    lines(Outcome(State.SUCCEEDED, 0, ""), container)
 
     tags = testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"]
     assert tags == {"lab": "ours", "nextflow-outcome": "SUCCEEDED"}
@@ -63,7 +63,7 @@ def test_a_success_needs_no_reason(testbed: Testbed, container: dict[str, str]) 
     "line", ["x" * 400, "é ü 日本 " * 60, "`a` 'b' \"c\"; (d), [e]\n\tf\u2028g"]
 )
 def test_a_reason_has_the_length_and_the_letters_that_aws_takes(line: str) -> None:
-    reason = job_tags.of(Verdict(State.FAILED, 1, line))["nextflow-reason"]
+    reason = job_tags.of(Outcome(State.FAILED, 1, line))["nextflow-reason"]
 
     assert 0 < len(reason) <= 256
     # https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
@@ -76,7 +76,7 @@ def test_a_container_that_does_not_know_its_job_tags_none(
 ) -> None:
     del container[lacking]
 
-    assert said(FAILED, container) == []
+    assert lines(FAILED, container) == []
 
 
 def test_a_batch_that_refuses_is_said_and_ends_no_run(
@@ -84,19 +84,22 @@ def test_a_batch_that_refuses_is_said_and_ends_no_run(
 ) -> None:
     testbed.server.faults.denied("batch", "/v1/", 600)
     try:
-        (line,) = said(FAILED, container)
+        (line,) = lines(FAILED, container)
     finally:
         testbed.server.faults.clear()
 
-    assert line.startswith("the job's tags do not say how it ended: ")
+    assert line.startswith("the job's tags could not be set: ")
     assert "batch:" in line or "AccessDenied" in line
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ("hello -zzz", "Unknown option: -zzz: nextflow run has no such option - or wants a value"),
-        ("-zzz", "no pipeline is named: the containers command must be the arguments of nextflow"),
+        (
+            "hello -zzz",
+            "Unknown option: -zzz: nextflow run has no such option - or the option needs a value",
+        ),
+        ("-zzz", "no project is named: the jobs command must be the arguments of nextflow"),
     ],
     ids=["refused by Nextflow", "refused by the head"],
 )

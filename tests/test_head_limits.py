@@ -53,7 +53,7 @@ def libraries() -> list[Path]:
 def retries(attempts: int) -> int:
     """How many the head's configuration allows S3's client."""
     environment = dataclasses.replace(BARE, max_attempts=attempts)
-    text = configuration.render(environment, Session.of(environment), Path("/evidence"), 512)
+    text = configuration.render(environment, Session.of(environment), Path("/reports"), 512)
     (line,) = [line for line in text.splitlines() if "maxErrorRetry =" in line]
     return int(line.partition("=")[2])
 
@@ -61,9 +61,9 @@ def retries(attempts: int) -> int:
 def test_the_client_that_copies_files_accepts_the_retries_however_many_attempts_are_asked_for(
     libraries: list[Path], tmp_path: Path
 ) -> None:
-    asked = [retries(1), retries(5), retries(100), retries(10**6), configuration.CRT_RETRIES + 1]
+    attempts = [retries(1), retries(5), retries(100), retries(10**6), configuration.CRT_RETRIES + 1]
 
-    *accepted, beyond = groovy.run(ASK, tmp_path, libraries, *map(str, asked))
+    *accepted, beyond = groovy.run(ASK, tmp_path, libraries, *map(str, attempts))
 
     assert accepted == [f"{count} accepted" for count in (0, 4, 63, 63)]
     assert beyond == "64 refused", "or the head could allow more"

@@ -125,7 +125,7 @@ def start(
     )
 
 
-def kept(s3: Any, folder: Path) -> dict[str, int]:
+def stored_files(s3: Any, folder: Path) -> dict[str, int]:
     prefix = f"{folder.name}/run-{JOB}/a1/"
     found = s3.list_objects_v2(Bucket="core", Prefix=prefix).get("Contents", [])
     return {item["Key"].removeprefix(prefix): item["Size"] for item in found}
@@ -144,21 +144,21 @@ def test_everything_that_the_user_says_wins_over_the_heads_configuration(
         output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, output + errors
-    said = dict(line.split(": ", 1) for line in output.splitlines() if ": " in line)
-    assert said["region"] == "us-east-1", "what nobody overrides is the head's"
-    assert said["spot"] == "5"
-    assert said["queue"] == "of the user", "-c wins over the pipeline's and the head's"
-    assert said["cpus"] == "1", "the command line wins over -c"
-    assert said["who"] == 'it\'s "me" $HOME; *', "a --param wins over the params file"
-    assert said["session"] in errors
-    assert said["name"] == RUN
-    assert f"nextflow-run:{RUN}" in said["labels"]
-    evidence = kept(s3, tmp_path)
-    assert set(evidence) == {
+    values = dict(line.split(": ", 1) for line in output.splitlines() if ": " in line)
+    assert values["region"] == "us-east-1", "what nobody overrides is the head's"
+    assert values["spot"] == "5"
+    assert values["queue"] == "of the user", "-c wins over the pipeline's and the head's"
+    assert values["cpus"] == "1", "the command line wins over -c"
+    assert values["who"] == 'it\'s "me" $HOME; *', "a --param wins over the params file"
+    assert values["session"] in errors
+    assert values["name"] == RUN
+    assert f"nextflow-run:{RUN}" in values["labels"]
+    reports = stored_files(s3, tmp_path)
+    assert set(reports) == {
         *(".nextflow.log", "nextflow.config"),
         *("report.html", "timeline.html", "trace.txt", "dag.html"),
     }
-    assert min(evidence.values()) > 0
+    assert min(reports.values()) > 0
 
 
 def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
@@ -174,7 +174,7 @@ def test_a_failed_pipeline_ends_with_nextflows_status_and_its_log(
     assert "queue: of the pipeline" in output, "the pipeline's configuration wins over the head's"
     assert "nobody to greet" in output + errors
     assert errors.splitlines()[-1].startswith("nextflow-head: pipeline failed: nobody to greet")
-    assert ".nextflow.log" in kept(s3, tmp_path)
+    assert ".nextflow.log" in stored_files(s3, tmp_path)
 
 
 @pytest.fixture
@@ -207,13 +207,19 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
     assert time.monotonic() - stopped < 20
     assert "Killing running tasks (1)" in output + errors
     assert f"{signal.SIGTERM.name} was passed on to Nextflow" in errors
-    assert {".nextflow.log", "report.html", "timeline.html", "trace.txt"} <= set(kept(s3, tmp_path))
+    assert {".nextflow.log", "report.html", "timeline.html", "trace.txt"} <= set(
+        stored_files(s3, tmp_path)
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [
-        (["nobody/nothing"], 2, "there is no project nobody/nothing here, and -offline or "),
+        (
+            ["nobody/nothing"],
+            2,
+            "the project nobody/nothing is not in the container, and cannot be fetched because ",
+        ),
         (["PROJECT", "-params-file", "b.json"], 2, "the params file b.json is not valid JSON, l"),
         (["PROJECT", "-zzz"], 2, "Unknown option: -zzz: `nextflow run` has no such option"),
         (
@@ -227,9 +233,9 @@ def test_its_own_words_tell_bad_input_from_a_failed_pipeline(
     environment: dict[str, str], tmp_path: Path, arguments: list[str], status: int, line: str
 ) -> None:
     (tmp_path / "b.json").write_text("{")
-    given = [str(tmp_path / "project") if word == "PROJECT" else word for word in arguments]
+    arguments = [str(tmp_path / "project") if word == "PROJECT" else word for word in arguments]
 
-    with start(environment, tmp_path, *given, project=False) as process:
+    with start(environment, tmp_path, *arguments, project=False) as process:
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == status, errors
@@ -247,16 +253,16 @@ def test_a_git_repository_runs_at_the_revision_that_was_asked_for(
     (repository / "main.nf").write_text("error 'too new'")
     subprocess.run([*git, "commit", "-qam", "2"], check=True)
 
-    given = [f"file:{repository}", "-r", "v1"]
+    arguments = [f"file:{repository}", "-r", "v1"]
     allowed = {**environment, "NXF_OFFLINE": "false"}
-    with start(allowed, tmp_path, *given, project=False) as process:
+    with start(allowed, tmp_path, *arguments, project=False) as process:
         output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, output + errors
-    told = json.loads(
+    record = json.loads(
         s3.get_object(Bucket="core", Key=f"{tmp_path.name}/run-{JOB}/run.json")["Body"].read()
     )
-    assert told["revision"].endswith(" [v1]")
+    assert record["revision"].endswith(" [v1]")
 
 
 CONFIGURED = """
@@ -279,10 +285,10 @@ def test_lists_of_files_in_any_encoding_and_another_script_are_read(
         encoding = "utf-8" if key.endswith(".nf") else form
         s3.put_object(Bucket="core", Key=key, Body=text.encode(encoding))
     folder = f"s3://core/{tmp_path.name}"
-    given = ["-c", f"{folder}/a.config,{folder}/b.config", "-main-script", "build.nf"]
-    given += [f"s3://core/{place}", "-params-file", f"{folder}/my params.json"]
+    arguments = ["-c", f"{folder}/a.config,{folder}/b.config", "-main-script", "build.nf"]
+    arguments += [f"s3://core/{place}", "-params-file", f"{folder}/my params.json"]
 
-    with start(environment, tmp_path, *given, project=False) as process:
+    with start(environment, tmp_path, *arguments, project=False) as process:
         output, errors = process.communicate(timeout=60)
 
     assert process.returncode == 0, output + errors
@@ -332,12 +338,12 @@ def test_tasks_that_read_files_of_a_project_in_s3_are_done_for_the_next_attempt(
     for attempt in ("1", "2"):
         changes = {"AWS_BATCH_JOB_ATTEMPT": attempt, "NXF_IGNORE_RESUME_HISTORY": "true"}
         session = str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{JOB}"))
-        given = [f"s3://core/{place}", "-resume", session]
-        with start(environment | changes, tmp_path, *given, project=False) as process:
+        arguments = [f"s3://core/{place}", "-resume", session]
+        with start(environment | changes, tmp_path, *arguments, project=False) as process:
             output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, output + errors
         assert "tool" in output
-        trace = next(tmp_path.glob(f".nextflow-head/*/evidence/a{attempt}/trace.txt")).read_text()
+        trace = next(tmp_path.glob(f".nextflow-head/*/uploads/a{attempt}/trace.txt")).read_text()
         status[attempt] = [line.split("\t")[4] for line in trace.splitlines()[1:]]
         shutil.rmtree(tmp_path / ".nextflow-head")
         # What is brought again at another moment.

@@ -83,10 +83,10 @@ def sources() -> Path:
 @pytest.fixture(scope="module")
 def testbed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeadTestbed]:
     try:
-        with head_testbed(paths.ROOT / "build" / "nf-core") as made:
+        with head_testbed(paths.ROOT / "build" / "nf-core") as bed:
             make_image(tmp_path_factory.mktemp("image"))
-            put_data(made)
-            yield made
+            put_data(bed)
+            yield bed
     except NoNextflow as reason:
         pytest.skip(str(reason))
     finally:

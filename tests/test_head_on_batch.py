@@ -23,8 +23,8 @@ pytestmark = pytest.mark.xdist_group("cdk")
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with process_testbed() as made:
-        yield made
+    with process_testbed() as bed:
+        yield bed
 
 
 @pytest.fixture(scope="module")

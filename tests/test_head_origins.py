@@ -38,15 +38,15 @@ def test_letters_that_a_pattern_would_read_otherwise_are_kept() -> None:
 
 
 def test_a_file_that_nextflow_looks_for_where_it_starts_is_called_what_was_typed() -> None:
-    given = ["p", "-c", "a.config,/x/b.config", "--c", "c.config"]
-    origins = Origins.of(given, files.whole(given, Path("/home/nextflow")), HOME)
+    words = ["p", "-c", "a.config,/x/b.config", "--c", "c.config"]
+    origins = Origins.of(words, files.whole(words, Path("/home/nextflow")), HOME)
 
     text = "/home/nextflow/a.config, /x/b.config, /home/nextflow/c.config"
     assert origins.restore(text) == "a.config, /x/b.config, /home/nextflow/c.config"
 
 
 def test_an_empty_name_stands_for_no_folder() -> None:
-    given = ["p", "-c", "a.config,"]
-    origins = Origins.of(given, files.whole(given, Path("/home/nextflow")), HOME)
+    words = ["p", "-c", "a.config,"]
+    origins = Origins.of(words, files.whole(words, Path("/home/nextflow")), HOME)
 
     assert origins.restore("/home/nextflow/work") == "/home/nextflow/work"

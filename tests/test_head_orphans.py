@@ -10,14 +10,16 @@ from nextflow_head.environment import Environment
 from nextflow_head.session import Session
 from tests.support.batch import REGION, Gate, Testbed, process_testbed
 
+TOO_LARGE = {"resourceRequirements": [{"type": "VCPU", "value": "9999"}]}
+
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:
-    with process_testbed(stop_timeout=1) as made:
-        yield made
+    with process_testbed(stop_timeout=1) as bed:
+        yield bed
 
 
-def environment(job_id: str, queue: str, name: str | None = None) -> Environment:
+def environment(job_id: str, queue: str, deployment: str | None = None) -> Environment:
     read = Environment.read(
         {
             "AWS_BATCH_JOB_ID": job_id,
@@ -28,7 +30,7 @@ def environment(job_id: str, queue: str, name: str | None = None) -> Environment
             "NF_LOGSDIR": "s3://bucket/logs",
         }
     )
-    return dataclasses.replace(read, name=name)
+    return dataclasses.replace(read, deployment=deployment)
 
 
 def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
@@ -39,15 +41,18 @@ def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
         testbed.queue(),
     )
     head = testbed.submit(gate.script, jobQueue=queue)
-    told = environment(head, queue, "lab")
-    session = Session.of(told)
+    head_environment = environment(head, queue, "lab")
+    session = Session.of(head_environment)
     tags = {orphans.TAG: session.id}
     command = f"{gate.script} # {session.work}/ab/cdef/.command.run"
     ours = [
         testbed.submit(gate.script, jobQueue=queue, tags=tags),
         testbed.submit(gate.script, jobQueue=of_the_environment, tags=tags),
         testbed.submit(command, jobQueue=queue, tags={"of": "the pipeline"}),
-        testbed.submit(gate.script, jobQueue=queue, tags=tags, dependsOn=[{"jobId": head}]),
+        # Larger than any instance, so that it waits.
+        testbed.submit(
+            gate.script, jobQueue=of_the_environment, tags=tags, containerOverrides=TOO_LARGE
+        ),
     ]
     others = [
         testbed.submit(gate.script, jobQueue=queue),
@@ -57,7 +62,7 @@ def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
     for job in [head, *ours[:3], *others]:
         testbed.wait(job, "RUNNING")
 
-    assert orphans.terminate(session, told, testbed.batch, "gone") == len(ours)
+    assert orphans.terminate(session, head_environment, testbed.batch, "gone") == len(ours)
 
     ended = [testbed.wait(job) for job in ours]
     assert {(job["status"], job["statusReason"]) for job in ended} == {("FAILED", "gone")}
@@ -69,13 +74,16 @@ def test_terminates_the_sessions_tasks_and_no_others(testbed: Testbed) -> None:
 
 def test_a_task_that_is_ending_already_is_left_alone(testbed: Testbed) -> None:
     queue = testbed.queue()
-    told = environment("gone", queue)
+    head_environment = environment("gone", queue)
     deaf = "trap '' TERM; while :; do sleep 0.1; done"
-    task = testbed.submit(deaf, jobQueue=queue, tags={orphans.TAG: Session.of(told).id})
+    task = testbed.submit(deaf, jobQueue=queue, tags={orphans.TAG: Session.of(head_environment).id})
     testbed.wait(task, "RUNNING")
     testbed.batch.terminate_job(jobId=task, reason="by Nextflow")
 
-    assert orphans.terminate(Session.of(told), told, testbed.batch, "gone") == 0
+    assert (
+        orphans.terminate(Session.of(head_environment), head_environment, testbed.batch, "gone")
+        == 0
+    )
     assert testbed.describe(task)["status"] == "RUNNING"
 
 

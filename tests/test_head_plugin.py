@@ -64,7 +64,7 @@ workflow { NAP | view }
 
 
 @dataclass
-class Testbed:
+class PluginTestbed:
     """A folder with a Nextflow that has the plugin."""
 
     folder: Path
@@ -106,17 +106,17 @@ def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
         fetched = core.fetch(ROOT / "build" / "rehearsal")
     except core.CoreUnavailable as reason:
         pytest.skip(str(reason))
-    made = tmp_path_factory.mktemp("distribution")
+    bed = tmp_path_factory.mktemp("distribution")
     for part in ("bin", "lib"):
-        (made / part).symlink_to(fetched / part)
-    classes = made / "plugins" / "nf-amazon-0.0.1" / "classes"
+        (bed / part).symlink_to(fetched / part)
+    classes = bed / "plugins" / "nf-amazon-0.0.1" / "classes"
     shutil.copytree(STAND_IN / "META-INF", classes / "META-INF")
-    compiler = ["java", "-cp", f"{made}/lib/*", "org.codehaus.groovy.tools.FileSystemCompiler"]
+    compiler = ["java", "-cp", f"{bed}/lib/*", "org.codehaus.groovy.tools.FileSystemCompiler"]
     subprocess.run(
         [*compiler, "-d", classes, *sorted(map(str, STAND_IN.rglob("*.groovy")))], check=True
     )
-    install(made)
-    return made
+    install(bed)
+    return bed
 
 
 def install(distribution: Path) -> str:
@@ -132,8 +132,8 @@ def install(distribution: Path) -> str:
 
 
 @pytest.fixture
-def testbed(distribution: Path, tmp_path: Path) -> Testbed:
-    return Testbed(
+def testbed(distribution: Path, tmp_path: Path) -> PluginTestbed:
+    return PluginTestbed(
         tmp_path,
         distribution,
         {
@@ -153,7 +153,7 @@ def testbed(distribution: Path, tmp_path: Path) -> Testbed:
 
 
 def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hears_of_the_rest(
-    testbed: Testbed,
+    testbed: PluginTestbed,
 ) -> None:
     output = testbed.run(PIPELINE, NF_ON_DEMAND_QUEUE="on-demand")
 
@@ -173,7 +173,7 @@ def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hea
     }
 
 
-def test_what_ended_on_demand_is_found_by_a_resume(testbed: Testbed) -> None:
+def test_what_ended_on_demand_is_found_by_a_resume(testbed: PluginTestbed) -> None:
     testbed.run(FLEETING, NF_ON_DEMAND_QUEUE="on-demand")
     assert testbed.submitted("NAP") == ["spot 1 8 MB", "on-demand 1 8 MB"]
 
@@ -186,7 +186,7 @@ def test_what_ended_on_demand_is_found_by_a_resume(testbed: Testbed) -> None:
 
 @pytest.mark.parametrize("last", ["spot-later", "spot"])
 def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(
-    testbed: Testbed, last: str
+    testbed: PluginTestbed, last: str
 ) -> None:
     output = testbed.run(FLEETING, NF_ON_DEMAND_QUEUE=last, NF_SPOT_ATTEMPTS="2")
 
@@ -196,7 +196,9 @@ def test_a_task_gives_up_when_the_last_queue_has_lost_its_host_too(
     assert testbed.counted["processes"] == {"NAP": {"failed": 1}}
 
 
-def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(testbed: Testbed) -> None:
+def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(
+    testbed: PluginTestbed,
+) -> None:
     output = testbed.run(FLEETING)
 
     assert output.startswith("1 "), output
@@ -204,7 +206,7 @@ def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(testbed: 
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
 
 
-def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: Testbed) -> None:
+def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: PluginTestbed) -> None:
     """Which would not come within the test's time."""
     output = testbed.run(FLEETING, POLL="1 h")
 
@@ -220,7 +222,9 @@ def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: Testbed) -> N
         "executor { $awsbatch { pollInterval = '1 sec' } }",
     ],
 )
-def test_a_poll_interval_that_somebody_has_set_is_kept(testbed: Testbed, setting: str) -> None:
+def test_a_poll_interval_that_somebody_has_set_is_kept(
+    testbed: PluginTestbed, setting: str
+) -> None:
     (testbed.folder / "more.config").write_text(f"{setting}\n")
 
     testbed.run(FLEETING, "-c", "more.config")
@@ -230,7 +234,7 @@ def test_a_poll_interval_that_somebody_has_set_is_kept(testbed: Testbed, setting
     assert "Observer: nextflowbatch.Poll\n" not in log
 
 
-def test_a_pipelines_own_plugins_do_not_displace_it(testbed: Testbed) -> None:
+def test_a_pipelines_own_plugins_do_not_displace_it(testbed: PluginTestbed) -> None:
     text = "plugins { id 'nf-amazon@0.0.1' }\n"
     (testbed.folder / "more.config").write_text(text)
 
@@ -246,11 +250,11 @@ def test_a_plugin_that_does_not_fit_nextflow_fails_the_build_of_the_image(
     assert install(tmp_path).startswith("1 "), "there is no folder of plugins"
     (tmp_path / "plugins" / "nf-amazon-9.0.0" / "classes").mkdir(parents=True)
 
-    told = install(tmp_path)
+    record = install(tmp_path)
 
-    assert told.startswith("1 ")
-    assert "unable to resolve class nextflow.cloud.aws.batch.AwsBatchExecutor" in told
-    assert "does not compile against this Nextflow and nf-amazon-9.0.0" in told
+    assert record.startswith("1 ")
+    assert "unable to resolve class nextflow.cloud.aws.batch.AwsBatchExecutor" in record
+    assert "does not compile against this Nextflow and nf-amazon-9.0.0" in record
 
 
 def test_where_there_are_no_plugins_it_is_left_out_in_words(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nextflow_head import project
-from nextflow_head.archive import Unusable, unpack
-from nextflow_head.location import Location
-from nextflow_head.refusal import Refusal
+from nextflow_head.archive import ProjectError, unpack
+from nextflow_head.input_error import InputError
+from nextflow_head.s3_uri import S3Uri
 
 FILES = {"main.nf": b"workflow {}", "bin/tool.sh": b"#!/bin/sh", "conf/base.config": b"x = 1"}
 
@@ -56,7 +56,7 @@ def test_brings_a_folder_with_its_programs_executable(s3: Any, tmp_path: Path) -
     put(s3, "projects/mine/", FILES | {"empty/": b""})
     put(s3, "projects/mine-too/", {"main.nf": b"not this"})
 
-    root = project.stage(Location("bucket", "projects/mine"), tmp_path / "p", s3)
+    root = project.stage(S3Uri("bucket", "projects/mine"), tmp_path / "p", s3)
 
     assert content(root) == FILES
     assert (root / "bin/tool.sh").stat().st_mode & 0o111
@@ -70,7 +70,7 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
 ) -> None:
     put(s3, "a/", {f"p{suffix}": archive(suffix, prefix)})
 
-    root = project.stage(Location("bucket", f"a/p{suffix}"), tmp_path / "p", s3)
+    root = project.stage(S3Uri("bucket", f"a/p{suffix}"), tmp_path / "p", s3)
 
     assert content(root) == FILES
     assert (root / "bin/tool.sh").stat().st_mode & 0o111
@@ -80,62 +80,62 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
     ("location", "reason"),
     [
         (
-            Location("bucket", "nothing"),
-            "the project s3://bucket/nothing is none: it must be a folder, or an archive (.zip, .tar,"
-            " .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            S3Uri("bucket", "nothing"),
+            "s3://bucket/nothing is not a Nextflow project: it must be a folder, or an archive (.zip, .tar,"
+            " .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf or"
             " nextflow.config",
         ),
         (
-            Location("bucket", "missing.zip"),
+            S3Uri("bucket", "missing.zip"),
             "the project s3://bucket/missing.zip cannot be read: GetObject answered NoSuchKey:"
             " The specified key does not exist.",
         ),
         (
-            Location("absent", "p"),
+            S3Uri("absent", "p"),
             "the project s3://absent/p cannot be read: ListObjectsV2 answered NoSuchBucket:"
             " The specified bucket does not exist",
         ),
         (
-            Location("bucket", "broken.zip"),
-            "the project s3://bucket/broken.zip cannot be read: it is not a zip, nor a tar, plain or"
-            " by gzip, bzip2 or xz",
+            S3Uri("bucket", "broken.zip"),
+            "the project s3://bucket/broken.zip cannot be read: it is neither a zip nor a tar"
+            " file (plain, gzip, bzip2 or xz)",
         ),
         (
-            Location("bucket", "broken.tar.gz"),
-            "the project s3://bucket/broken.tar.gz cannot be read: it is not a zip, nor a tar, plain"
-            " or by gzip, bzip2 or xz",
+            S3Uri("bucket", "broken.tar.gz"),
+            "the project s3://bucket/broken.tar.gz cannot be read: it is neither a zip nor a tar"
+            " file (plain, gzip, bzip2 or xz)",
         ),
         (
-            Location("bucket", "escape"),
-            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' leads out of"
-            " its folder",
+            S3Uri("bucket", "escape"),
+            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' is a path out"
+            " of the folder",
         ),
         (
-            Location("bucket", "twice"),
-            "the project s3://bucket/twice cannot be read: the key 'twice/a//b' has a step that no"
-            " folder can have",
+            S3Uri("bucket", "twice"),
+            "the project s3://bucket/twice cannot be read: the key 'twice/a//b' has a part that"
+            " cannot be the name of a folder",
         ),
         (
-            Location("bucket", "both"),
+            S3Uri("bucket", "both"),
             "the project s3://bucket/both cannot be read: 'data/x' is both a file and a folder",
         ),
         (
-            Location("bucket", "script/main.nf"),
-            "the project s3://bucket/script/main.nf is none: it must be a folder, or an archive"
-            " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf"
-            " or nextflow.config; for a script name its folder, s3://bucket/script, and -main-script"
-            " main.nf",
+            S3Uri("bucket", "script/main.nf"),
+            "s3://bucket/script/main.nf is not a Nextflow project: it must be a folder, or an archive"
+            " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf"
+            " or nextflow.config; for a script, give its folder, s3://bucket/script, and"
+            " -main-script main.nf",
         ),
         (
-            Location("bucket", "p -r main"),
-            "the project s3://bucket/p -r main is none: it must be a folder, or an archive (.zip,"
-            " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that holds main.nf or"
+            S3Uri("bucket", "p -r main"),
+            "s3://bucket/p -r main is not a Nextflow project: it must be a folder, or an archive (.zip,"
+            " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf or"
             " nextflow.config; each option and value is a word of its own in the command",
         ),
     ],
 )
 def test_says_in_one_line_why_a_project_cannot_be_had(
-    s3: Any, tmp_path: Path, location: Location, reason: str
+    s3: Any, tmp_path: Path, location: S3Uri, reason: str
 ) -> None:
     put(
         s3,
@@ -144,21 +144,21 @@ def test_says_in_one_line_why_a_project_cannot_be_had(
     )
     put(s3, "", {"both/data": b"?", "both/data/x": b"?", "script/main.nf": b"?"})
 
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(InputError) as caught:
         project.stage(location, tmp_path / "p", s3)
 
     assert caught.value.lines == (reason,)
 
 
-def staged(s3: Any, folder: Path, name: str, content: bytes, script: str | None = None) -> Path:
+def copy(s3: Any, folder: Path, name: str, content: bytes, script: str | None = None) -> Path:
     s3.put_object(Bucket="bucket", Key=name, Body=content)
-    return project.stage(Location("bucket", name), folder / "p", s3, script)
+    return project.stage(S3Uri("bucket", name), folder / "p", s3, script)
 
 
 def why_not(s3: Any, folder: Path, name: str, content: bytes) -> str:
-    """The reason why an archive is refused."""
-    with pytest.raises(Refusal) as caught:
-        staged(s3, folder, name, content)
+    """The reason why an archive is not allowed."""
+    with pytest.raises(InputError) as caught:
+        copy(s3, folder, name, content)
     (line,) = caught.value.lines
     what = f"the project s3://bucket/{name} cannot be read: "
     assert line.startswith(what)
@@ -167,22 +167,22 @@ def why_not(s3: Any, folder: Path, name: str, content: bytes) -> str:
 
 def zipped(*members: tuple[str, bytes], **fields: int) -> bytes:
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members:
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
             for field, value in fields.items():
                 setattr(info, field, value)
-            made.writestr(info, data)
+            archive.writestr(info, data)
     return buffer.getvalue()
 
 
 def tarred(*members: tuple[tarfile.TarInfo, bytes], mode: str = "w:gz") -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode=mode) as made:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:  # type: ignore[call-overload]
         for info, data in members:
             info.size = len(data)
-            made.addfile(info, io.BytesIO(data))
+            archive.addfile(info, io.BytesIO(data))
     return buffer.getvalue()
 
 
@@ -199,13 +199,13 @@ def with_links(links: dict[str, str], suffix: str, **files: bytes) -> bytes:
         members = [(tarfile.TarInfo(name), data) for name, data in files.items()]
         return tarred(*members, *(linked(name, aim) for name, aim in links.items()))
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as made:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in files.items():
-            made.writestr(name, data)
+            archive.writestr(name, data)
         for name, aim in links.items():
             info = zipfile.ZipInfo(name)
             info.external_attr = 0o120777 << 16
-            made.writestr(info, aim)
+            archive.writestr(info, aim)
     return buffer.getvalue()
 
 
@@ -227,36 +227,40 @@ def test_what_finder_explorer_and_git_leave_in_an_archive_does_not_count(
     members = [(f"./mypipe/{file}", data) for file, data in FILES.items()]
     members += [(file, b"\0") for file in litter]
     if name.lower().endswith(".zip"):
-        made = zipped(*members)
+        archive = zipped(*members)
     else:
         kind = {"gz": "gz", "tgz": "gz", "tar": "", "bz2": "bz2", "xz": "xz"}
         mode = kind[name.lower().rpartition(".")[2]]
-        made = tarred(*((tarfile.TarInfo(file), data) for file, data in members), mode=f"w:{mode}")
+        archive = tarred(
+            *((tarfile.TarInfo(file), data) for file, data in members), mode=f"w:{mode}"
+        )
 
-    root = staged(s3, tmp_path, name, made)
+    root = copy(s3, tmp_path, name, archive)
 
     assert content(root) == FILES
     assert (root / "bin/tool.sh").stat().st_mode & 0o111, "no mode said so"
 
 
 def test_litter_of_a_folder_does_not_count_and_hidden_files_do(s3: Any, tmp_path: Path) -> None:
-    kept = FILES | {".nf-core.yml": b"a", "my data/größe.csv": b"b", "conf/.hidden": b"c"}
+    stored_files = FILES | {".nf-core.yml": b"a", "my data/größe.csv": b"b", "conf/.hidden": b"c"}
     put(
         s3,
         "My Pipelines/p/",
-        kept | {".DS_Store": b"", "bin/._tool.sh": b"", "bin/": b"", "x/": b""},
+        stored_files | {".DS_Store": b"", "bin/._tool.sh": b"", "bin/": b"", "x/": b""},
     )
 
-    root = project.stage(Location("bucket", "My Pipelines/p"), tmp_path / "p", s3)
+    root = project.stage(S3Uri("bucket", "My Pipelines/p"), tmp_path / "p", s3)
 
-    assert content(root) == kept
+    assert content(root) == stored_files
     assert (root / "x").is_dir()
 
 
 def test_a_zip_from_windows_has_backslashes_and_its_own_letters(s3: Any, tmp_path: Path) -> None:
-    made = zipped(("p\\main.nf", b"a"), ("p\\bin\\", b""), ("p\\bin\\x.sh", b"b"), create_system=0)
+    archive = zipped(
+        ("p\\main.nf", b"a"), ("p\\bin\\", b""), ("p\\bin\\x.sh", b"b"), create_system=0
+    )
 
-    root = staged(s3, tmp_path, "p.zip", made)
+    root = copy(s3, tmp_path, "p.zip", archive)
 
     assert content(root) == {"main.nf": b"a", "bin/x.sh": b"b"}
 
@@ -267,16 +271,16 @@ def test_names_are_read_as_utf_8_where_that_fits_and_else_as_cp437(
 ) -> None:
     raw = "größe.nf".encode(encoding)
     # zipfile writes one letter for each byte, and says nothing of UTF-8.
-    made = zipped(("main.nf", b""), ("x" * len(raw), b"")).replace(b"x" * len(raw), raw)
+    archive = zipped(("main.nf", b""), ("x" * len(raw), b"")).replace(b"x" * len(raw), raw)
 
-    assert (staged(s3, tmp_path, "p.zip", made) / "größe.nf").is_file()
+    assert (copy(s3, tmp_path, "p.zip", archive) / "größe.nf").is_file()
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
 def test_links_inside_of_an_archive_are_made(s3: Any, tmp_path: Path, suffix: str) -> None:
     links = {"p.nf": "main.nf", "bin/go": "../sub/go", "all": "sub", "nowhere": "gone", "me": "me"}
 
-    root = staged(s3, tmp_path, f"p{suffix}", with_links(links, suffix, **{"sub/go": b"#!"}))
+    root = copy(s3, tmp_path, f"p{suffix}", with_links(links, suffix, **{"sub/go": b"#!"}))
 
     assert (root / "p.nf").read_bytes() == b"workflow {}"
     assert (root / "all/go").read_bytes() == b"#!"
@@ -292,16 +296,16 @@ def test_main_nf_may_itself_be_a_link(s3: Any, tmp_path: Path) -> None:
         info.external_attr = 0o120777 << 16
         out.writestr(info, "workflows/main.nf")
 
-    assert (staged(s3, tmp_path, "p.zip", buffer.getvalue()) / "main.nf").read_text() == "hi"
+    assert (copy(s3, tmp_path, "p.zip", buffer.getvalue()) / "main.nf").read_text() == "hi"
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
 @pytest.mark.parametrize(
     ("links", "reason"),
     [
-        ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' leads out of its folder"),
-        ({"x": "../../y"}, "the link 'x' to '../../y' leads out of its folder"),
-        ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' leads "),
+        ({"x": "/etc/passwd"}, "the link 'x' to '/etc/passwd' points out of the folder"),
+        ({"x": "../../y"}, "the link 'x' to '../../y' points out of the folder"),
+        ({"a": "d/e/b/../../../x", "d/e/b": "../.."}, "the link 'a' to 'd/e/b/../../../x' points "),
         ({"a": "sub", "a/b": "../.."}, "'a/b' is both a link and a folder"),
         ({"sub": "main.nf"}, "'sub' is both a link and a folder"),
     ],
@@ -309,9 +313,9 @@ def test_main_nf_may_itself_be_a_link(s3: Any, tmp_path: Path) -> None:
 def test_links_that_lead_out_are_refused(
     s3: Any, tmp_path: Path, suffix: str, links: dict[str, str], reason: str
 ) -> None:
-    made = with_links(links, suffix, **{"sub/go": b""})
+    archive = with_links(links, suffix, **{"sub/go": b""})
 
-    assert why_not(s3, tmp_path, f"p{suffix}", made).startswith(reason)
+    assert why_not(s3, tmp_path, f"p{suffix}", archive).startswith(reason)
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
@@ -319,41 +323,43 @@ def test_links_that_lead_out_are_refused(
 def test_an_archive_cannot_write_outside_of_its_folder(
     s3: Any, tmp_path: Path, suffix: str, name: str
 ) -> None:
-    made = zipped((name, b"")) if suffix == ".zip" else tarred((tarfile.TarInfo(name), b""))
+    archive = zipped((name, b"")) if suffix == ".zip" else tarred((tarfile.TarInfo(name), b""))
 
-    assert why_not(s3, tmp_path, f"p{suffix}", made) == f"{name!r} leads out of its folder"
+    assert why_not(s3, tmp_path, f"p{suffix}", archive) == f"{name!r} is a path out of the folder"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name == "x"]
 
 
 def test_a_link_of_an_archive_is_not_written_through(s3: Any, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    made = tarred(linked("a", str(tmp_path / "out")), (tarfile.TarInfo("a/x"), b"?"))
+    archive = tarred(linked("a", str(tmp_path / "out")), (tarfile.TarInfo("a/x"), b"?"))
 
-    why_not(s3, tmp_path, "p.tar.gz", made)
+    why_not(s3, tmp_path, "p.tar.gz", archive)
 
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
-    made = tarred((tarfile.TarInfo("main.nf"), b"hi"), linked("b.nf", "main.nf", tarfile.LNKTYPE))
+    archive = tarred(
+        (tarfile.TarInfo("main.nf"), b"hi"), linked("b.nf", "main.nf", tarfile.LNKTYPE)
+    )
 
-    assert content(staged(s3, tmp_path, "p.tgz", made)) == {"main.nf": b"hi", "b.nf": b"hi"}
+    assert content(copy(s3, tmp_path, "p.tgz", archive)) == {"main.nf": b"hi", "b.nf": b"hi"}
 
 
 @pytest.mark.parametrize(
-    ("made", "reason"),
+    ("archive", "reason"),
     [
         (
             zipped(("main.nf", b"x")).replace(b"PK\1\2\x14\x03\x14\0\0", b"PK\1\2\x14\x03\x14\0\1"),
-            "'main.nf' is encrypted; make the archive without a password",
+            "'main.nf' is encrypted: create the archive without a password",
         ),
         (
             zipped(("main.nf", b"x")).replace(b"\x14\0\0\0\x08\0", b"\x14\0\0\0\x09\0"),
-            "it is compressed in a way that is not supported (",
+            "its compression is not supported (",
         ),
         (
             zipped(("main.nf", b"x" * 999)).replace(b"K", b"L"),
-            "it is not a zip, nor a tar, plain or",
+            "it is neither a zip nor a tar",
         ),
         (zipped(("main.nf", b"x"), ("main.nf/y", b"x")), "'main.nf/y' is both a file and a folder"),
         (zipped(("a" * 300, b"x")), f"{'a' * 300!r}: File name too long"),
@@ -363,23 +369,24 @@ def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
         ),
         (
             tarred((tarfile.TarInfo("main.nf"), b"0" * 150 * 2**20)),
-            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's"
-            " disk has left",
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of the free space"
+            " on the head's disk",
         ),
         (
             tarred(
                 (tarfile.TarInfo("main.nf"), b"0" * 30 * 2**20),
                 *(linked(f"{n}", "main.nf", tarfile.LNKTYPE) for n in range(4)),
             ),
-            "it unpacks to more than 100 MiB, which is 100 times its size, or half of what the head's",
+            "it unpacks to more than 100 MiB, which is 100 times its size, or half of the free space"
+            " on the head's disk",
         ),
     ],
     ids=["encrypted", "method", "broken", "both", "long", "device", "bomb", "copies"],
 )
 def test_an_archive_that_cannot_be_unpacked_is_refused_in_words(
-    s3: Any, tmp_path: Path, made: bytes, reason: str
+    s3: Any, tmp_path: Path, archive: bytes, reason: str
 ) -> None:
-    assert why_not(s3, tmp_path, "p.zip", made).startswith(reason)
+    assert why_not(s3, tmp_path, "p.zip", archive).startswith(reason)
 
 
 @settings(
@@ -404,7 +411,7 @@ def test_a_damaged_archive_is_refused_or_read(
         folder.mkdir()
         damaged = Path(name, "damaged")
         damaged.write_bytes(raw)
-        with suppress(Unusable):
+        with suppress(ProjectError):
             unpack(damaged, folder)
 
         assert {path.name for path in Path(name).iterdir()} == {"folder", "damaged"}
@@ -417,41 +424,46 @@ def test_a_project_larger_than_the_disk_is_not_begun(
     put(s3, "", {"p.zip": b"x" * 11})
     monkeypatch.setattr("nextflow_head.archive.limit", lambda _: 10)
 
-    for name, what in (("p", "it holds more"), ("p.zip", "it is larger")):
-        with pytest.raises(Refusal, match=f"{what} than 0 MiB, half of what the head's disk has"):
-            project.stage(Location("bucket", name), tmp_path / name, s3)
+    for name, what in (("p", "it is larger"), ("p.zip", "it is larger")):
+        with pytest.raises(
+            InputError, match=f"{what} than 0 MiB, half of the free space on the head's disk"
+        ):
+            project.stage(S3Uri("bucket", name), tmp_path / name, s3)
 
 
 def test_another_script_than_main_nf_counts_as_the_projects(s3: Any, tmp_path: Path) -> None:
     put(s3, "p2/", {"build.nf": b"a", "lib/other.nf": b"b", "my params.json": b"{}"})
-    said: list[str] = []
+    lines: list[str] = []
 
-    given = project.bring(
+    arguments = project.bring(
         ["-main-script", "build.nf", "s3://bucket/p2", "-params-file", "my params.json"],
-        *(2, tmp_path / "p", s3, said.append),
+        *(2, tmp_path / "p", s3, lines.append),
     )
     inner = project.bring(
         ["s3://bucket/p2/", "-main-script", "lib/other.nf", "-c", "no.config,s3"],
-        *(0, tmp_path / "q", s3, said.append),
+        *(0, tmp_path / "q", s3, lines.append),
     )
 
     root = str(tmp_path / "p")
-    assert given == [
+    assert arguments == [
         *("-main-script", f"{root}/build.nf", root, "-params-file", f"{root}/my params.json"),
     ]
     assert inner[2:] == [f"{tmp_path}/q/lib/other.nf", "-c", "no.config,s3"]
-    assert said == []
+    assert lines == []
 
 
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("no.nf", "-main-script no.nf is refused: the project s3://bucket/p holds no such file"),
-        ("../x.nf", "-main-script ../x.nf is refused: it must be a path inside the project"),
-        ("/x.nf", "-main-script /x.nf is refused: it must be a path inside the project"),
+        (
+            "no.nf",
+            "-main-script no.nf is not allowed: the project s3://bucket/p has no such file",
+        ),
+        ("../x.nf", "-main-script ../x.nf is not allowed: it must be a path inside the project"),
+        ("/x.nf", "-main-script /x.nf is not allowed: it must be a path inside the project"),
         (
             "s3://b/x.nf",
-            "-main-script s3://b/x.nf is refused: it must be a path inside the project",
+            "-main-script s3://b/x.nf is not allowed: it must be a path inside the project",
         ),
     ],
 )
@@ -460,7 +472,7 @@ def test_a_script_that_the_project_does_not_hold_is_refused(
 ) -> None:
     put(s3, "p/", FILES)
 
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(InputError) as caught:
         project.bring(["s3://bucket/p", "-main-script", script], 0, tmp_path / "p", s3, print)
 
     assert caught.value.lines == (reason,)
@@ -468,17 +480,19 @@ def test_a_script_that_the_project_does_not_hold_is_refused(
 
 def test_windows_line_ends_of_a_program_are_told(s3: Any, tmp_path: Path) -> None:
     put(s3, "p/", FILES | {"bin/a.py": b"#!/usr/bin/env python3\r\nprint()\r\n", "bin/b": b"x\r\n"})
-    said: list[str] = []
+    lines: list[str] = []
 
-    project.bring(["s3://bucket/p"], 0, tmp_path / "p", s3, said.append)
+    project.bring(["s3://bucket/p"], 0, tmp_path / "p", s3, lines.append)
 
-    assert said == [
-        "bin/a.py of s3://bucket/p has Windows line ends: Linux finds no interpreter for it; save it"
-        " with Unix line ends"
+    assert lines == [
+        "bin/a.py of s3://bucket/p has Windows line endings, so Linux cannot run it: save it"
+        " with Unix line endings"
     ]
 
 
 @pytest.mark.parametrize("name", ["s3:/bucket/p", "S3://bucket/p", "s3://Bucket/p", "s3:bucket"])
 def test_a_place_in_s3_of_another_form_is_refused(s3: Any, tmp_path: Path, name: str) -> None:
-    with pytest.raises(Refusal, match=f"the project '{name}' is refused: it must be s3://BUCKET/F"):
+    with pytest.raises(
+        InputError, match=f"the project '{name}' is not allowed: it must be s3://BUCKET/F"
+    ):
         project.bring([name], 0, tmp_path / "p", s3, print)

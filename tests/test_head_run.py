@@ -144,13 +144,13 @@ def test_hands_arguments_output_and_exit_status_on(head: Head) -> None:
 
     status, output, errors = head.run(*arguments, behaviour="echo out; echo err >&2; exit 7")
 
-    log = f"{head.folder}/.nextflow-head/{SESSION}/evidence/a1/.nextflow.log"
+    log = f"{head.folder}/.nextflow-head/{SESSION}/uploads/a1/.nextflow.log"
     assert head.arguments() == ["-log", log, "run", "-name", RUN, *arguments]
     assert (status, output) == (7, "out\n")
     assert "\nerr\n" in errors
     assert errors.endswith(
         f"nextflow-head: logs and reports are in s3://bucket/{LOGS}\n"
-        "nextflow-head: pipeline failed: Nextflow gave no reason; its .nextflow.log lies with the run's logs\n"
+        "nextflow-head: pipeline failed: Nextflow gave no reason; read .nextflow.log in the run's logs\n"
     )
 
 
@@ -166,11 +166,11 @@ def test_says_what_it_runs_with_and_no_secret(head: Head) -> None:
 def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> None:
     status, _, _ = head.run("hello", behaviour='echo log >"$2"; echo 1 >"${2%/*}/trace.txt"')
 
-    kept = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
+    stored_files = {item["Key"] for item in s3.list_objects_v2(Bucket="bucket")["Contents"]}
     assert status == 0
-    assert kept == {
+    assert stored_files == {
         *(f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"),
-        *(RECORD, f"runs/run-{JOB}/claim.json"),
+        *(RECORD, f"runs/run-{JOB}/lock.json"),
     }
 
 
@@ -183,17 +183,19 @@ def test_the_record_tells_who_ran_what_with_which_outcome(head: Head, s3: Any) -
     behaviour = f'echo "{log}" >"$2"; echo \'{json.dumps(counted)}\' >"$NF_TASKS_FILE"; exit 1'
     head.run("hello", "-r", "v1", behaviour=behaviour, NF_OWNER="ada", NF_DEPLOYMENT="lab")
 
-    told = record(s3)
-    (attempt,) = told["attempts"]
-    assert (told["job"], told["owner"], told["deployment"]) == (JOB, "ada", "lab")
-    assert (told["project"], told["arguments"]) == ("hello", ["hello", "-r", "v1"])
-    assert told["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
-    assert told["revision"] == "3c2cdc9823 [v1]"
-    assert told["tasks"] == {"cached": 2, "failed": 1}
-    assert told["processes"] == counted["processes"]
-    assert (told["state"], told["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
+    content = record(s3)
+    (attempt,) = content["attempts"]
+    assert (content["job"], content["owner"], content["deployment"]) == (JOB, "ada", "lab")
+    assert (content["project"], content["arguments"]) == ("hello", ["hello", "-r", "v1"])
+    assert content["versions"] == {"nextflow": "1.2.3", "plugins": ["nf-head@1.0.0"]}
+    assert content["revision"] == "3c2cdc9823 [v1]"
+    assert content["tasks"] == {"cached": 2, "failed": 1}
+    assert content["processes"] == counted["processes"]
+    assert (
+        (content["state"], content["exit"]) == (attempt["state"], attempt["exit"]) == ("FAILED", 1)
+    )
     assert attempt["logs"] == f"s3://bucket/{LOGS}"
-    assert told["started"] <= told["ended"] <= told["updated"]
+    assert content["started"] <= content["ended"] <= content["updated"]
 
 
 def test_longer_arguments_come_from_a_file(head: Head, s3: Any) -> None:
@@ -259,7 +261,7 @@ def test_a_bucket_that_is_lost_during_the_run_does_not_change_the_outcome(
         _, errors = process.communicate(timeout=60)
 
     assert process.returncode == 9
-    assert f"logs and reports could not be kept in s3://brief/{LOGS}" in errors
+    assert f"logs and reports could not be stored in s3://brief/{LOGS}" in errors
 
 
 def test_runs_a_project_that_lies_in_s3(head: Head, s3: Any) -> None:
@@ -299,13 +301,13 @@ def test_keys_with_blanks_lists_of_files_and_another_script_reach_nextflow(
 
 
 @pytest.mark.parametrize(
-    "given", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
+    "arguments", [["-resume", "last", "s3://bucket/p"], ["s3://bucket/p", "-resume", "last"]]
 )
-def test_the_last_session_is_this_jobs(head: Head, s3: Any, given: list[str]) -> None:
+def test_the_last_session_is_this_jobs(head: Head, s3: Any, arguments: list[str]) -> None:
     s3.put_object(Bucket="bucket", Key="p/main.nf", Body=b"workflow {}")
     (head.folder / "plugins" / "nf-cloudcache-0.6.0").mkdir(parents=True)
 
-    head.run(*given, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
+    head.run(*arguments, NXF_PLUGINS_DIR=str(head.folder / "plugins"))
 
     called = head.arguments()[5:]
     assert called[called.index("-resume") + 1] == SESSION
@@ -358,7 +360,7 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             [],
             {},
-            "no pipeline is named: the container's command must be the arguments of `nextflow run`,"
+            "no project is named: the job's command must be the arguments of `nextflow run`,"
             " such as hello, or nf-core/rnaseq -r 3.24.0 --outdir s3://my-bucket/results",
         ),
         (
@@ -366,17 +368,17 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
             {"NF_JOB_QUEUE": ""},
             "NF_JOB_QUEUE is missing: it must be the ARN or the name",
         ),
-        (["hello", "-bg"], {}, "-bg is refused: a container ends, and Nextflow with it,"),
+        (["hello", "-bg"], {}, "-bg is not allowed: the container"),
         (
             ["hello"],
             {"NF_LOGSDIR": "s3://absent/logs"},
-            "NF_LOGSDIR=s3://absent/logs is refused: there is no bucket absent",
+            "NF_LOGSDIR=s3://absent/logs is not allowed: the bucket absent does not exist",
         ),
         (
             ["hello"],
             {"AWS_REGION": "eu-west-1"},
-            "NF_WORKDIR=s3://bucket/runs is refused: its bucket is in us-west-2, and the queue in"
-            " eu-west-1; it must be in the queue's region",
+            "NF_WORKDIR=s3://bucket/runs is not allowed: its bucket is in us-west-2, and the queue is in"
+            " eu-west-1; both must be in the same region",
         ),
         (
             ["hello", "-params-file", "s3://bucket/no.json"],
@@ -386,32 +388,40 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["hello"],
             {"NF_RESUME": RESUMED},
-            f"NF_RESUME={RESUMED} is refused: this image has no plugin nf-cloudcache",
+            f"NF_RESUME={RESUMED} is not allowed: this image has no plugin nf-cloudcache",
         ),
         (
             ["nextflow", "run", "hello"],
             {},
-            "'nextflow run' is refused: the container's command is what follows `nextflow run`, such",
+            "'nextflow run' is not allowed: the job's command is what follows `nextflow run`, such",
         ),
         (
             ["hello -r master"],
             {},
-            "the project 'hello -r master' is refused: it is one word with bl",
+            "the project 'hello -r master' is not allowed: it is one word with bl",
         ),
         (
             ["hello"],
             {"NF_RESUME": "nf-hello"},
-            "NF_RESUME='nf-hello' is refused: it must be the id of the Batch job to resume, not its"
+            "NF_RESUME='nf-hello' is not allowed: it must be the id of the Batch job to resume, not its"
             " name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9",
         ),
         (
             ["s3://bucket/a\nb"],
             {},
-            "the project s3://bucket/a\\nb is none: it must be a folder, or an archive (.zip, ",
+            "s3://bucket/a\\nb is not a Nextflow project: it must be a folder, or an archive (.zip, ",
         ),
-        (["s3://B"], {}, "the project 's3://B' is refused: it must be s3://BUCKET/FOLDER, or a"),
-        (["s3://bucket/no"], {}, "the project s3://bucket/no is none: it must be a folder, or a"),
-        (["hello"], {"PATH": "/nowhere"}, "nextflow does not start: No such file or directory"),
+        (
+            ["s3://B"],
+            {},
+            "the project 's3://B' is not allowed: it must be s3://BUCKET/FOLDER, or a",
+        ),
+        (
+            ["s3://bucket/no"],
+            {},
+            "s3://bucket/no is not a Nextflow project: it must be a folder, or a",
+        ),
+        (["hello"], {"PATH": "/nowhere"}, "nextflow cannot be started: No such file or directory"),
     ],
 )
 def test_refuses_bad_input_with_one_line_and_status_2(
@@ -443,8 +453,7 @@ def test_hands_a_signal_on_at_once_and_keeps_what_nextflow_writes_then(
     assert process.returncode == 128 + number
     assert time.monotonic() - began < 5
     assert errors.endswith(
-        f"nextflow-head: cancelled: {number.name} reached the head, and Nextflow has ended its"
-        " tasks\n"
+        f"nextflow-head: cancelled: the head received {number.name}, and Nextflow ended its tasks\n"
     )
     assert record(s3)["state"] == "CANCELLED"
     assert f"nextflow-head: {number.name} was passed on to Nextflow" in errors
@@ -486,9 +495,9 @@ def test_keeps_the_log_while_nextflow_is_still_cancelling(head: Head, s3: Any) -
 
 def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     program = (
-        "import os, signal, nextflow_head.memory as m, nextflow_head.__main__ as head\n"
+        "import os, signal, sys, nextflow_head.memory as m, nextflow_head.head as head\n"
         "m.limit = lambda: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "raise SystemExit(head.main())"
+        "raise SystemExit(head.main(sys.argv[1:], os.environ))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "hello"],
@@ -500,7 +509,7 @@ def test_a_signal_before_nextflows_start_ends_the_head(head: Head) -> None:
     )
 
     assert done.returncode == 128 + signal.SIGTERM
-    assert done.stderr.endswith("cancelled: SIGTERM came while Nextflow was not running\n")
+    assert done.stderr.endswith("cancelled: SIGTERM arrived while Nextflow was not running\n")
     assert not head.started()
 
 
@@ -515,7 +524,7 @@ def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
     plugins = str(head.folder / "plugins")
     with head.start("hello", behaviour=gave_up, NXF_PLUGINS_DIR=plugins) as process:
         assert process.stderr
-        while "Nextflow starts again" not in process.stderr.readline():
+        while "Nextflow will be restarted" not in process.stderr.readline():
             assert process.poll() is None, "it ended before it was stopped"
         process.terminate()
         process.communicate(timeout=30)
@@ -528,9 +537,9 @@ def test_a_signal_ends_a_head_that_waits_for_aws_to_start_nextflow_again(
 def test_reaps_orphans_and_waits_for_nextflow_alone(head: Head) -> None:
     # PR_SET_CHILD_SUBREAPER makes the head inherit orphans, as PID 1 does.
     program = (
-        "import ctypes, nextflow_head.__main__ as head\n"
+        "import ctypes, os, sys, nextflow_head.head as head\n"
         "ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)\n"
-        "raise SystemExit(head.main())"
+        "raise SystemExit(head.main(sys.argv[1:], os.environ))"
     )
     behaviour = (
         "(true & exec true) & (sleep 0.2 & exec true); sleep 0.6;"
@@ -563,17 +572,17 @@ def test_a_process_that_nextflow_left_with_its_output_holds_up_no_end(head: Head
 DRIVER = """
 import json, os, sys
 from pathlib import Path
-from nextflow_head import arguments, files, invocation
+from nextflow_head import command, files
 from nextflow_head.environment import Environment
 from nextflow_head.process import Process
 from nextflow_head.session import Session
 
 session = Session.of(Environment.read(os.environ))
 for line in sys.stdin:
-    given = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
-    given = arguments.resuming(files.stage(given, Path("p"), None), session.id)
-    command = invocation.command(session, Path("log"), given)
-    print(Process().run(command, os.environ, print).status, flush=True)
+    words = [os.fsdecode(bytes.fromhex(argument)) for argument in json.loads(line)]
+    local = files.stage(words, Path("p"), None)
+    argv = command.argv(local, session, Path("log"), resume=True)
+    print(Process().run(argv, os.environ, print).status, flush=True)
 """
 
 

@@ -2,11 +2,12 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from nextflow_head import invocation, memory
+from nextflow_head import command, memory, nextflow_variables
 from nextflow_head.environment import Environment
 from nextflow_head.plugin import Plugin
 from nextflow_head.session import Session
@@ -16,7 +17,9 @@ JOB = "0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 RUN_NAME = re.compile(r"[a-z](?:[a-z\d]|[-_](?=[a-z\d])){0,79}", re.IGNORECASE)
 
 
-def environment(job_id: str = JOB, attempt: int = 1) -> Environment:
+def environment(
+    job_id: str = JOB, attempt: int = 1, more: Mapping[str, str] | None = None
+) -> Environment:
     return Environment.read(
         {
             "AWS_BATCH_JOB_ID": job_id,
@@ -25,6 +28,7 @@ def environment(job_id: str = JOB, attempt: int = 1) -> Environment:
             "NF_JOB_QUEUE": "default",
             "NF_WORKDIR": "s3://bucket/runs",
             "NF_LOGSDIR": "s3://bucket/logs",
+            **(more or {}),
         }
     )
 
@@ -60,28 +64,34 @@ def test_nextflow_accepts_the_session_id_and_the_runs_name(job_id: str) -> None:
     assert RUN_NAME.fullmatch(session(job_id, attempt=99).run_name)
 
 
-def variables(given: dict[str, str], *brought: Plugin) -> dict[str, str]:
+def variables(container: dict[str, str], *installed: Plugin) -> dict[str, str]:
     home = Path("/home")
-    plugins = {plugin.name: plugin for plugin in brought}
+    plugins = {plugin.name: plugin for plugin in installed}
     tasks = Path("/tasks.json")
-    return invocation.variables(
-        given, environment(), session(), home, 512, plugins=plugins, tasks=tasks
+    return nextflow_variables.of(
+        container,
+        environment(more=container),
+        session(),
+        home,
+        512,
+        plugins=plugins,
+        tasks=tasks,
     )
 
 
 def test_nextflow_keeps_and_finds_what_is_done_in_the_sessions_cache() -> None:
-    told = variables({}, Plugin("nf-cloudcache", "0.6.0"))
+    result = variables({}, Plugin("nf-cloudcache", "0.6.0"))
 
-    assert told["NXF_UUID"] == session().id
-    assert told["NXF_CLOUDCACHE_PATH"] == str(session().cache)
-    assert told["NXF_IGNORE_RESUME_HISTORY"] == "true"
+    assert result["NXF_UUID"] == session().id
+    assert result["NXF_CLOUDCACHE_PATH"] == str(session().cache)
+    assert result["NXF_IGNORE_RESUME_HISTORY"] == "true"
 
 
 def test_without_the_cloud_cache_plugin_asks_for_nothing_that_needs_it() -> None:
-    told = variables({}, Plugin("nf-amazon", "3.9.2"))
+    result = variables({}, Plugin("nf-amazon", "3.9.2"))
 
-    assert told["NXF_UUID"] == session().id
-    assert not {"NXF_CLOUDCACHE_PATH", "NXF_IGNORE_RESUME_HISTORY"} & set(told)
+    assert result["NXF_UUID"] == session().id
+    assert not {"NXF_CLOUDCACHE_PATH", "NXF_IGNORE_RESUME_HISTORY"} & set(result)
 
 
 def test_each_run_has_the_heads_plugins_in_the_images_versions() -> None:
@@ -99,8 +109,8 @@ def test_a_run_that_resumes_has_the_others_session_and_its_own_name_and_logs() -
     other = session("other")
     this = session().resuming(other.id, other.folder)
 
-    assert (this.id, this.work, this.cache, this.claim) == (
-        *(other.id, other.work, other.cache, other.claim),
+    assert (this.id, this.work, this.cache, this.lock) == (
+        *(other.id, other.work, other.cache, other.lock),
     )
     assert (this.run_name, this.logs, this.record) == (
         *(session().run_name, session().logs, session().record),
@@ -108,18 +118,20 @@ def test_a_run_that_resumes_has_the_others_session_and_its_own_name_and_logs() -
 
 
 def test_leaves_a_name_that_the_user_gives_alone() -> None:
-    assert invocation.command(session(), Path("l"), ["hello", "-name", "mine"]) == [
+    assert command.argv(["hello", "-name", "mine"], session(), Path("l"), resume=False) == [
         *("nextflow", "-log", "l", "run", "hello", "-name", "mine"),
     ]
-    assert invocation.command(session(), Path("l"), ["hello"])[4:6] == ["-name", f"run-{JOB}-a1"]
+    assert command.argv(["hello"], session(), Path("l"), resume=False)[4:6] == [
+        *("-name", f"run-{JOB}-a1"),
+    ]
 
 
 def test_the_containers_environment_wins_over_the_heads_defaults() -> None:
-    told = variables({"NXF_OPTS": "-Xms1g", "NXF_JVM_ARGS": "-Xmx1g", "OTHER": "kept"})
+    result = variables({"NXF_OPTS": "-Xms1g", "NXF_JVM_ARGS": "-Xmx1g", "OTHER": "kept"})
 
-    assert told["NXF_OPTS"] == "-Xms1g"
-    assert told["OTHER"] == "kept"
-    assert told["NXF_JVM_ARGS"] == "-Xmx512m -XX:+ExitOnOutOfMemoryError -Xmx1g"
+    assert result["NXF_OPTS"] == "-Xms1g"
+    assert result["OTHER"] == "kept"
+    assert result["NXF_JVM_ARGS"] == "-Xmx512m -XX:+ExitOnOutOfMemoryError -Xmx1g"
 
 
 def test_nextflow_gets_both_names_of_the_region() -> None:
@@ -127,12 +139,12 @@ def test_nextflow_gets_both_names_of_the_region() -> None:
 
 
 def test_git_credentials_go_into_a_file_that_only_nextflow_reads(tmp_path: Path) -> None:
-    given = {"NF_SCM": "providers { github { password = 'hush' } }"}
+    container = {"NF_SCM": "providers { github { password = 'hush' } }"}
 
-    invocation.hand_over_git_secret(given, tmp_path)
+    nextflow_variables.write_git_credentials(environment(more=container), tmp_path)
 
-    assert "NF_SCM" not in variables(given)
-    assert (tmp_path / "scm").read_text() == given["NF_SCM"]
+    assert "NF_SCM" not in variables(container)
+    assert (tmp_path / "scm").read_text() == container["NF_SCM"]
     assert (tmp_path / "scm").stat().st_mode & 0o777 == 0o600
 
 

@@ -47,8 +47,8 @@ workflow { NAP | view }
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[HeadTestbed]:
     try:
-        with head_testbed(paths.ROOT / "build" / "spot") as made:
-            yield made
+        with head_testbed(paths.ROOT / "build" / "spot") as bed:
+            yield bed
     except NoNextflow as reason:
         pytest.skip(str(reason))
 
@@ -103,10 +103,10 @@ def test_with_the_strategy_of_nf_core_a_task_that_loses_every_spot_host_ends_on_
     lost, done = in_order(testbed, job)
     assert [attempt["statusReason"][:8] for attempt in lost["attempts"]] == ["Host EC2"] * 5
     assert memory(lost) == memory(done) == "64", "a loss is no reason for more memory"
-    told = testbed.record(job)
-    assert told["tasks"] == {"completed": 1}
-    assert told["processes"] == {"NAP": {"completed": 1}}
-    assert {plugin.partition("@")[0] for plugin in told["versions"]["plugins"]} == {
+    record = testbed.record(job)
+    assert record["tasks"] == {"completed": 1}
+    assert record["processes"] == {"NAP": {"completed": 1}}
+    assert {plugin.partition("@")[0] for plugin in record["versions"]["plugins"]} == {
         *("nf-amazon", "nf-cloudcache", "nf-head"),
     }
     log = testbed.log(testbed.describe(job)[0])

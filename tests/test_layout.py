@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import constructs
@@ -45,6 +46,11 @@ OWN_NAME = {
     "testbed": "testbed",
     "tests/support": "tests",
 }
+#: Imports that may close a circle, by part.
+CIRCLES: dict[str, tuple[tuple[str, str], ...]] = {
+    # The emulated EC2 plugs volumes into the emulated machine, which calls it.
+    "testbed": (("testbed.emulated_ec2", "testbed.scratch"),),
+}
 PARTS = {*OWN_NAME.values(), "app", "assets"}
 
 
@@ -80,6 +86,48 @@ def test_examples_use_the_library_as_any_other_app_does() -> None:
 
     assert files
     assert foreign - {"constructs"} == {"aws_cdk", "nextflow_batch"}
+
+
+def _modules(part: str) -> dict[str, Path]:
+    """A part's modules by their full names."""
+    folder = ROOT / part
+    names = {}
+    for file in folder.rglob("*.py"):
+        words = file.relative_to(folder.parent).with_suffix("").parts
+        names[".".join(words).removesuffix(".__init__")] = file
+    return names
+
+
+def _imported_modules(name: str, file: Path, known: set[str]) -> set[str]:
+    """The modules of a part that a module imports when it is loaded, those for types included."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    found: set[str] = set()
+    statements: list[ast.stmt] = list(ast.parse(file.read_text(encoding="utf-8")).body)
+    while statements:
+        node = statements.pop()
+        if isinstance(node, ast.If | ast.Try):
+            statements += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - max(0, node.level - 1)]
+            source = ".".join([*above * bool(node.level), *filter(None, [node.module])])
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= (names & known) or {source}
+    return (found & known) - {name}
+
+
+@pytest.mark.parametrize("part", [part for part in OWN_NAME if part != "tests/support"])
+def test_no_modules_import_each_other_in_a_circle(part: str) -> None:
+    modules = _modules(part)
+    known = set(modules)
+    graph = {name: _imported_modules(name, file, known) for name, file in modules.items()}
+    for one, other in CIRCLES.get(part, ()):
+        graph.get(one, set()).discard(other)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_the_package_constructs_is_the_one_from_pypi() -> None:

@@ -1,17 +1,15 @@
 """AWS::Batch::* in templates: created, changed in place or replaced, and deleted."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto.cloudformation.parsing import get_model_map
 
-from local_aws.batch.errors import ClientException
 from tests.support.batch import ACCOUNT, REGION, Testbed, process_testbed
+from tests.support.local_aws import Stack, resource
 
-NUMBERS = itertools.count(1)
 ARN = f"arn:aws:batch:{REGION}:{ACCOUNT}"
+Properties = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -20,42 +18,17 @@ def testbed() -> Iterator[Testbed]:
         yield made
 
 
-class Resource:
-    """A resource of a stack, made by the class that moto's CloudFormation finds for its type."""
-
-    def __init__(self, kind: str, **properties: Any) -> None:
-        self.type = f"AWS::Batch::{kind}"
-        self.model: Any = get_model_map()[self.type]
-        self.made = self.model.create_from_cloudformation_json(
-            properties.get(self.model.cloudformation_name_type(), f"stack-{kind}-{next(NUMBERS)}"),
-            {"Type": self.type, "Properties": properties},
-            ACCOUNT,
-            REGION,
-        )
-
-    @property
-    def ref(self) -> str:
-        return str(self.made.physical_resource_id)
-
-    def update(self, **properties: Any) -> str:
-        name = self.model.cloudformation_name_type()
-        self.made = self.model.update_from_cloudformation_json(
-            original_resource=self.made,
-            new_resource_name=properties.get(name, f"stack-new-{next(NUMBERS)}"),
-            cloudformation_json={"Type": self.type, "Properties": properties},
-            account_id=ACCOUNT,
-            region_name=REGION,
-        )
-        return self.ref
-
-    def delete(self) -> None:
-        self.model.delete_from_cloudformation_json(
-            self.ref, {"Type": self.type, "Properties": {}}, ACCOUNT, REGION
-        )
+@pytest.fixture
+def stack(testbed: Testbed) -> Iterator[Stack]:
+    made = Stack.new(testbed.server)
+    yield made
+    made.name = made.describe()["StackId"]
+    made.delete()
+    assert made.status == "DELETE_COMPLETE"
 
 
-def environment(testbed: Testbed, **change: Any) -> dict[str, Any]:
-    """The properties that the CDK's L2 construct writes."""
+def environment(testbed: Testbed, **change: Any) -> Properties:
+    """The compute environment that the CDK's L2 construct writes."""
     resources = {
         "AllocationStrategy": "BEST_FIT_PROGRESSIVE",
         "Ec2Configuration": [{"ImageType": "ECS_AL2023"}],
@@ -69,177 +42,27 @@ def environment(testbed: Testbed, **change: Any) -> dict[str, Any]:
         "Type": "EC2",
         "UpdateToLatestImageVersion": True,
     } | change.pop("ComputeResources", {})
-    return {
+    properties = {
         "ComputeResources": resources,
         "ReplaceComputeEnvironment": False,
         "State": "ENABLED",
         "Type": "managed",
         "UpdatePolicy": {},
-    } | change
-
-
-def described(testbed: Testbed, reference: str) -> dict[str, Any]:
-    answer = testbed.batch.describe_compute_environments(computeEnvironments=[reference])
-    (shown,) = answer["computeEnvironments"]
-    return dict(shown)
-
-
-def queue_on(*environments: Resource, **change: Any) -> dict[str, Any]:
-    order = [
-        {"Order": number, "ComputeEnvironment": item.ref}
-        for number, item in enumerate(environments, 1)
-    ]
-    return {"ComputeEnvironmentOrder": order, "Priority": 1, "State": "ENABLED"} | change
-
-
-def test_an_environment_of_the_cdk_is_created(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html."""
-    made = Resource("ComputeEnvironment", **environment(testbed))
-    shown = described(testbed, made.ref)
-
-    assert shown["type"] == "MANAGED"
-    assert shown["serviceRole"].endswith("/AWSServiceRoleForBatch")
-    assert shown["computeResources"]["tags"] == {"Name": "batch-ondemand-worker"}
-    assert made.ref == shown["computeEnvironmentArn"]
-    assert made.made.get_cfn_attribute("ComputeEnvironmentArn") == made.ref
-    assert made.model.has_cfn_attr("ComputeEnvironmentArn")
-    assert not made.model.has_cfn_attr("Colour")
-
-
-def test_an_invalid_environment_fails_the_stack(testbed: Testbed) -> None:
-    """https://github.com/aws/aws-cdk/issues/6427."""
-    template = testbed.client("ec2").create_launch_template(
-        LaunchTemplateName=testbed.unique("template"),
-        LaunchTemplateData={"UserData": "IyEvYmluL2Jhc2gK"},
-    )["LaunchTemplate"]["LaunchTemplateId"]
-    wrong = {"LaunchTemplate": {"LaunchTemplateId": template}}
-
-    with pytest.raises(ClientException) as caught:
-        Resource("ComputeEnvironment", **environment(testbed, ComputeResources=wrong))
-    assert "ComputeEnvironment went INVALID with error: CLIENT_ERROR - Launch Template" in str(
-        caught.value.message
-    )
-
-
-@pytest.mark.parametrize("change", [
-    {"ComputeResources": {"MaxvCpus": "32"}},
-    {"ComputeResources": {"InstanceTypes": ["c6i"]}},
-    {"ComputeResources": {"LaunchTemplate": {"LaunchTemplateId": "lt-1", "Version": "1"}}},
-    {"State": "DISABLED"},
-    {"UpdatePolicy": {"JobExecutionTimeoutMinutes": 7200}},
-])  # fmt: skip
-def test_an_environment_is_updated_in_place(testbed: Testbed, change: dict[str, Any]) -> None:
-    """https://docs.aws.amazon.com/batch/latest/userguide/updating-compute-environments.html."""
-    made = Resource("ComputeEnvironment", **environment(testbed))
-    before = described(testbed, made.ref)
-
-    assert made.update(**environment(testbed, **change)) == before["computeEnvironmentArn"]
-    assert described(testbed, made.ref) != before
-
-
-@pytest.mark.parametrize("change", [
-    {"Tags": {"cost": "mine"}},
-    {"ComputeResources": {"SpotIamFleetRole": "role"}},
-    {"ReplaceComputeEnvironment": True, "ComputeResources": {"InstanceTypes": ["c6i"]}},
-])  # fmt: skip
-def test_an_environment_is_replaced_and_the_old_one_goes_with_its_last_queue(
-    testbed: Testbed, change: dict[str, Any]
-) -> None:
-    """The createOnlyProperties and conditionalCreateOnlyProperties of the type's schema.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
-    """
-    made = Resource("ComputeEnvironment", **environment(testbed))
-    old = made.ref
-    queue = Resource("JobQueue", **queue_on(made))
-    new = made.update(**environment(testbed, **change))
-    assert new != old
-    assert described(testbed, old), "CloudFormation deletes it after it has updated the queue"
-    queue.update(**queue_on(made))
-    answer = testbed.batch.describe_compute_environments(computeEnvironments=[old])
-
-    assert answer["computeEnvironments"] == []
-    assert described(testbed, new)["status"] == "VALID"
-
-
-def test_scaling_never_replaces(testbed: Testbed) -> None:
-    """MaxvCpus is updatable whatever ReplaceComputeEnvironment says.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
-    """
-    properties = environment(testbed, ReplaceComputeEnvironment=True)
-    made = Resource("ComputeEnvironment", **properties)
-    old = made.ref
-    properties["ComputeResources"] = properties["ComputeResources"] | {"MaxvCpus": 64}
-
-    assert made.update(**properties) == old
-    assert described(testbed, old)["computeResources"]["maxvCpus"] == 64
-
-
-def test_a_named_environment_cannot_be_replaced(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html."""
-    name = {"ComputeEnvironmentName": testbed.unique("named")}
-    made = Resource("ComputeEnvironment", **environment(testbed, **name))
-
-    with pytest.raises(ClientException) as caught:
-        made.update(**environment(testbed, **name, Tags={"a": "b"}))
-    assert "a custom-named resource requires replacing" in caught.value.message
-
-
-def test_an_environment_is_disabled_and_deleted_unless_a_queue_uses_it(testbed: Testbed) -> None:
-    """https://github.com/hashicorp/terraform-provider-aws/issues/13221."""
-    made = Resource("ComputeEnvironment", **environment(testbed))
-    queue = Resource("JobQueue", **queue_on(made))
-    with pytest.raises(ClientException) as caught:
-        made.delete()
-    assert caught.value.message == "Cannot delete, found existing JobQueue relationship"
-    queue.delete()
-    made.delete()
-    answer = testbed.batch.describe_compute_environments(computeEnvironments=[made.ref])
-
-    assert answer["computeEnvironments"] == []
-    made.delete()
-
-
-def test_a_queue_is_created_changed_and_replaced(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobqueue.html."""
-    first = Resource("ComputeEnvironment", **environment(testbed))
-    second = Resource("ComputeEnvironment", **environment(testbed))
-    name = testbed.unique("queue")
-    limit = {
-        "Action": "CANCEL",
-        "MaxTimeSeconds": 600,
-        "Reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-        "State": "RUNNABLE",
     }
-    properties = queue_on(
-        first, second, JobQueueName=name, JobStateTimeLimitActions=[limit], Tags={"a": "1"}
-    )
-    made = Resource("JobQueue", **properties)
-    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-    assert made.ref == shown["jobQueueArn"] == made.made.get_cfn_attribute("JobQueueArn")
-    assert shown["jobStateTimeLimitActions"][0]["maxTimeSeconds"] == 600
-    assert [entry["computeEnvironment"] for entry in shown["computeEnvironmentOrder"]] == [
-        first.ref,
-        second.ref,
+    return resource("Batch::ComputeEnvironment", properties | change)
+
+
+def queue(*environments: str, **change: Any) -> Properties:
+    order = [
+        {"Order": number, "ComputeEnvironment": {"Ref": name}}
+        for number, name in enumerate(environments, 1)
     ]
-
-    changed = queue_on(second, first, JobQueueName=name, Priority="100", Tags={"a": "2"})
-    assert made.update(**changed) == shown["jobQueueArn"]
-    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-    assert shown["priority"] == 100
-    assert shown["tags"] == {"a": "2"}
-    assert shown["jobStateTimeLimitActions"] == []
-    assert shown["computeEnvironmentOrder"][0]["computeEnvironment"] == second.ref
-
-    renamed = testbed.unique("queue")
-    made.update(**queue_on(first, JobQueueName=renamed))
-    answer = testbed.batch.describe_job_queues(jobQueues=[name, renamed])["jobQueues"]
-    assert [queue["jobQueueName"] for queue in answer] == [renamed]
+    properties = {"ComputeEnvironmentOrder": order, "Priority": 1, "State": "ENABLED"}
+    return resource("Batch::JobQueue", properties | change)
 
 
-def definition(**change: Any) -> dict[str, Any]:
-    return {
+def definition(**change: Any) -> Properties:
+    properties = {
         "Type": "container",
         "ContainerProperties": {
             "Image": "image",
@@ -262,22 +85,192 @@ def definition(**change: Any) -> dict[str, Any]:
         "Timeout": {"AttemptDurationSeconds": 600},
         "Parameters": {"Some": "Default"},
         "PlatformCapabilities": ["EC2"],
-    } | change
+    }
+    return resource("Batch::JobDefinition", properties | change)
 
 
-def revisions(testbed: Testbed, name: str) -> list[tuple[int, str]]:
-    answer = testbed.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
-    return [(item["revision"], item["status"]) for item in answer]
+def described(testbed: Testbed, reference: str) -> Properties:
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[reference])
+    (shown,) = answer["computeEnvironments"]
+    return dict(shown)
 
 
-def test_a_job_definition_is_registered_as_the_api_would(testbed: Testbed) -> None:
+def reasons(stack: Stack) -> str:
+    return " ".join(reason for _, _, reason in stack.events())
+
+
+def test_an_environment_of_the_cdk_is_created(testbed: Testbed, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html."""
+    output = {"Arn": {"Value": {"Fn::GetAtt": ["E", "ComputeEnvironmentArn"]}}}
+    assert stack.create({"E": environment(testbed)}, Outputs=output) == "CREATE_COMPLETE"
+    shown = described(testbed, stack.ids()["E"])
+
+    assert shown["type"] == "MANAGED"
+    assert shown["serviceRole"].endswith("/AWSServiceRoleForBatch")
+    assert shown["computeResources"]["tags"] == {"Name": "batch-ondemand-worker"}
+    assert stack.outputs["Arn"] == shown["computeEnvironmentArn"] == stack.ids()["E"]
+
+
+def test_an_invalid_environment_fails_the_stack(testbed: Testbed, stack: Stack) -> None:
+    """https://github.com/aws/aws-cdk/issues/6427."""
+    template = testbed.client("ec2").create_launch_template(
+        LaunchTemplateName=testbed.unique("template"),
+        LaunchTemplateData={"UserData": "IyEvYmluL2Jhc2gK"},
+    )["LaunchTemplate"]["LaunchTemplateId"]
+    wrong = {"LaunchTemplate": {"LaunchTemplateId": template}}
+    before = testbed.batch.describe_compute_environments()["computeEnvironments"]
+
+    status = stack.create({"E": environment(testbed, ComputeResources=wrong)})
+
+    assert status == "ROLLBACK_COMPLETE"
+    assert "ComputeEnvironment went INVALID with error: CLIENT_ERROR - Launch" in reasons(stack)
+    assert testbed.batch.describe_compute_environments()["computeEnvironments"] == before
+
+
+@pytest.mark.parametrize("change", [
+    {"ComputeResources": {"MaxvCpus": "32"}},
+    {"ComputeResources": {"InstanceTypes": ["c6i"]}},
+    {"State": "DISABLED"},
+    {"UpdatePolicy": {"JobExecutionTimeoutMinutes": 7200}},
+])  # fmt: skip
+def test_an_environment_is_updated_in_place(
+    testbed: Testbed, stack: Stack, change: Properties
+) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/updating-compute-environments.html."""
+    stack.create({"E": environment(testbed)})
+    arn = stack.ids()["E"]
+    before = described(testbed, arn)
+
+    assert stack.update({"E": environment(testbed, **change)}) == "UPDATE_COMPLETE"
+    assert stack.ids()["E"] == arn
+    assert described(testbed, arn) != before
+
+
+def test_an_update_to_an_invalid_environment_is_rolled_back(testbed: Testbed, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/batch/latest/userguide/invalid_compute_environment.html."""
+    template = testbed.client("ec2").create_launch_template(
+        LaunchTemplateName=testbed.unique("template"), LaunchTemplateData={}
+    )["LaunchTemplate"]["LaunchTemplateId"]
+
+    def at(version: str) -> Properties:
+        resources = {"LaunchTemplate": {"LaunchTemplateId": template, "Version": version}}
+        return {"E": environment(testbed, ComputeResources=resources)}
+
+    stack.create(at("1"))
+    status = stack.update(at("2"))
+
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "ComputeEnvironment went INVALID" in reasons(stack)
+    assert described(testbed, stack.ids()["E"])["status"] == "VALID"
+
+
+@pytest.mark.parametrize("change", [
+    {"Tags": {"cost": "mine"}},
+    {"ComputeResources": {"SpotIamFleetRole": "role"}},
+    {"ReplaceComputeEnvironment": True, "ComputeResources": {"InstanceTypes": ["c6i"]}},
+])  # fmt: skip
+def test_an_environment_is_replaced_and_the_old_one_goes_after_its_queue_has_moved(
+    testbed: Testbed, stack: Stack, change: Properties
+) -> None:
+    """The createOnlyProperties and conditionalCreateOnlyProperties of the type's schema.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
+    """
+    stack.create({"E": environment(testbed), "Q": queue("E")})
+    old = stack.ids()
+    assert stack.update({"E": environment(testbed, **change), "Q": queue("E")}) == "UPDATE_COMPLETE"
+    new = stack.ids()
+    answer = testbed.batch.describe_compute_environments(computeEnvironments=[old["E"]])
+
+    assert new["E"] != old["E"]
+    assert new["Q"] == old["Q"]
+    assert answer["computeEnvironments"] == []
+    assert described(testbed, new["E"])["status"] == "VALID"
+
+
+def test_scaling_never_replaces(testbed: Testbed, stack: Stack) -> None:
+    """MaxvCpus is updatable whatever ReplaceComputeEnvironment says.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-computeenvironment.html
+    """
+    replace = {"ReplaceComputeEnvironment": True}
+    stack.create({"E": environment(testbed, **replace)})
+    arn = stack.ids()["E"]
+    wider = {"MaxvCpus": 64}
+    stack.update({"E": environment(testbed, **replace, ComputeResources=wider)})
+
+    assert stack.ids()["E"] == arn
+    assert described(testbed, arn)["computeResources"]["maxvCpus"] == 64
+
+
+def test_a_named_environment_cannot_be_replaced(testbed: Testbed, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html."""
+    name = {"ComputeEnvironmentName": testbed.unique("named")}
+    stack.create({"E": environment(testbed, **name)})
+    status = stack.update({"E": environment(testbed, **name, Tags={"a": "b"})})
+
+    assert status == "UPDATE_ROLLBACK_COMPLETE"
+    assert "a custom-named resource requires replacing" in reasons(stack)
+
+
+def test_an_environment_that_a_queue_uses_cannot_be_deleted(testbed: Testbed) -> None:
+    """https://github.com/hashicorp/terraform-provider-aws/issues/13221."""
+    stack = Stack.new(testbed.server)
+    stack.create({"E": environment(testbed)})
+    used = testbed.queue(stack.ids()["E"])
+    stack.delete()
+    assert stack.status == "DELETE_FAILED"
+    assert "Cannot delete, found existing JobQueue relationship" in reasons(stack)
+    testbed.batch.update_job_queue(jobQueue=used, state="DISABLED")
+    testbed.batch.delete_job_queue(jobQueue=used)
+    stack.name = stack.describe()["StackId"]
+    stack.delete()
+
+    assert stack.status == "DELETE_COMPLETE"
+
+
+def test_a_queue_is_created_changed_and_replaced(testbed: Testbed, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobqueue.html."""
+    both = {"A": environment(testbed), "B": environment(testbed)}
+    name, renamed = testbed.unique("queue"), testbed.unique("queue")
+    limit = {
+        "Action": "CANCEL",
+        "MaxTimeSeconds": 600,
+        "Reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+        "State": "RUNNABLE",
+    }
+    first = queue("A", "B", JobQueueName=name, JobStateTimeLimitActions=[limit], Tags={"a": "1"})
+    output = {"Arn": {"Value": {"Fn::GetAtt": ["Q", "JobQueueArn"]}}}
+    stack.create({**both, "Q": first}, Outputs=output)
+    ids = stack.ids()
+    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+    assert ids["Q"] == stack.outputs["Arn"] == shown["jobQueueArn"]
+    assert shown["jobStateTimeLimitActions"][0]["maxTimeSeconds"] == 600
+    order = [entry["computeEnvironment"] for entry in shown["computeEnvironmentOrder"]]
+    assert order == [ids["A"], ids["B"]]
+
+    changed = queue("B", "A", JobQueueName=name, Priority="100", Tags={"b": "2"})
+    stack.update({**both, "Q": changed})
+    (shown,) = testbed.batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+    assert stack.ids() == ids
+    assert shown["priority"] == 100
+    assert shown["tags"] == {"b": "2"}
+    assert shown["jobStateTimeLimitActions"] == []
+    assert shown["computeEnvironmentOrder"][0]["computeEnvironment"] == ids["B"]
+
+    stack.update({**both, "Q": queue("A", JobQueueName=renamed)})
+    answer = testbed.batch.describe_job_queues(jobQueues=[name, renamed])["jobQueues"]
+    assert [item["jobQueueName"] for item in answer] == [renamed]
+
+
+def test_a_job_definition_is_registered_as_the_api_would(testbed: Testbed, stack: Stack) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobdefinition.html."""
     name = testbed.unique("named")
-    made = Resource("JobDefinition", **definition(JobDefinitionName=name))
+    output = {"Arn": {"Value": {"Fn::GetAtt": ["D", "JobDefinitionArn"]}}}
+    stack.create({"D": definition(JobDefinitionName=name)}, Outputs=output)
     (shown,) = testbed.batch.describe_job_definitions(jobDefinitionName=name)["jobDefinitions"]
 
-    assert made.ref == f"{ARN}:job-definition/{name}:1"
-    assert made.made.get_cfn_attribute("JobDefinitionArn") == made.ref
+    assert stack.ids()["D"] == stack.outputs["Arn"] == f"{ARN}:job-definition/{name}:1"
     assert shown["retryStrategy"] == {
         "attempts": 5,
         "evaluateOnExit": [{"action": "RETRY", "onStatusReason": "Host EC2*"}],
@@ -295,58 +288,65 @@ def test_a_job_definition_is_registered_as_the_api_would(testbed: Testbed) -> No
     ({"ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": True}}, "ACTIVE"),
 ])  # fmt: skip
 def test_a_changed_job_definition_is_a_new_revision(
-    testbed: Testbed, retention: dict[str, Any], old: str
+    testbed: Testbed, stack: Stack, retention: Properties, old: str
 ) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-batch-jobdefinition-resourceretentionpolicy.html."""
-    made = Resource("JobDefinition", **definition())
-    name = made.made.name
-    reference = made.update(**definition(**retention, SchedulingPriority=3))
 
-    assert reference == f"{ARN}:job-definition/{name}:2"
-    assert revisions(testbed, name) == [(1, old), (2, "ACTIVE")]
-    made.delete()
-    assert revisions(testbed, name) == [(1, old), (2, "INACTIVE")]
+    def revisions() -> list[tuple[int, str]]:
+        answer = testbed.batch.describe_job_definitions(jobDefinitionName=name)
+        return [(item["revision"], item["status"]) for item in answer["jobDefinitions"]]
+
+    stack.create({"D": definition()})
+    name = stack.ids()["D"].rpartition("/")[2].removesuffix(":1")
+    stack.update({"D": definition(**retention, SchedulingPriority=3)})
+
+    assert stack.ids()["D"] == f"{ARN}:job-definition/{name}:2"
+    assert revisions() == [(1, old), (2, "ACTIVE")]
+    stack.name = stack.describe()["StackId"]
+    stack.delete()
+    assert revisions() == [(1, old), (2, "INACTIVE")]
 
 
-def test_a_renamed_job_definition_starts_again_at_one(testbed: Testbed) -> None:
+def test_a_renamed_job_definition_starts_again_at_one(testbed: Testbed, stack: Stack) -> None:
     """JobDefinitionName is a createOnlyProperty.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-jobdefinition.html
     """
-    made = Resource("JobDefinition", **definition(JobDefinitionName=testbed.unique("old")))
+    stack.create({"D": definition(JobDefinitionName=testbed.unique("old"))})
     name = testbed.unique("new")
+    stack.update({"D": definition(JobDefinitionName=name)})
 
-    assert made.update(**definition(JobDefinitionName=name)) == f"{ARN}:job-definition/{name}:1"
+    assert stack.ids()["D"] == f"{ARN}:job-definition/{name}:1"
 
 
-def test_a_scheduling_policy_is_created_changed_and_deleted(testbed: Testbed) -> None:
+def test_a_scheduling_policy_is_created_changed_and_replaced(
+    testbed: Testbed, stack: Stack
+) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-batch-schedulingpolicy.html."""
-    share = {"ShareIdentifier": "a", "WeightFactor": 0.5}
-    made = Resource("SchedulingPolicy", FairsharePolicy={"ShareDistribution": [share]})
-    old = made.ref
-    assert made.made.get_cfn_attribute("Arn") == old
-    assert made.update(FairsharePolicy={"ComputeReservation": 10}, Tags={"a": "1"}) == old
+
+    def policy(**properties: Any) -> Properties:
+        return {"P": resource("Batch::SchedulingPolicy", properties)}
+
+    share = {"ShareIdentifier": "a", "WeightFactor": "0.5"}
+    output = {"Arn": {"Value": {"Fn::GetAtt": ["P", "Arn"]}}}
+    stack.create(policy(FairsharePolicy={"ShareDistribution": [share]}), Outputs=output)
+    old = stack.ids()["P"]
+    assert stack.outputs["Arn"] == old
+    stack.update(policy(FairsharePolicy={"ComputeReservation": 10}, Tags={"a": "1"}))
     (shown,) = testbed.batch.describe_scheduling_policies(arns=[old])["schedulingPolicies"]
     assert shown["fairsharePolicy"]["computeReservation"] == 10
     assert shown["tags"] == {"a": "1"}
-    assert made.update(Name=testbed.unique("named")) != old
-    made.delete()
+    stack.update(policy(Name=testbed.unique("named")))
 
-    assert (
-        testbed.batch.describe_scheduling_policies(arns=[old, made.ref])["schedulingPolicies"] == []
-    )
+    assert stack.ids()["P"] != old
+    assert testbed.batch.describe_scheduling_policies(arns=[old])["schedulingPolicies"] == []
 
 
-def test_generated_names_are_cut_to_length_and_stay_distinct(testbed: Testbed) -> None:
+def test_generated_names_are_cut_to_length_and_stay_distinct(
+    testbed: Testbed, stack: Stack
+) -> None:
     """https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html."""
-    long = "a" * 130
-    model = get_model_map()["AWS::Batch::JobDefinition"]
-    made = [
-        model.create_from_cloudformation_json(
-            f"{long}-{end}", {"Properties": definition()}, ACCOUNT, REGION
-        )
-        for end in ("ONE", "TWO")
-    ]
+    stack.create({f"{'A' * 130}{end}": definition() for end in "XY"})
+    names = {arn.rpartition("/")[2].partition(":")[0] for arn in stack.ids().values()}
 
-    assert [len(item.name) for item in made] == [128, 128]
-    assert made[0].name.endswith("-ONE")
+    assert [len(name) for name in names] == [128, 128]

@@ -30,13 +30,11 @@ def run(runner: ProcessRunner, **change: object) -> tuple[Exit, list[str]]:
 
 
 def test_an_images_entry_point_is_given_by_the_longest_prefix_of_its_name(root: Path) -> None:
-    runner = ProcessRunner(
-        root,
-        entrypoints={
-            "repository/": ["echo", "general"],
-            "repository/head": [sys.executable, "-c", "import sys; print(sys.argv[1:])"],
-        },
-    )
+    runner = ProcessRunner(root)
+    runner.entrypoints = {
+        "repository/": ["echo", "general"],
+        "repository/head": [sys.executable, "-c", "import sys; print(sys.argv[1:])"],
+    }
 
     assert run(runner, command=("hello", "a b"))[1] == ["['hello', 'a b']"]
     assert run(runner, image="repository/task:1", command=("x",))[1] == ["general x"]
@@ -129,7 +127,8 @@ def test_the_servers_own_aws_settings_do_not_reach_the_job(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
-    runner = ProcessRunner(root, environment={"PYTHONPATH": "/x"})
+    runner = ProcessRunner(root)
+    runner.environment["PYTHONPATH"] = "/x"
     _, lines = run(runner, command=("env",), environment={"A": "1"})
 
     assert not [line for line in lines if line.startswith("AWS_")]

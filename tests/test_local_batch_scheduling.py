@@ -6,9 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from local_aws.batch.capacity import instance_types
-from local_aws.batch.job import Job
-from local_aws.batch.regional import backend_of
-from tests.support.batch import ACCOUNT, REGION, Gate, Testbed, process_testbed
+from tests.support.batch import Gate, Testbed, process_testbed
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +190,8 @@ def test_a_blocking_job_can_be_cancelled_by_the_queues_time_limit(testbed: Testb
     queue = testbed.queue(testbed.environment(maxvCpus=1), jobStateTimeLimitActions=[action])
     wide = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
     identity = testbed.submit(jobQueue=queue, containerOverrides=wide)
-    backend = backend_of(ACCOUNT, REGION)
-    job: Job = backend.jobs[identity]
-    backend.scheduler.expire(job, reason)
+    job = testbed.inside.state.jobs[identity]
+    testbed.inside.scheduler.expire(job, reason)
 
     assert testbed.describe(identity)["statusReason"] == (
         f"Canceled by JobStateTimeLimit action due to reason: {reason}"
@@ -219,10 +216,9 @@ def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(testbed: Te
     assert time_limits() == before
     second = testbed.submit(jobQueue=queue, containerOverrides=wide)
     assert time_limits() == before + 1
-    scheduler = testbed.backend.scheduler
-    job: Job = testbed.backend.jobs[second]
-    testbed.backend.reset()
-    scheduler.expire(job, reason)
+    job = testbed.inside.state.jobs[second]
+    testbed.inside.reset()
+    testbed.inside.scheduler.expire(job, reason)
 
     assert time_limits() == 0
 

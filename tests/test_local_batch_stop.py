@@ -9,8 +9,6 @@ import pytest
 
 from local_aws import batch
 from local_aws.batch import limits, logs
-from local_aws.batch.attempt import Attempt
-from local_aws.batch.job import Job
 from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.batch.runtime import RUNTIME, Runtime
 from tests.support.batch import Gate, Testbed, process_testbed
@@ -102,33 +100,6 @@ def test_cancelling_a_running_job_succeeds_and_changes_nothing(testbed: Testbed)
     assert job["isCancelled"] is False
 
 
-def test_a_pending_job_is_cancelled_once_its_dependency_has_ended(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html."""
-    queue = testbed.queue()
-    gate = Gate()
-    first = testbed.submit(gate.script, jobQueue=queue)
-    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
-    testbed.batch.cancel_job(jobId=second, reason="not needed")
-    assert testbed.describe(second)["status"] == "PENDING"
-    gate.open()
-    job = testbed.wait(second)
-
-    assert (job["status"], job["statusReason"]) == ("FAILED", "not needed")
-    assert testbed.describe(first)["status"] == "SUCCEEDED"
-
-
-def test_a_pending_job_is_terminated_at_once(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJob.html."""
-    queue = testbed.queue()
-    first = testbed.submit("sleep 30", jobQueue=queue)
-    second = testbed.submit(jobQueue=queue, dependsOn=[{"jobId": first}])
-    testbed.batch.terminate_job(jobId=second, reason="not needed")
-
-    assert testbed.wait(second)["statusReason"] == "not needed"
-    assert testbed.describe(first)["status"] != "FAILED"
-    testbed.batch.terminate_job(jobId=first, reason="seen")
-
-
 def test_terminating_an_array_job_terminates_its_children(testbed: Testbed) -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/array_jobs.html."""
     identity = testbed.submit("sleep 30", arrayProperties={"size": 3})
@@ -138,18 +109,6 @@ def test_terminating_an_array_job_terminates_its_children(testbed: Testbed) -> N
 
     assert job["statusReason"] == "enough"
     assert job["arrayProperties"]["statusSummary"]["FAILED"] == 3
-
-
-def test_the_bulk_operations_treat_unknown_jobs_as_done(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html."""
-    queue = testbed.queue()
-    jobs = [testbed.submit("sleep 30", jobQueue=queue), "00000000-0000-0000-0000-000000000000"]
-    answer = testbed.batch.terminate_jobs(jobs=jobs, reason="enough")
-
-    assert answer["successful"] == jobs
-    assert answer["errors"] == []
-    assert testbed.wait(jobs[0])["statusReason"] == "enough"
-    assert testbed.batch.cancel_jobs(jobs=jobs, reason="enough")["errors"] == []
 
 
 def test_an_attempt_that_lasts_too_long_is_stopped_and_not_retried(
@@ -218,10 +177,14 @@ def test_stopping_an_attempt_that_is_over_sets_no_timer(testbed: Testbed) -> Non
 
     Ours: timers are the server's.
     """
-    identity = testbed.run()["jobId"]
-    job: Job = testbed.backend.jobs[identity]
-    assert isinstance(job.attempt, Attempt)
-    job.attempt.stop()
+    gate = Gate()
+    identity = testbed.submit(gate.script)
+    testbed.wait(identity, "RUNNING")
+    execution = testbed.inside.scheduler.execution_of(identity)
+    assert execution is not None
+    gate.open()
+    execution.join()
+    execution.stop()
     functions = [t.function for t in threading.enumerate() if isinstance(t, Timer)]
 
     assert "_JobProcess" not in {type(getattr(f, "__self__", None)).__name__ for f in functions}
@@ -281,7 +244,7 @@ def test_a_reset_waits_once_for_all_attempts_that_do_not_end(
     for job in [testbed.submit(jobQueue=queue) for _ in range(5)]:
         testbed.wait(job, "RUNNING")
     started = time.monotonic()
-    testbed.backend.scheduler.stop_all()
+    testbed.inside.scheduler.stop_all()
     took = time.monotonic() - started
     runner.over.set()
 

@@ -198,14 +198,6 @@ def test_a_property_without_effect_is_named(aws: LocalAws, stack: Stack) -> None
     assert "AWS::S3::Bucket.AccelerateConfiguration" in aws.skipped_resource_types
 
 
-def test_a_nested_stack_fails_in_words(stack: Stack) -> None:
-    """Ours: AWS has nested stacks."""
-    nested = resource("CloudFormation::Stack", {"TemplateURL": "https://example.com/t.json"})
-
-    assert stack.create({"Nested": nested}) == "ROLLBACK_COMPLETE"
-    assert "Nested stacks are not in the local AWS" in stack.events("CREATE_FAILED")[0][2]
-
-
 def test_an_action_that_is_not_there_says_so(aws: LocalAws) -> None:
     """Ours: AWS has all its actions."""
     with pytest.raises(ClientError) as refused:

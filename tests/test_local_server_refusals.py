@@ -16,8 +16,9 @@ from local_aws import __main__ as command
 from local_aws import network, server, worker_root
 from local_aws.__main__ import main
 from local_aws.batch.process_runner import ProcessRunner
+from local_aws.errors import LocalAwsError
 from local_aws.jobs import Containers
-from local_aws.server import LocalAws, LocalAwsError
+from local_aws.server import LocalAws
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -98,7 +99,7 @@ OF_NETWORK = "the Docker network nextflow-batch-local cannot be had: gone"
     ("place", "error", "said"),
     [
         ((worker_root, "prepare"), PermissionError(errno.EACCES, "Permission denied"), OF_FOLDER),
-        ((worker_root, "_client"), worker_root.WorkerRootError("No client."), "No client."),
+        ((worker_root, "_client"), LocalAwsError("No client."), "No client."),
         ((command, "make_runner"), DockerException("gone"), OF_ENGINE),
         ((command, "make_runner"), LostConnectionError("gone"), OF_ENGINE),
         ((docker, "from_env"), DockerException("gone"), OF_NETWORK),

@@ -6,6 +6,7 @@ import pytest
 
 from assets.go_program import TASK_S3, BuildError, GoProgram
 from local_aws import worker_root
+from local_aws.errors import LocalAwsError
 
 CLIENT = worker_root.CLIENT_DIRECTORY / "aws"
 
@@ -38,7 +39,5 @@ def test_without_a_client_the_reason_is_a_sentence(
         raise BuildError("go is missing")
 
     monkeypatch.setattr(GoProgram, "built", fail)
-    with pytest.raises(
-        worker_root.WorkerRootError, match=r"^There is no S3 client for tasks: go is missing$"
-    ):
+    with pytest.raises(LocalAwsError, match=r"^There is no S3 client for tasks: go is missing$"):
         worker_root.prepare(tmp_path)

@@ -81,7 +81,7 @@ def test_every_pipeline_is_valid(libraries: list[Path], tmp_path: Path) -> None:
 
 
 def test_what_the_head_writes_is_valid(libraries: list[Path], tmp_path: Path) -> None:
-    text = configuration.render(FULL, Session.of(FULL), Path("/evidence"), 512)
+    text = configuration.render(FULL, Session.of(FULL), Path("/reports"), 512)
 
     assert against(libraries, tmp_path, {"nextflow.config": text}) == []
 

@@ -3,55 +3,55 @@
 import json
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from moto.core.responses import BaseResponse
 from werkzeug.exceptions import HTTPException
 
-from local_aws.batch import control, describe
-from local_aws.batch.authorization import resources_of
 from local_aws.batch.errors import ClientException, request_error
-from local_aws.batch.regional import backend_of
+from local_aws.batch.operations import (
+    compute_environments,
+    job_definitions,
+    job_queues,
+    jobs,
+    scheduling_policies,
+    tags,
+)
+from local_aws.batch.operations.submission import submit
 from local_aws.batch.request import checked, service_model
-
-if TYPE_CHECKING:
-    from local_aws.batch.backend import LocalBatch
+from local_aws.batch.service import Batch, batch_of
 
 Json = dict[str, Any]
-Operation = Callable[["LocalBatch", Json], Json]
 
 _TAGS = "/v1/tags/"
 _TAG_OPERATIONS = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
 
-_OPERATIONS: dict[str, Operation] = {
-    "CancelJob": control.cancel_job,
-    "CancelJobs": control.cancel_jobs,
-    "CreateComputeEnvironment": control.create_compute_environment,
-    "CreateJobQueue": control.create_job_queue,
-    "CreateSchedulingPolicy": control.create_scheduling_policy,
-    "DeleteComputeEnvironment": control.delete_compute_environment,
-    "DeleteJobQueue": control.delete_job_queue,
-    "DeleteSchedulingPolicy": control.delete_scheduling_policy,
-    "DeregisterJobDefinition": control.deregister_job_definition,
-    "DescribeComputeEnvironments": describe.compute_environments,
-    "DescribeJobDefinitions": describe.job_definitions,
-    "DescribeJobQueues": describe.job_queues,
-    "DescribeJobs": describe.jobs,
-    "DescribeSchedulingPolicies": describe.scheduling_policies,
-    "GetJobQueueSnapshot": describe.job_queue_snapshot,
-    "ListJobs": describe.list_jobs,
-    "ListSchedulingPolicies": describe.list_scheduling_policies,
-    "ListTagsForResource": describe.tags,
-    "RegisterJobDefinition": control.register_job_definition,
-    "SubmitJob": control.submit_job,
-    "TagResource": control.tag_resource,
-    "TerminateJob": control.terminate_job,
-    "TerminateJobs": control.terminate_jobs,
-    "UntagResource": control.untag_resource,
-    "UpdateComputeEnvironment": control.update_compute_environment,
-    "UpdateJobQueue": control.update_job_queue,
-    "UpdateSchedulingPolicy": control.update_scheduling_policy,
+_OPERATIONS: dict[str, Callable[[Batch, Json], Json]] = {
+    "CancelJob": jobs.cancel,
+    "CreateComputeEnvironment": compute_environments.create,
+    "CreateJobQueue": job_queues.create,
+    "CreateSchedulingPolicy": scheduling_policies.create,
+    "DeleteComputeEnvironment": compute_environments.delete,
+    "DeleteJobQueue": job_queues.delete,
+    "DeleteSchedulingPolicy": scheduling_policies.delete,
+    "DeregisterJobDefinition": job_definitions.deregister,
+    "DescribeComputeEnvironments": compute_environments.describe,
+    "DescribeJobDefinitions": job_definitions.describe,
+    "DescribeJobQueues": job_queues.describe,
+    "DescribeJobs": jobs.describe,
+    "DescribeSchedulingPolicies": scheduling_policies.describe,
+    "GetJobQueueSnapshot": job_queues.snapshot,
+    "ListJobs": jobs.list_,
+    "ListTagsForResource": tags.show,
+    "RegisterJobDefinition": job_definitions.register,
+    "SubmitJob": submit,
+    "TagResource": tags.add,
+    "TerminateJob": jobs.terminate,
+    "UntagResource": tags.remove,
+    "UpdateComputeEnvironment": compute_environments.update,
+    "UpdateJobQueue": job_queues.update,
+    "UpdateSchedulingPolicy": scheduling_policies.update,
 }
 
 
@@ -84,15 +84,13 @@ class BatchApi(BaseResponse):  # type: ignore[misc]
 
         Returns:
             Status, headers and body.
-
         """
         headers = {"Content-Type": "application/json", "x-amzn-RequestId": str(uuid.uuid4())}
         try:
             return 200, headers, json.dumps(self._answer())
         except HTTPException as error:
-            # moto writes a denial as XML, which no SDK reads from a JSON service.
+            # moto writes errors as XML, which no SDK reads from a JSON service.
             kind = str(getattr(error, "error_type", "ServerException"))
-            kind = "AccessDeniedException" if kind == "AccessDenied" else kind
             message = getattr(error, "message", None) or error.description
             headers["x-amzn-ErrorType"] = kind
             return error.code or 500, headers, json.dumps({"__type": kind, "message": message})
@@ -102,8 +100,5 @@ class BatchApi(BaseResponse):  # type: ignore[misc]
         operation = _OPERATIONS.get(action)
         if operation is None:
             raise ClientException(f"The local AWS has no Batch operation {action or self.path}")
-        backend = backend_of(self.current_account, self.region)
-        request = self._request()
-        for arn in resources_of(backend, action, request):
-            self._authenticate_and_authorize_normal_action(arn)
-        return operation(backend, checked(action, request))
+        batch = batch_of(self.current_account, self.region)
+        return operation(batch, checked(action, self._request()))

@@ -1,6 +1,6 @@
 """Which jobs fit the instances of a compute environment."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -20,6 +20,21 @@ _USABLE_MEMORY = 31431 / 32768
 
 
 @dataclass(frozen=True)
+class Demand:
+    """What one attempt of a job needs.
+
+    Attributes:
+        vcpus: Its vCPUs.
+        memory_mib: Its memory in MiB.
+        gpus: Its GPUs.
+    """
+
+    vcpus: float
+    memory_mib: float
+    gpus: float
+
+
+@dataclass(frozen=True)
 class InstanceType:
     """What one instance type offers to jobs.
 
@@ -28,7 +43,6 @@ class InstanceType:
         vcpus: Its vCPUs.
         memory_mib: The memory that ECS can hand out, in MiB.
         gpus: Its GPUs.
-
     """
 
     name: str
@@ -36,9 +50,13 @@ class InstanceType:
     memory_mib: int
     gpus: int
 
-    def holds(self, vcpus: float, memory_mib: float, gpus: float) -> bool:
+    def holds(self, demand: Demand) -> bool:
         """Tell whether a job fits when it has the instance to itself."""
-        return vcpus <= self.vcpus and memory_mib <= self.memory_mib and gpus <= self.gpus
+        return (
+            demand.vcpus <= self.vcpus
+            and demand.memory_mib <= self.memory_mib
+            and demand.gpus <= self.gpus
+        )
 
 
 @cache
@@ -75,7 +93,6 @@ def architectures(names: Iterable[str]) -> set[str]:
 
     Returns:
         `x86_64`, `arm64` or both.
-
     """
     supported = (
         INSTANCE_TYPES[member]["ProcessorInfo"]["SupportedArchitectures"]
@@ -93,27 +110,8 @@ def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
 
     Returns:
         The instance types, smallest first.
-
     """
     members = {member for name in names for member in _members(name)}
     return tuple(
         sorted((_offer(member) for member in members), key=lambda i: (i.vcpus, i.memory_mib))
     )
-
-
-def smallest_that_holds(
-    types: Sequence[InstanceType], vcpus: float, memory_mib: float, gpus: float
-) -> InstanceType | None:
-    """Find the instance that Batch would start for a job.
-
-    Args:
-        types: What a compute environment may start, smallest first.
-        vcpus: The job's vCPUs.
-        memory_mib: The job's memory in MiB.
-        gpus: The job's GPUs.
-
-    Returns:
-        The smallest type that holds the job, or None.
-
-    """
-    return next((kind for kind in types if kind.holds(vcpus, memory_mib, gpus)), None)

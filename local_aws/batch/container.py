@@ -32,7 +32,6 @@ def effective(
 
     Returns:
         The properties that the container runs with.
-
     """
     merged = with_defaults(properties)
     merged["environment"] = _by_key("name", merged["environment"], overrides.get("environment", []))
@@ -68,7 +67,6 @@ def requirement(properties: Properties, kind: str) -> float:
 
     Returns:
         The amount; 0 if none is stated.
-
     """
     for item in properties.get("resourceRequirements", []):
         if item["type"] == kind:
@@ -89,7 +87,6 @@ def overrides_length(overrides: Properties) -> int:
 
     Returns:
         The length in characters.
-
     """
     shown = {name: overrides[name] for name in ("command", "environment") if name in overrides}
     return len(json.dumps(shown, separators=(",", ":"), ensure_ascii=False)) if shown else 0
@@ -119,7 +116,6 @@ def specify(
     Raises:
         ContainerError: A mount point names an unknown volume, or one of a kind that this local
             AWS does not have.
-
     """
     linux = properties.get("linuxParameters", {})
     shares = {} if "swappiness" not in linux else {"swappiness": int(linux["swappiness"])}
@@ -148,7 +144,6 @@ def specify(
             )
             for entry in linux.get("tmpfs", [])
         ),
-        devices=tuple(_device(entry) for entry in linux.get("devices", [])),
         shared_memory_mib=linux.get("sharedMemorySize"),
         swap_mib=linux.get("maxSwap", 0),
         init=linux.get("initProcessEnabled", False),
@@ -177,9 +172,3 @@ def _mount(point: dict[str, Any], volumes: Mapping[str, dict[str, Any]]) -> Moun
         target=point["containerPath"],
         read_only=point.get("readOnly", False),
     )
-
-
-def _device(entry: dict[str, Any]) -> tuple[str, str, str]:
-    letters = {"READ": "r", "WRITE": "w", "MKNOD": "m"}
-    permissions = "".join(letters[name] for name in entry.get("permissions", [])) or "rwm"
-    return entry["hostPath"], entry.get("containerPath", entry["hostPath"]), permissions

@@ -11,7 +11,8 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
-from moto.utilities.utils import get_partition
+
+from local_aws.batch.place import Place
 
 PATH = "/_local/credentials/"
 
@@ -22,8 +23,7 @@ _RENEW_BEFORE = timedelta(minutes=15)
 
 @dataclass
 class _Grant:
-    account_id: str
-    region: str
+    place: Place
     role_arn: str
     session: str
     answer: dict[str, str] | None = None
@@ -34,28 +34,26 @@ _grants: dict[str, _Grant] = {}
 _lock = Lock()
 
 
-def role_exists(account_id: str, region: str, role_arn: str) -> bool:
+def role_exists(place: Place, role_arn: str) -> bool:
     """Tell whether a role can be assumed."""
-    roles = iam_backends[account_id][get_partition(region)].roles.values()
+    roles = iam_backends[place.account_id][place.partition].roles.values()
     return any(role.arn == role_arn for role in roles)
 
 
-def grant(account_id: str, region: str, role_arn: str, session: str) -> str:
+def grant(place: Place, role_arn: str, session: str) -> str:
     """Let one container ask for a role's credentials.
 
     Args:
-        account_id: The account.
-        region: The region.
+        place: The account and region.
         role_arn: The role.
         session: The session's name; ECS uses the task's id.
 
     Returns:
         The path at which the credentials are served.
-
     """
     key = str(uuid.uuid4())
     with _lock:
-        _grants[key] = _Grant(account_id, region, role_arn, session)
+        _grants[key] = _Grant(place, role_arn, session)
     return PATH + key
 
 
@@ -73,7 +71,6 @@ def answer(path: str) -> dict[str, str] | None:
 
     Returns:
         The members that SDKs read, or None where the path is not that of a running container.
-
     """
     with _lock:
         held = _grants.get(path.removeprefix(PATH)) if path.startswith(PATH) else None
@@ -85,9 +82,9 @@ def answer(path: str) -> dict[str, str] | None:
 
 
 def _assume(held: _Grant) -> tuple[dict[str, str], datetime]:
-    backend: Any = sts_backends[held.account_id][get_partition(held.region)]
+    backend: Any = sts_backends[held.place.account_id][held.place.partition]
     role = backend.assume_role(
-        region_name=held.region,
+        region_name=held.place.region,
         role_session_name=held.session,
         role_arn=held.role_arn,
         policy="",

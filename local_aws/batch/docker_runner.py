@@ -35,7 +35,6 @@ class DockerRunner:
         worker_root: The folder that plays the worker's file system: host volumes are served
             from it, never from the laptop's own paths.
         network: The Docker network that containers join, or None for the engine's default.
-
     """
 
     def __init__(self, worker_root: Path, *, network: str | None = "nextflow-batch-local") -> None:
@@ -47,7 +46,6 @@ class DockerRunner:
 
         Raises:
             docker.errors.DockerException: No engine answers.
-
         """
         self.worker_root = worker_root
         self.network = network
@@ -65,7 +63,6 @@ class DockerRunner:
 
         Returns:
             How many there were.
-
         """
         removed = 0
         for container in self._client.containers.list(
@@ -145,7 +142,6 @@ class DockerRunner:
                 entry.target: ",".join([f"size={entry.size_mib}m", *entry.options])
                 for entry in spec.tmpfs
             },
-            "devices": [":".join(device) for device in spec.devices],
             "network": self.network,
             # A proxy of ~/.docker/config.json is the laptop's, no worker's, and cannot reach
             # the container's credentials.

@@ -11,7 +11,6 @@ class ClientException(AWSError):  # type: ignore[misc]  # noqa: N818 - Batch's n
     Attributes:
         TYPE: The error code on the wire.
         STATUS: The HTTP status.
-
     """
 
     TYPE = "ClientException"
@@ -28,7 +27,6 @@ def request_error(message: str) -> ClientException:
 
     Returns:
         The error to raise.
-
     """
     return ClientException(
         f"Error executing request, Exception : {message}, RequestId: {uuid.uuid4()}"

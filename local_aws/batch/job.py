@@ -1,26 +1,20 @@
 """A job: its states, its attempts and how DescribeJobs shows it."""
 
-import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_aws.batch import container
+from local_aws.batch.attempt import Attempt
+from local_aws.batch.capacity import Demand
+from local_aws.batch.clock import now
 from local_aws.batch.container import Properties
-
-if TYPE_CHECKING:
-    from local_aws.batch.attempt import Attempt
-    from local_aws.batch.job_definition import JobDefinition
-    from local_aws.batch.job_queue import JobQueue
+from local_aws.batch.job_definition import JobDefinition
+from local_aws.batch.job_queue import JobQueue
 
 STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
 ENDED = ("SUCCEEDED", "FAILED")
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
-
-
-def now() -> int:
-    """Tell the time as Batch writes it: milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(kw_only=True, eq=False)
@@ -36,7 +30,6 @@ class Job:
         properties: The container properties after overrides; empty for an array job's parent.
         overrides_length: The length of the overrides as ECS counts it.
         parameters: The definition's parameters and the submission's.
-        depends_on: Its dependencies as submitted.
         retry_strategy: `attempts` and `evaluateOnExit`.
         timeout: Seconds that an attempt may run, or None.
         propagate_tags: Whether tags go to the ECS task.
@@ -53,21 +46,18 @@ class Job:
         stopped_at: When it ended; None before.
         is_cancelled: Whether it was cancelled before it started.
         is_terminated: Whether somebody asked to end it.
-        open_dependencies: How many jobs it still waits for, or `dependencies.FAILED`.
         history: Its attempts, the latest last.
         blocked_reason: Why it blocks the head of its queue; None if it does not.
-
     """
 
     id: str
     arn: str
     name: str
-    queue: "JobQueue"
-    definition: "JobDefinition"
+    queue: JobQueue
+    definition: JobDefinition
     properties: Properties
     overrides_length: int = 0
     parameters: dict[str, str] = field(default_factory=dict)
-    depends_on: list[dict[str, str]] = field(default_factory=list)
     retry_strategy: dict[str, Any] = field(default_factory=lambda: {"attempts": 1})
     timeout: int | None = None
     propagate_tags: bool = False
@@ -84,8 +74,7 @@ class Job:
     stopped_at: int | None = None
     is_cancelled: bool = False
     is_terminated: bool = False
-    open_dependencies: int = 0
-    history: list["Attempt"] = field(default_factory=list)
+    history: list[Attempt] = field(default_factory=list)
     blocked_reason: str | None = None
 
     @property
@@ -94,24 +83,17 @@ class Job:
         return self.status in ENDED
 
     @property
-    def attempt(self) -> "Attempt | None":
+    def attempt(self) -> Attempt | None:
         """The latest attempt."""
         return self.history[-1] if self.history else None
 
     @property
-    def vcpus(self) -> float:
-        """The vCPUs that one attempt takes."""
-        return container.requirement(self.properties, "VCPU")
-
-    @property
-    def memory_mib(self) -> float:
-        """The memory that one attempt takes, in MiB."""
-        return container.requirement(self.properties, "MEMORY")
-
-    @property
-    def gpus(self) -> float:
-        """The GPUs that one attempt takes."""
-        return container.requirement(self.properties, "GPU")
+    def demand(self) -> Demand:
+        """What one attempt needs."""
+        vcpus, memory, gpus = (
+            container.requirement(self.properties, kind) for kind in ("VCPU", "MEMORY", "GPU")
+        )
+        return Demand(vcpus, memory, gpus)
 
     def end(self, status: str, reason: str | None) -> None:
         """Put the job into a final state.
@@ -119,7 +101,6 @@ class Job:
         Args:
             status: `SUCCEEDED` or `FAILED`.
             reason: The status reason.
-
         """
         self.status = status
         self.status_reason = reason
@@ -175,14 +156,13 @@ class Job:
         Returns:
             The members of `JobDetail`. Its model requires `startedAt`, which is 0 until the job
             runs.
-
         """
         shown = {"startedAt": 0} | self._common()
         shown |= {
             "jobQueue": self.queue.arn,
             "attempts": [attempt.describe() for attempt in self.history if attempt.ended],
             "retryStrategy": {"evaluateOnExit": []} | self.retry_strategy,
-            "dependsOn": self.depends_on,
+            "dependsOn": [],
             "parameters": self.parameters,
             "tags": tags,
             "propagateTags": self.propagate_tags,

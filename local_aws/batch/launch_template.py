@@ -1,18 +1,17 @@
-"""What a compute environment's launch template says."""
+"""The launch template of a compute environment."""
 
 import base64
 from email import message_from_string
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 
-if TYPE_CHECKING:
-    from local_aws.batch.backend import LocalBatch
+from local_aws.batch.place import Place
 
 
-def _data(backend: "LocalBatch", specification: dict[str, Any]) -> dict[str, Any]:
-    ec2 = ec2_backends[backend.account_id][backend.region_name]
+def _data(place: Place, specification: dict[str, Any]) -> dict[str, Any]:
+    ec2 = ec2_backends[place.account_id][place.region]
     template = (
         ec2.get_launch_template(specification["launchTemplateId"])
         if specification.get("launchTemplateId")
@@ -22,23 +21,22 @@ def _data(backend: "LocalBatch", specification: dict[str, Any]) -> dict[str, Any
     return version
 
 
-def fault(backend: "LocalBatch", specification: dict[str, Any] | None) -> str | None:
+def fault(place: Place, specification: dict[str, Any] | None) -> str | None:
     """Find what would make a compute environment INVALID.
 
     https://github.com/aws/aws-cdk/issues/6427 has the literal message about user data.
 
     Args:
-        backend: Batch in the account and region.
+        place: The account and region.
         specification: `launchTemplate` of the compute resources.
 
     Returns:
         The fault in AWS's words, or None.
-
     """
     if not specification:
         return None
     try:
-        data = _data(backend, specification)
+        data = _data(place, specification)
     except (EC2ClientError, KeyError) as error:
         return f"Launch template is not valid: {getattr(error, 'message', error)}"
     text = base64.b64decode(str(data.get("UserData") or "")).decode(errors="replace")
@@ -47,21 +45,20 @@ def fault(backend: "LocalBatch", specification: dict[str, Any] | None) -> str | 
     return None
 
 
-def hides_instance_role(backend: "LocalBatch", specification: dict[str, Any] | None) -> bool:
+def hides_instance_role(place: Place, specification: dict[str, Any] | None) -> bool:
     """Tell whether containers are kept from the instance metadata service.
 
     With a hop limit of 1 the answer does not reach a container on Docker's bridge
     (https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html).
 
     Args:
-        backend: Batch in the account and region.
+        place: The account and region.
         specification: `launchTemplate` of the compute resources.
 
     Returns:
         True if a job without a role of its own gets no credentials.
-
     """
-    if not specification or fault(backend, specification):
+    if not specification or fault(place, specification):
         return False
-    options = _data(backend, specification).get("MetadataOptions", {})
+    options = _data(place, specification).get("MetadataOptions", {})
     return str(options.get("HttpPutResponseHopLimit", "")) == "1"

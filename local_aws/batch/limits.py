@@ -13,9 +13,7 @@ from local_aws.batch.errors import ClientException, request_error
 MAX_QUEUES = 50
 MAX_COMPUTE_ENVIRONMENTS = 50
 MAX_ENVIRONMENTS_PER_QUEUE = 3
-MAX_DEPENDENCIES = 20
 MAX_DESCRIBED_JOBS = 100
-MAX_BULK = 50
 MAX_TAGS = 50
 MAX_OVERRIDES = 8192
 OVERRIDES_TOO_LONG = f"Container Overrides length must be at most {MAX_OVERRIDES}"
@@ -50,7 +48,6 @@ def check_name(member: str, name: str) -> None:
 
     Raises:
         ClientException: It does not match the pattern.
-
     """
     if not _NAME.fullmatch(name):
         raise request_error(f"{member} {name} should match valid pattern: ^{_NAME.pattern}$")
@@ -74,7 +71,6 @@ def check_time_limits(actions: list[dict[str, Any]]) -> None:
 
     Raises:
         ClientException: One has a time that is not allowed, or a reason that does not exist.
-
     """
     for action in actions:
         if action["maxTimeSeconds"] not in _TIME_LIMITS:
@@ -107,7 +103,6 @@ def check_submission(request: dict[str, Any]) -> None:
 
     Raises:
         ClientException: It breaks one.
-
     """
     check_name("Job name", request["jobName"])
     size = _kib(request)
@@ -119,8 +114,8 @@ def check_submission(request: dict[str, Any]) -> None:
     array = request.get("arrayProperties", {})
     if "size" in array and array["size"] not in _ARRAY_SIZES:
         raise request_error("Array size must be between 2 and 10000")
-    if len(request.get("dependsOn", [])) > MAX_DEPENDENCIES:
-        raise request_error(f"A job can depend upon a maximum of {MAX_DEPENDENCIES} jobs")
+    if request.get("dependsOn"):
+        raise ClientException("dependsOn: on the local AWS no job waits for another")
     if request.get("schedulingPriorityOverride", 0) not in _PRIORITIES:
         raise request_error("schedulingPriorityOverride must be between 0 and 9999")
     overrides = request.get("containerOverrides", {})
@@ -139,7 +134,6 @@ def check_definition(request: dict[str, Any]) -> None:
 
     Raises:
         ClientException: It breaks one, or needs what the local AWS does not have.
-
     """
     check_name("jobDefinitionName", request["jobDefinitionName"])
     size = _kib(request)

@@ -6,6 +6,7 @@ from typing import Any
 from moto.logs.models import logs_backends
 
 from local_aws.batch.container import Properties
+from local_aws.batch.place import Place
 from local_aws.batch.runner import ContainerError
 
 DEFAULT_GROUP = "/aws/batch/job"
@@ -22,7 +23,6 @@ class LogStream:
         group: The log group.
         name: `<job definition>/default/<task id>`, as on AWS
             (https://docs.aws.amazon.com/batch/latest/userguide/using_awslogs.html).
-
     """
 
     def __init__(self, account_id: str, region: str, group: str, name: str) -> None:
@@ -38,7 +38,6 @@ class LogStream:
 
         Raises:
             ContainerError: There is no such log group.
-
         """
         if create_group:
             self._backend.ensure_log_group(self.group)
@@ -65,20 +64,18 @@ class LogStream:
 
 
 def stream_for(
-    properties: Properties, *, account_id: str, region: str, definition: str, task_id: str
+    properties: Properties, place: Place, *, definition: str, task_id: str
 ) -> tuple[LogStream, bool]:
     """Find where an attempt's output goes.
 
     Args:
         properties: The job's effective container properties.
-        account_id: The account.
-        region: The region of the job.
+        place: The account and region of the job.
         definition: The job definition's name.
         task_id: The ECS task's id.
 
     Returns:
         The stream, and whether a missing log group is made for it.
-
     """
     configuration = properties.get("logConfiguration", {})
     options = configuration.get("options", {})
@@ -86,6 +83,9 @@ def stream_for(
     prefix = options.get("awslogs-stream-prefix", definition)
     created = group == DEFAULT_GROUP or options.get("awslogs-create-group") == "true"
     stream = LogStream(
-        account_id, options.get("awslogs-region", region), group, f"{prefix}/default/{task_id}"
+        place.account_id,
+        options.get("awslogs-region", place.region),
+        group,
+        f"{prefix}/default/{task_id}",
     )
     return stream, created

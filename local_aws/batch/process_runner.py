@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -24,35 +24,15 @@ class ProcessRunner:
 
     Attributes:
         worker_root: The folder that plays the worker's file system.
-        entrypoints: What an image's ENTRYPOINT would run, by prefix of the image's name.
+        entrypoints: What an image's ENTRYPOINT would run, by prefix of the image's name; the
+            longest one that matches wins.
         environment: Variables for every job, such as PYTHONPATH for the entry points.
-
     """
 
-    def __init__(
-        self,
-        worker_root: Path,
-        *,
-        entrypoints: Mapping[str, Sequence[str]] | None = None,
-        environment: Mapping[str, str] | None = None,
-        path_map: Mapping[str, Path] | None = None,
-    ) -> None:
-        """Prepare to run.
-
-        Args:
-            worker_root: See the class.
-            entrypoints: See the class; the longest matching prefix wins.
-            environment: See the class.
-            path_map: Worker paths that are rewritten in every job, whether it mounts them or
-                not; `/opt/aws-cli` by default.
-
-        """
+    def __init__(self, worker_root: Path) -> None:
         self.worker_root = worker_root
-        self.entrypoints = dict(entrypoints or {})
-        self.environment = dict(environment or {})
-        if path_map is None:
-            path_map = {"/opt/aws-cli": worker_root / "opt" / "aws-cli"}
-        self._path_map = dict(path_map)
+        self.entrypoints: dict[str, Sequence[str]] = {}
+        self.environment: dict[str, str] = {}
 
     def start(self, spec: ContainerSpec, on_line: Callable[[str], None]) -> Container:
         """Start the job's process; see `Runner`."""
@@ -90,7 +70,8 @@ class ProcessRunner:
         return self.entrypoints[max(fitting, key=len)] if fitting else ()
 
     def _rewriter(self, spec: ContainerSpec) -> Callable[[str], str]:
-        paths = dict(self._path_map)
+        # Jobs use the client there whether they mount it or not.
+        paths = {"/opt/aws-cli": self.worker_root / "opt" / "aws-cli"}
         for mount in spec.mounts:
             if mount.source is not None:
                 paths[mount.target] = worker_path(self.worker_root, mount.source)
@@ -109,7 +90,6 @@ def worker_path(root: Path, path: str) -> Path:
 
     Returns:
         The path on this machine, which is created as a folder if it is not there.
-
     """
     inside = Path(path) if Path(path).is_relative_to(root) else root / path.lstrip("/")
     resolved = inside.resolve()

@@ -1,96 +1,92 @@
 """Checks that what a compute environment names exists, and that it can be."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.ec2.models import ec2_backends
 from moto.iam.models import iam_backends
 
 from local_aws.batch import capacity
 from local_aws.batch.errors import request_error
-
-if TYPE_CHECKING:
-    from local_aws.batch.backend import LocalBatch
+from local_aws.batch.place import Place
 
 _PERCENTAGES = range(101)
 
 
-def service_role(backend: "LocalBatch", given: str | None) -> str:
+def service_role(place: Place, requested: str | None) -> str:
     """Give the role that Batch works with.
 
     Without one it is the service-linked role, which exists in every account that has used Batch
     (https://docs.aws.amazon.com/batch/latest/userguide/using-service-linked-roles.html).
 
     Args:
-        backend: Batch in the account.
-        given: `serviceRole` of the request.
+        place: The account and region.
+        requested: `serviceRole` of the request.
 
     Returns:
         The role's ARN.
 
     Raises:
         ClientException: There is no such role.
-
     """
     linked = (
-        f"arn:{backend.partition}:iam::{backend.account_id}:role/aws-service-role/"
+        f"arn:{place.partition}:iam::{place.account_id}:role/aws-service-role/"
         "batch.amazonaws.com/AWSServiceRoleForBatch"
     )
-    if not given or given == linked:
+    if not requested or requested == linked:
         return linked
-    if not any(given in (role.arn, role.name) for role in _iam(backend).roles.values()):
-        raise request_error(f"Could not find IAM role {given}")
-    return given
+    if not any(requested in (role.arn, role.name) for role in _iam(place).roles.values()):
+        raise request_error(f"Could not find IAM role {requested}")
+    return requested
 
 
-def _iam(backend: "LocalBatch") -> Any:
-    return iam_backends[backend.account_id][backend.partition]
+def _iam(place: Place) -> Any:
+    return iam_backends[place.account_id][place.partition]
 
 
-def instance_role_of(backend: "LocalBatch", profile: str | None) -> str | None:
+def instance_role_of(place: Place, profile: str | None) -> str | None:
     """Find the role behind an instance profile.
 
     Args:
-        backend: Batch in the account.
+        place: The account and region.
         profile: The profile's name or ARN.
 
     Returns:
         The role's ARN, or None.
-
     """
-    for known in _iam(backend).get_instance_profiles():
+    for known in _iam(place).get_instance_profiles():
         if profile in (known.arn, known.name) and known.roles:
             return str(known.roles[0].arn)
     return None
 
 
-def check_resources(backend: "LocalBatch", resources: dict[str, Any] | None) -> None:
+def check_resources(place: Place, resources: dict[str, Any] | None) -> None:
     """Refuse compute resources that cannot be, or that name what is not there.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html
 
     Args:
-        backend: Batch in the account and region.
+        place: The account and region.
         resources: `computeResources` of the request.
 
     Raises:
         ClientException: Something is missing, out of bounds or does not exist.
-
     """
     if resources is None:
         raise request_error("computeResources is required.")
+    if resources["type"].startswith("FARGATE"):
+        raise request_error(f"type {resources['type']}: the local AWS has EC2 and SPOT only")
     least, most = resources.get("minvCpus", 0), resources["maxvCpus"]
     if most < 1 or not 0 <= least <= most:
         raise request_error(
             f"minvCpus {least} and maxvCpus {most} are not 0 <= min <= max, 1 <= max"
         )
-    _check_network(backend, resources)
-    if not resources["type"].startswith("FARGATE"):
-        _check_instances(backend, resources)
-        _check_spot(resources)
+    _check_network(place, resources)
+    _check_instances(place, resources)
+    _check_spot(resources)
 
 
-def _check_network(backend: "LocalBatch", resources: dict[str, Any]) -> None:
-    ec2 = ec2_backends[backend.account_id][backend.region_name]
+def _check_network(place: Place, resources: dict[str, Any]) -> None:
+    ec2 = ec2_backends[place.account_id][place.region]
     if not resources.get("subnets"):
         raise request_error("computeResources.subnets is required.")
     subnets = {subnet for zone in ec2.subnets.values() for subnet in zone}
@@ -102,11 +98,11 @@ def _check_network(backend: "LocalBatch", resources: dict[str, Any]) -> None:
             raise request_error(f"security group {group} does not exist")
 
 
-def _check_instances(backend: "LocalBatch", resources: dict[str, Any]) -> None:
+def _check_instances(place: Place, resources: dict[str, Any]) -> None:
     role = resources.get("instanceRole")
     if not role:
         raise request_error("Instance role is required.")
-    known = _iam(backend).get_instance_profiles()
+    known = _iam(place).get_instance_profiles()
     if not any(role in (profile.arn, profile.name) for profile in known):
         raise request_error(f"Could not find instance profile {role}")
     for name in resources.get("instanceTypes", []):

@@ -24,7 +24,6 @@ def service_model() -> ServiceModel:
 
     Returns:
         The model of API version 2016-08-10, the only one.
-
     """
     return ServiceModel(Loader().load_service_model("batch", "service-2"), "batch")
 
@@ -45,7 +44,6 @@ def checked(operation: str, request: dict[str, Any]) -> dict[str, Any]:
 
     Raises:
         ClientException: A required member is missing, or a value has the wrong type.
-
     """
     shape = service_model().operation_model(operation).input_shape
     return {} if shape is None else _structure(shape, _typed(request, (dict,), ""), "")

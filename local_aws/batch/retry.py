@@ -21,7 +21,6 @@ def check_strategy(strategy: dict[str, Any]) -> None:
 
     Raises:
         ClientException: It breaks a documented limit.
-
     """
     attempts = strategy.get("attempts")
     if attempts is not None and not 1 <= attempts <= MAX_ATTEMPTS:
@@ -78,7 +77,6 @@ def should_retry(
 
     Returns:
         True to try again.
-
     """
     values = {
         "onStatusReason": status_reason or "",

@@ -11,7 +11,6 @@ class ContainerError(Exception):
     Attributes:
         reason: What DescribeJobs shows as `container.reason`, such as
             `CannotPullContainerError: ...`.
-
     """
 
     def __init__(self, reason: str) -> None:
@@ -29,7 +28,6 @@ class Mount:
         source: The path on the worker's file system; None for a new, empty volume.
         target: The path in the container.
         read_only: Whether the container may not write to it.
-
     """
 
     source: str | None
@@ -45,7 +43,6 @@ class Ulimit:
         name: As in `docker run --ulimit`, such as `nofile`.
         soft: The soft limit.
         hard: The hard limit.
-
     """
 
     name: str
@@ -61,7 +58,6 @@ class Tmpfs:
         target: The path in the container.
         size_mib: Its size in MiB.
         options: Mount options.
-
     """
 
     target: str
@@ -88,12 +84,10 @@ class ContainerSpec:
         mounts: Its volumes.
         ulimits: Its resource limits.
         tmpfs: Its file systems in memory.
-        devices: Host devices as (host path, container path, cgroup permissions).
         shared_memory_mib: The size of /dev/shm in MiB, or None for the engine's default.
         swap_mib: Swap beside the memory limit in MiB.
         swappiness: 0 to 100, or None for the engine's default.
         init: Whether an init process runs as PID 1.
-
     """
 
     name: str
@@ -110,7 +104,6 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     ulimits: tuple[Ulimit, ...] = ()
     tmpfs: tuple[Tmpfs, ...] = ()
-    devices: tuple[tuple[str, str, str], ...] = ()
     shared_memory_mib: int | None = None
     swap_mib: int = 0
     swappiness: int | None = None
@@ -124,7 +117,6 @@ class Exit:
     Attributes:
         code: The exit code as Docker counts: 128 plus the signal's number for a killed process.
         out_of_memory: Whether the memory limit killed it.
-
     """
 
     code: int
@@ -157,5 +149,4 @@ class Runner(Protocol):
 
         Raises:
             ContainerError: It could not be started.
-
         """

@@ -6,28 +6,22 @@ from threading import Lock
 from local_aws.batch.runner import ContainerError, Runner
 
 
-@dataclass
 class PullFaults:
-    """Image pulls that are to fail.
+    """Image pulls that are to fail."""
 
-    Attributes:
-        pending: How many pulls of each image still fail; None stands for any image.
+    def __init__(self) -> None:
+        self._images: list[str | None] = []
+        self._lock = Lock()
 
-    """
-
-    pending: dict[str | None, int] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
-
-    def add(self, image: str | None, count: int) -> None:
-        """Let the next pulls fail.
-
-        Args:
-            image: The image's name; None for whatever is pulled next.
-            count: How many.
-
-        """
+    def add(self, image: str | None) -> None:
+        """Let the next pull of an image fail; of whatever is pulled next for None."""
         with self._lock:
-            self.pending[image] = self.pending.get(image, 0) + count
+            self._images.append(image)
+
+    def clear(self) -> None:
+        """Let no pull fail."""
+        with self._lock:
+            self._images.clear()
 
     def check(self, image: str) -> None:
         """Fail a pull if one is to fail.
@@ -37,12 +31,11 @@ class PullFaults:
 
         Raises:
             ContainerError: This pull is to fail.
-
         """
         with self._lock:
-            for key in (image, None):
-                if self.pending.get(key, 0) > 0:
-                    self.pending[key] -= 1
+            for entry in (image, None):
+                if entry in self._images:
+                    self._images.remove(entry)
                     raise ContainerError(
                         "CannotPullContainerError: Error response from daemon: "
                         f"failed to pull {image}: injected by the fault switch"
@@ -60,7 +53,6 @@ class Runtime:
         stop_timeout: Seconds between SIGTERM and SIGKILL. ECS's default is 30
             (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html).
         pull_faults: Image pulls that are to fail.
-
     """
 
     runner: Runner | None = None

@@ -1,19 +1,19 @@
 """Places jobs in compute environments and follows them to their end."""
 
 import time
+from collections import defaultdict
 from threading import Timer
-from typing import TYPE_CHECKING
 
 from local_aws.batch import retry
 from local_aws.batch.attempt import Attempt
+from local_aws.batch.clock import now
 from local_aws.batch.compute_environment import ComputeEnvironment
-from local_aws.batch.dependencies import FAILED, Dependencies
-from local_aws.batch.job import WAITING, Job, now
+from local_aws.batch.execution import Execution
+from local_aws.batch.job import WAITING, Job
 from local_aws.batch.job_queue import JobQueue
 from local_aws.batch.limits import MAX_OVERRIDES, OVERRIDES_TOO_LONG
-
-if TYPE_CHECKING:
-    from local_aws.batch.backend import LocalBatch
+from local_aws.batch.runtime import Runtime
+from local_aws.batch.state import State
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
 MAX_RESOURCE = (
@@ -24,7 +24,6 @@ JOB_REQUIREMENT = (
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement (vCPU/memory/GPU) "
     "is higher than that can be met by the CE(s) attached to the job queue."
 )
-DEPENDENCY_FAILED = "Dependent Job failed"
 CHILD_FAILED = "Array Child Job failed"
 
 _LAST_WAIT = 10.0
@@ -39,72 +38,80 @@ class Scheduler:
     those behind it until it is placed or cancelled, as on AWS
     (https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html).
 
-    Attributes:
-        dependencies: Jobs that wait for others.
-
+    Args:
+        state: What exists.
+        runtime: How containers run here.
     """
 
-    def __init__(self, backend: "LocalBatch") -> None:
-        self._backend = backend
-        self.dependencies = Dependencies()
+    def __init__(self, state: State, runtime: Runtime) -> None:
+        self._state = state
+        self._runtime = runtime
+        self._waiting: dict[str, list[Job]] = defaultdict(list)
+        self._executions: dict[str, Execution] = {}
         self._time_limits: dict[str, Timer] = {}
+
+    def waiting(self, queue: JobQueue) -> list[Job]:
+        """List a queue's RUNNABLE jobs, the next one first."""
+        return self._waiting[queue.arn]
+
+    def execution_of(self, job_id: str) -> Execution | None:
+        """Find the run of a job that is STARTING or RUNNING."""
+        return self._executions.get(job_id)
 
     def add(self, jobs: list[Job]) -> None:
         """Take in submitted jobs, the parent of an array job first."""
-        with self._backend.lock:
+        with self._state.lock:
             for job in jobs:
                 job.status = "PENDING"
-            for job in jobs:
-                if job.open_dependencies == FAILED:
-                    self._finish(job, "FAILED", DEPENDENCY_FAILED)
-                elif not job.children and not job.open_dependencies:
+                if not job.children:
                     self._enqueue(job)
             self.dispatch()
 
     def _enqueue(self, job: Job) -> None:
         job.status = "RUNNABLE"
-        if job.history:
-            # "The job is placed at the front of the queue" after a failed attempt:
-            # https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
-            job.queue.waiting.insert(0, job)
-        else:
-            job.queue.waiting.append(job)
+        waiting = self.waiting(job.queue)
+        # "The job is placed at the front of the queue" after a failed attempt:
+        # https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
+        waiting.insert(0 if job.history else len(waiting), job)
 
     def dispatch(self) -> None:
         """Start every job that can start now."""
         claimed: set[str] = set()
-        with self._backend.lock:
-            queues = sorted(self._backend.job_queues.values(), key=lambda queue: -queue.priority)
+        with self._state.lock:
+            queues = sorted(self._state.job_queues.values(), key=lambda queue: -queue.priority)
             for queue in queues:
                 self._serve(queue, claimed)
 
     def _serve(self, queue: JobQueue, claimed: set[str]) -> None:
         while job := self._head(queue):
             if job.overrides_length > MAX_OVERRIDES:
-                queue.waiting.remove(job)
+                self.waiting(queue).remove(job)
                 self._finish(job, "FAILED", OVERRIDES_TOO_LONG)
                 continue
-            fitting = [e for e in queue.environments if e.takes_jobs and _could_hold(e, job)]
-            place = next((e for e in fitting if e.arn not in claimed and e.has_room(job)), None)
-            if place is None:
+            demand = job.demand
+            fitting = [e for e in queue.environments if e.takes_jobs and e.could_hold(demand)]
+            free = (e for e in fitting if e.arn not in claimed and e.has_room(demand))
+            environment = next(free, None)
+            if environment is None:
                 self._block(job, queue, fitting)
                 # A queue of lower priority must not take the room that this job waits for.
                 claimed.update(e.arn for e in fitting)
                 return
-            queue.waiting.remove(job)
-            self._start(job, place)
+            self.waiting(queue).remove(job)
+            self._start(job, environment)
 
     def _head(self, queue: JobQueue) -> Job | None:
-        policy = self._backend.scheduling_policies.get(queue.policy_arn or "")
-        if policy is None or not queue.waiting:
-            return queue.waiting[0] if queue.waiting else None
+        policy = self._state.scheduling_policies.get(queue.policy_arn or "")
+        waiting = self.waiting(queue)
+        if policy is None or not waiting:
+            return waiting[0] if waiting else None
         usage: dict[str | None, float] = {}
-        for job in self._backend.jobs.values():
+        for job in self._state.jobs.values():
             if job.queue is queue and job.status in ("STARTING", "RUNNING"):
-                usage[job.share_identifier] = usage.get(job.share_identifier, 0) + job.vcpus
+                usage[job.share_identifier] = usage.get(job.share_identifier, 0) + job.demand.vcpus
         # Past usage, which AWS lets decay, is not counted: only what runs now.
         return min(
-            queue.waiting,
+            waiting,
             key=lambda job: (
                 usage.get(job.share_identifier, 0) * policy.weight(job.share_identifier),
                 -job.scheduling_priority,
@@ -115,7 +122,7 @@ class Scheduler:
         usable = [e for e in queue.environments if e.takes_jobs]
         reason = None
         if usable and not fitting:
-            too_few = all(job.vcpus > e.max_vcpus for e in usable)
+            too_few = all(job.demand.vcpus > e.max_vcpus for e in usable)
             reason = MAX_RESOURCE if too_few else JOB_REQUIREMENT
         if reason == job.blocked_reason:
             return
@@ -141,37 +148,40 @@ class Scheduler:
         Args:
             job: The job.
             reason: The action's reason.
-
         """
-        with self._backend.lock:
-            if job in job.queue.waiting and (job.blocked_reason or "").startswith(reason):
+        with self._state.lock:
+            if job in self.waiting(job.queue) and (job.blocked_reason or "").startswith(reason):
                 self.cancel(job, f"Canceled by JobStateTimeLimit action due to reason: {reason}")
 
     def _start(self, job: Job, environment: ComputeEnvironment) -> None:
-        attempt = Attempt(self._backend, job, environment, self._running, self._ended)
-        environment.used_vcpus += job.vcpus
+        attempt = Attempt(
+            place=self._state.place, environment=environment, number=len(job.history) + 1
+        )
+        environment.used_vcpus += job.demand.vcpus
         job.status, job.status_reason = "STARTING", None
         self._unblock(job)
         job.history.append(attempt)
-        attempt.start()
+        execution = Execution(job, attempt, self._runtime, self._running, self._ended)
+        self._executions[job.id] = execution
+        execution.start()
 
-    def _running(self, attempt: Attempt) -> None:
-        with self._backend.lock:
-            attempt.job.status = "RUNNING"
-            attempt.job.started_at = attempt.started_at
+    def _running(self, job: Job, attempt: Attempt) -> None:
+        with self._state.lock:
+            job.status = "RUNNING"
+            job.started_at = attempt.started_at
 
-    def _ended(self, attempt: Attempt) -> None:
-        job = attempt.job
-        with self._backend.lock:
+    def _ended(self, job: Job, attempt: Attempt) -> None:
+        with self._state.lock:
             attempt.stopped_at = now()
-            attempt.environment.used_vcpus -= job.vcpus
+            attempt.environment.used_vcpus -= job.demand.vcpus
+            self._executions.pop(job.id, None)
             if attempt.succeeded:
                 self._finish(job, "SUCCEEDED", attempt.status_reason)
             elif self._retries(job, attempt):
                 self._enqueue(job)
             else:
-                asked = job.status_reason if job.is_terminated else None
-                self._finish(job, "FAILED", asked or attempt.status_reason)
+                requested = job.status_reason if job.is_terminated else None
+                self._finish(job, "FAILED", requested or attempt.status_reason)
             self.dispatch()
 
     def _retries(self, job: Job, attempt: Attempt) -> bool:
@@ -189,13 +199,6 @@ class Scheduler:
     def _finish(self, job: Job, status: str, reason: str | None) -> None:
         self._unblock(job)
         job.end(status, reason)
-        for waiting in self.dependencies.resolve(job):
-            if waiting.is_cancelled:
-                self._finish(waiting, "FAILED", waiting.status_reason)
-            elif waiting.open_dependencies == FAILED:
-                self._finish(waiting, "FAILED", DEPENDENCY_FAILED)
-            elif not waiting.children:
-                self._enqueue(waiting)
         if job.parent is not None:
             self._finish_parent(job.parent)
 
@@ -210,24 +213,24 @@ class Scheduler:
     def cancel(self, job: Job, reason: str) -> None:
         """Cancel a job that has not started; leave it alone otherwise.
 
-        A PENDING job is cancelled once its dependencies have completed
-        (https://docs.aws.amazon.com/batch/latest/APIReference/API_CancelJob.html).
-
         Args:
             job: The job.
             reason: The caller's reason, which becomes the status reason.
-
         """
-        with self._backend.lock:
+        with self._state.lock:
             if job.status not in WAITING:
                 return
             job.is_cancelled, job.status_reason = True, reason
             for child in job.children:
                 self.cancel(child, reason)
-            if job.status == "RUNNABLE":
-                job.queue.waiting.remove(job)
-                self._finish(job, "FAILED", reason)
-                self.dispatch()
+            self._take_off(job, reason)
+
+    def _take_off(self, job: Job, reason: str) -> None:
+        """Let a job that waits fail."""
+        if job.status == "RUNNABLE":
+            self.waiting(job.queue).remove(job)
+            self._finish(job, "FAILED", reason)
+            self.dispatch()
 
     def terminate(self, job: Job, reason: str) -> None:
         """Stop a job that runs, cancel one that has not started.
@@ -235,44 +238,29 @@ class Scheduler:
         Args:
             job: The job.
             reason: The caller's reason, which becomes the status reason.
-
         """
-        with self._backend.lock:
+        with self._state.lock:
             if job.ended:
                 return
             job.is_terminated, job.status_reason = True, reason
             for child in job.children:
                 self.terminate(child, reason)
-            if job.children:
-                return
-            if job.status in WAITING:
-                if job.status == "RUNNABLE":
-                    job.queue.waiting.remove(job)
-                self.dependencies.forget(job)
-                self._finish(job, "FAILED", reason)
-                self.dispatch()
-                return
-            attempt = job.attempt
-        if attempt is not None:
-            attempt.stop()
+            self._take_off(job, reason)
+            execution = self.execution_of(job.id)
+        if execution is not None:
+            execution.stop()
 
     def stop_all(self) -> None:
         """Kill what runs, retry nothing, and wait for the end."""
-        with self._backend.lock:
+        with self._state.lock:
             for timer in self._time_limits.values():
                 timer.cancel()
-            for queue in self._backend.job_queues.values():
-                queue.waiting.clear()
-            running = [job for job in self._backend.jobs.values() if not job.ended]
-            for job in running:
-                job.is_terminated = True
-        attempts = [job.attempt for job in running if job.attempt and not job.attempt.ended]
-        for attempt in attempts:
-            attempt.kill()
+            self._waiting.clear()
+            for job in self._state.jobs.values():
+                job.is_terminated = job.is_terminated or not job.ended
+            executions = list(self._executions.values())
+        for execution in executions:
+            execution.kill()
         deadline = time.monotonic() + _LAST_WAIT
-        for attempt in attempts:
-            attempt.join(timeout=max(0, deadline - time.monotonic()))
-
-
-def _could_hold(environment: ComputeEnvironment, job: Job) -> bool:
-    return job.vcpus <= environment.max_vcpus and environment.instance_type_for(job) is not None
+        for execution in executions:
+            execution.join(timeout=max(0, deadline - time.monotonic()))

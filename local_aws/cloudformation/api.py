@@ -34,18 +34,26 @@ class Api:
         client = self._client(service)
         operation = client.meta.method_to_api_mapping[method]
         shape = client.meta.service_model.operation_model(operation).input_shape
-        given = {key: value for key, value in parameters.items() if value is not None}
+        request = {key: value for key, value in parameters.items() if value is not None}
         try:
-            answer: dict[str, Any] = getattr(client, method)(**_as_shape(given, shape))
+            answer: dict[str, Any] = getattr(client, method)(**_as_shape(request, shape))
         except ClientError as error:
             raise ApiError(error, client.meta.service_model.service_id) from error
         except BotoCoreError as error:
             raise ResourceError(f'Resource handler returned message: "{error}"') from error
         return answer
 
-    def pages(self, service: str, method: str, **parameters: Any) -> list[dict[str, Any]]:
-        """Returns every page of a paginated operation."""
-        return list(self._client(service).get_paginator(method).paginate(**parameters))
+    def members(self, service: str, method: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Renames a resource's properties to the members of an operation's request.
+
+        The template writes `MaxvCpus` where the service's model says `maxvCpus`. The keys of maps
+        (tags, log options, parameters) are data and stay; what the request lacks is left out.
+        """
+        client = self._client(service)
+        operation = client.meta.method_to_api_mapping[method]
+        shape = client.meta.service_model.operation_model(operation).input_shape
+        members: dict[str, Any] = _renamed(properties, shape)
+        return members
 
 
 class ApiError(ResourceError):
@@ -68,6 +76,21 @@ class ApiError(ResourceError):
     def gone(self) -> bool:
         """Whether the call failed because what it names does not exist."""
         return any(part in self.code for part in _GONE)
+
+
+def _renamed(value: Any, shape: Shape) -> Any:
+    if isinstance(shape, StructureShape) and isinstance(value, Mapping):
+        names = {name.lower(): name for name in shape.members}
+        return {
+            name: _renamed(item, shape.members[name])
+            for key, item in value.items()
+            if (name := names.get(key.lower())) is not None
+        }
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_renamed(item, shape.member) for item in value]
+    if isinstance(shape, MapShape) and isinstance(value, Mapping):
+        return {key: _renamed(item, shape.value) for key, item in value.items()}
+    return value
 
 
 def _as_shape(value: Any, shape: Shape) -> Any:

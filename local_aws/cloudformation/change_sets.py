@@ -72,7 +72,7 @@ class ChangeSets:
                 raise AlreadyExistsError(f"ChangeSet {name} already exists")
             revision = self._stacks.revise(stack, request)
             self._stacks.announce(stack)
-            made = ChangeSet(
+            change_set = ChangeSet(
                 arn=self._stacks.arn(f"changeSet/{name}/{uuid4()}"),
                 name=name,
                 stack=stack,
@@ -82,10 +82,10 @@ class ChangeSets:
                 changes=changes_of(stack, revision),
             )
             if self._stacks.is_at(stack, revision):
-                made.status, made.execution_status = "FAILED", "UNAVAILABLE"
-                made.reason = _NO_CHANGES
-            self._by_arn[made.arn] = made
-            return made
+                change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
+                change_set.reason = _NO_CHANGES
+            self._by_arn[change_set.arn] = change_set
+            return change_set
 
     def find(self, name_or_arn: str, stack_name: str | None) -> ChangeSet:
         """Returns a change set by its ARN, or by its name and its stack's.

@@ -171,9 +171,9 @@ class _Change:
             yield
         except Exception as error:
             verb = "create" if creating else "update"
-            made = self._stack.resources.get(resource.logical_id, resource)
-            made.whole = made.whole and not creating
-            self._stack.note(made, f"{verb.upper()}_FAILED", reason_of(error))
+            failed = self._stack.resources.get(resource.logical_id, resource)
+            failed.whole = failed.whole and not creating
+            self._stack.note(failed, f"{verb.upper()}_FAILED", reason_of(error))
             raise _FailedError(
                 f"The following resource(s) failed to {verb}: [{resource.logical_id}]. "
             ) from error
@@ -193,7 +193,10 @@ class _Change:
         if not existing.whole:
             return True
         schema = schema_of(existing.type)
+        handler = self._handlers.of(existing.type)
         replacing = schema.replacing(existing.properties, properties)
+        if handler.replaces_conditionally(properties):
+            replacing += schema.perhaps_replacing(existing.properties, properties)
         if replacing and any(
             name in properties and properties[name] == existing.properties.get(name)
             for name in schema.name_properties
@@ -202,7 +205,7 @@ class _Change:
                 "CloudFormation cannot update a stack when a custom-named resource requires "
                 f"replacing. Rename {existing.physical_id} and update the stack again."
             )
-        return bool(replacing) or not self._handlers.of(existing.type).updates_in_place
+        return bool(replacing)
 
     def _create(self, declaration: Declaration, properties: dict[str, Any]) -> Resource:
         handler = self._handlers.of(declaration.type)

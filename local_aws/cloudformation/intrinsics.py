@@ -1,8 +1,6 @@
 """CloudFormation's functions: what `Ref`, `Fn::GetAtt` and the others come to."""
 
 import base64
-import ipaddress
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,9 +32,9 @@ def references(value: Any) -> set[str]:
 
 
 def _references_of_sub(argument: Any) -> set[str]:
-    text, given = argument if isinstance(argument, list) else (argument, {})
+    text, variables = argument if isinstance(argument, list) else (argument, {})
     named = {name.strip().split(".", 1)[0] for name in _PLACEHOLDER.findall(text)}
-    return (named - set(given)) | references(given)
+    return (named - set(variables)) | references(variables)
 
 
 def _attribute_of(argument: Any) -> tuple[str, str]:
@@ -68,7 +66,6 @@ class Scope:
         mappings: The template's mappings.
         conditions: The conditions, decided.
         imports: Looks up another stack's export by name.
-        stack_output: Looks up an output by the stack's name, its own and the region's, if given.
         zones: Lists a region's availability zones.
         ssm: Looks up an SSM parameter's value by name.
         resources: The stack's resources, as far as they exist.
@@ -77,7 +74,6 @@ class Scope:
     names: Mapping[str, Any]
     mappings: Mapping[str, Any]
     imports: Callable[[str], str]
-    stack_output: Callable[[str, str, str | None], str]
     zones: Callable[[str], Sequence[str]]
     ssm: Callable[[str], str]
     resources: Attributes | None = None
@@ -100,6 +96,8 @@ class Scope:
             function = _FUNCTIONS.get(name)
             if function is not None:
                 return function(self, value[name])
+            if name.startswith("Fn::"):
+                raise ValidationError(f"Template error: the local AWS has no function {name}")
         resolved = {key: self.resolve(item) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
@@ -124,8 +122,8 @@ class Scope:
 
 
 def _sub(scope: Scope, argument: Any) -> str:
-    text, given = argument if isinstance(argument, list) else (argument, {})
-    values = scope.resolve(given)
+    text, variables = argument if isinstance(argument, list) else (argument, {})
+    values = scope.resolve(variables)
 
     def substitute(found: re.Match[str]) -> str:
         name = found[1].strip()
@@ -173,19 +171,6 @@ def _find_in_map(scope: Scope, argument: Any) -> Any:
         ) from error
 
 
-def _cidr(scope: Scope, argument: Any) -> list[str]:
-    block, count, *bits = (scope.resolve(part) for part in argument)
-    network = ipaddress.ip_network(block)
-    host_bits = int(bits[0]) if bits else 8
-    blocks = network.subnets(new_prefix=network.max_prefixlen - host_bits)
-    return [str(next(blocks)) for _ in range(int(count))]
-
-
-def _stack_output(scope: Scope, argument: Any) -> str:
-    wanted = scope.resolve(argument)
-    return scope.stack_output(wanted["StackName"], wanted["OutputName"], wanted.get("Region"))
-
-
 def _if(scope: Scope, argument: Any) -> Any:
     name, if_true, if_false = argument
     return scope.resolve(if_true if scope.conditions[name] else if_false)
@@ -198,17 +183,13 @@ def _base64(scope: Scope, argument: Any) -> str:
 _FUNCTIONS: Final[Mapping[str, Callable[[Scope, Any], Any]]] = {
     "Ref": Scope.ref,
     "Fn::GetAtt": Scope.attribute,
-    "Fn::GetStackOutput": _stack_output,
     "Fn::Sub": _sub,
     "Fn::Join": _join,
     "Fn::Select": _select,
     "Fn::Split": _split,
     "Fn::FindInMap": _find_in_map,
-    "Fn::Cidr": _cidr,
     "Fn::If": _if,
     "Fn::Base64": _base64,
     "Fn::GetAZs": lambda scope, argument: list(scope.zones(scope.resolve(argument))),
     "Fn::ImportValue": lambda scope, argument: scope.imports(scope.resolve(argument)),
-    "Fn::ToJsonString": lambda scope, argument: json.dumps(scope.resolve(argument)),
-    "Fn::Length": lambda scope, argument: len(scope.resolve(argument)),
 }

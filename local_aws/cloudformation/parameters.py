@@ -16,20 +16,20 @@ class Parameter:
     """One parameter of a stack.
 
     Attributes:
-        given: The text given or defaulted; for an SSM parameter its name.
+        text: The text of the request or the default; for an SSM parameter its name.
         value: What `Ref` gives.
         no_echo: Whether descriptions hide it.
     """
 
     key: str
-    given: str
+    text: str
     value: Any
     no_echo: bool = False
     from_ssm: bool = False
 
     def description(self) -> dict[str, str]:
         """Returns the parameter as DescribeStacks shows it."""
-        shown = {"ParameterKey": self.key, "ParameterValue": "****" if self.no_echo else self.given}
+        shown = {"ParameterKey": self.key, "ParameterValue": "****" if self.no_echo else self.text}
         if self.from_ssm:
             shown["ResolvedValue"] = _joined(self.value)
         return shown
@@ -37,7 +37,7 @@ class Parameter:
 
 def resolve_parameters(
     template: Template,
-    given: list[dict[str, Any]],
+    arguments: list[dict[str, Any]],
     previous: Mapping[str, Parameter],
     ssm: Callable[[str], str],
 ) -> dict[str, Parameter]:
@@ -45,7 +45,7 @@ def resolve_parameters(
 
     Args:
         template: The template, which declares them.
-        given: The request's `Parameters`.
+        arguments: The request's `Parameters`.
         previous: The stack's parameters before the request, for `UsePreviousValue`.
         ssm: Looks up the value of an SSM parameter.
 
@@ -53,7 +53,7 @@ def resolve_parameters(
         ValidationError: If a value is missing, unknown or not allowed.
     """
     declared = template.section("Parameters")
-    texts = {item["ParameterKey"]: _given_text(item, previous) for item in given}
+    texts = {item["ParameterKey"]: _text_of(item, previous) for item in arguments}
     unknown = sorted(set(texts) - set(declared))
     if unknown:
         raise ValidationError(f"Parameters: [{', '.join(unknown)}] do not exist in the template")
@@ -68,7 +68,7 @@ def resolve_parameters(
     }
 
 
-def _given_text(item: Mapping[str, Any], previous: Mapping[str, Parameter]) -> str:
+def _text_of(item: Mapping[str, Any], previous: Mapping[str, Parameter]) -> str:
     key: str = item["ParameterKey"]
     if not item.get("UsePreviousValue"):
         return str(item.get("ParameterValue", ""))
@@ -78,7 +78,7 @@ def _given_text(item: Mapping[str, Any], previous: Mapping[str, Parameter]) -> s
             "Cannot specify usePreviousValue as true for a parameter key not in the previous "
             "template"
         )
-    return previous[key].given
+    return previous[key].text
 
 
 def _parameter(

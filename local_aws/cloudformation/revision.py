@@ -19,7 +19,6 @@ class Surroundings:
         account: The account's id.
         region: The region's name.
         imports: Looks up another stack's export by name.
-        stack_output: Looks up an output by the stack's name, its own and the region's, if given.
         zones: Lists a region's availability zones.
         ssm: Looks up an SSM parameter's value by name.
     """
@@ -27,7 +26,6 @@ class Surroundings:
     account: str
     region: str
     imports: Callable[[str], str]
-    stack_output: Callable[[str, str, str | None], str]
     zones: Callable[[str], Sequence[str]]
     ssm: Callable[[str], str]
 
@@ -73,18 +71,18 @@ class Revision:
 
 def revise(
     body: str,
-    given: list[dict[str, Any]],
+    arguments: list[dict[str, Any]],
     tags: Mapping[str, str],
     *,
     stack_id: str,
     previous: Mapping[str, Parameter],
     surroundings: Surroundings,
 ) -> Revision:
-    """Checks a template and the parameters given for it.
+    """Checks a template and its parameters.
 
     Args:
         body: The template's text.
-        given: The request's `Parameters`.
+        arguments: The request's `Parameters`.
         tags: The stack's tags.
         stack_id: The stack's ARN.
         previous: The stack's parameters so far.
@@ -94,7 +92,7 @@ def revise(
         ValidationError: In CloudFormation's words, if the revision cannot be brought about.
     """
     template = Template(body)
-    parameters = resolve_parameters(template, given, previous, surroundings.ssm)
+    parameters = resolve_parameters(template, arguments, previous, surroundings.ssm)
     names = {key: parameter.value for key, parameter in parameters.items()}
     names |= {
         "AWS::AccountId": surroundings.account,
@@ -109,7 +107,6 @@ def revise(
         names=names,
         mappings=template.section("Mappings"),
         imports=surroundings.imports,
-        stack_output=surroundings.stack_output,
         zones=lambda region: surroundings.zones(region or surroundings.region),
         ssm=surroundings.ssm,
     )

@@ -48,20 +48,32 @@ class Schema:
     @property
     def name_properties(self) -> list[str]:
         """The properties that identify a resource and that the template chooses."""
-        read_only = self.document.get("readOnlyProperties") or []
-        identifier = self.document.get("primaryIdentifier") or []
-        return [path.removeprefix("/properties/") for path in identifier if path not in read_only]
+        kind = str(self.document.get("typeName", "")).rpartition(":")[2]
+        identifier = self._paths("primaryIdentifier")
+        names = [
+            path for path in self._paths("createOnlyProperties") if path in {"Name", f"{kind}Name"}
+        ]
+        return [
+            path for path in identifier + names if path not in self._paths("readOnlyProperties")
+        ]
 
     def replacing(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         """Returns the changed properties that only a new resource can have, such as `CidrBlock`."""
+        return self._changed("createOnlyProperties", old, new)
+
+    def perhaps_replacing(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+        """Returns the changed properties for which some resources are replaced, others are not."""
+        return self._changed("conditionalCreateOnlyProperties", old, new)
+
+    def _changed(self, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         return [
             path.replace("/", ".")
-            for path in self._create_only_paths()
+            for path in self._paths(name)
             if list(_at(old, path.split("/"))) != list(_at(new, path.split("/")))
         ]
 
-    def _create_only_paths(self) -> list[str]:
-        paths = self.document.get("createOnlyProperties") or []
+    def _paths(self, name: str) -> list[str]:
+        paths = self.document.get(name) or []
         return [path.removeprefix("/properties/") for path in paths]
 
 

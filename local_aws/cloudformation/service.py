@@ -2,7 +2,6 @@
 
 # ruff: noqa: D102 -- each public method answers the API call of its name
 
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -18,7 +17,6 @@ from local_aws.cloudformation.descriptions import (
     template_summary,
 )
 from local_aws.cloudformation.errors import ValidationError
-from local_aws.cloudformation.schema import schema_of
 from local_aws.cloudformation.stack import Stack
 from local_aws.cloudformation.stacks import Request, Stacks
 from local_aws.cloudformation.template import Template
@@ -49,9 +47,7 @@ class CloudFormation:
 
     def _in(self, region: str) -> tuple[Stacks, ChangeSets]:
         if region not in self._regions:
-            stacks = Stacks(
-                lambda service: self._client(service, region), self._account, region, self.stacks
-            )
+            stacks = Stacks(lambda service: self._client(service, region), self._account, region)
             self._regions[region] = (stacks, ChangeSets(stacks))
         return self._regions[region]
 
@@ -203,14 +199,6 @@ class CloudFormationResponse(BaseResponse):  # type: ignore[misc]
         ]
         return ActionResult({"StackResources": found})
 
-    def describe_stack_resource(self) -> ActionResult:
-        stack, logical_id = self._stack(), self._get_param("LogicalResourceId")
-        if logical_id not in stack.resources:
-            raise ValidationError(f"Resource {logical_id} does not exist for stack {stack.name}")
-        return ActionResult(
-            {"StackResourceDetail": resource_shown(stack, stack.resources[logical_id])}
-        )
-
     def list_stack_resources(self) -> ActionResult:
         stack = self._stack()
         found = [resource_shown(stack, item) for item in stack.resources.values()]
@@ -227,14 +215,9 @@ class CloudFormationResponse(BaseResponse):  # type: ignore[misc]
         )
 
     def get_template_summary(self) -> ActionResult:
-        return ActionResult(template_summary(self._named_or_given_template()))
+        return ActionResult(template_summary(self._template()))
 
-    def validate_template(self) -> ActionResult:
-        summary = template_summary(self._named_or_given_template())
-        kept = ("Capabilities", "CapabilitiesReason", "Description", "Parameters")
-        return ActionResult({key: summary[key] for key in kept if key in summary})
-
-    def _named_or_given_template(self) -> Template:
+    def _template(self) -> Template:
         body = self._body()
         if body is not None:
             return Template(body)
@@ -290,16 +273,6 @@ class CloudFormationResponse(BaseResponse):  # type: ignore[misc]
             for name, value in stack.exports.items()
         ]
         return self._page("Exports", exports)
-
-    def list_imports(self) -> ActionResult:
-        return self._page("Imports", self._stacks.exports.users(self._get_param("ExportName")))
-
-    def describe_type(self) -> ActionResult:
-        name = self._get_param("TypeName")
-        schema = schema_of(name).document
-        if not schema:
-            raise ValidationError(f"The type '{name}' cannot be found.")
-        return ActionResult({"Type": "RESOURCE", "TypeName": name, "Schema": json.dumps(schema)})
 
     def _page(self, name: str, items: list[Any], **more: Any) -> ActionResult:
         start = int(self._get_param("NextToken") or 0)

@@ -45,7 +45,6 @@ class Stacks:
         client: Makes (and keeps) the boto3 client of a service in this region.
         account: The account's id.
         region: The region's name.
-        in_region: Finds the stacks of another region.
 
     Attributes:
         exports: What they share.
@@ -58,15 +57,13 @@ class Stacks:
         client: Callable[[str], Any],
         account: str,
         region: str,
-        in_region: "Callable[[str], Stacks]",
     ) -> None:
         self._api = Api(client)
         self._account = account
         self._region = region
-        self._in_region = in_region
         self._stacks: dict[str, Stack] = {}
         self.exports = Exports(self.living)
-        self.handlers = Handlers(self._api, account, region)
+        self.handlers = Handlers(self._api)
         self.lock = RLock()
         self._engine = Engine(self.handlers)
 
@@ -214,7 +211,6 @@ class Stacks:
                 account=self._account,
                 region=self._region,
                 imports=lambda name: self.exports.take(stack, name),
-                stack_output=self._stack_output,
                 zones=self._zones,
                 ssm=self._ssm_parameter,
             ),
@@ -235,13 +231,6 @@ class Stacks:
         if any(stack.name == name for stack in self.living()):
             raise AlreadyExistsError(f"Stack [{name}] already exists")
         return Stack(name, self.arn(f"stack/{name}/{uuid4()}"))
-
-    def _stack_output(self, stack_name: str, output: str, region: str | None) -> str:
-        stacks = self._in_region(region) if region else self
-        for shown in stacks.find(stack_name).outputs:
-            if shown["OutputKey"] == output:
-                return shown["OutputValue"]
-        raise ValidationError(f"Stack {stack_name} has no output {output} (Fn::GetStackOutput)")
 
     def _zones(self, region: str) -> list[str]:
         answer = self._api.call("ec2", "describe_availability_zones")

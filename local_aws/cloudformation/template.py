@@ -13,30 +13,13 @@ from local_aws.cloudformation.intrinsics import NO_VALUE, references
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in CloudFormation's dialect: short-form functions, and dates that stay strings."""
+    """Reads dates as text, as CloudFormation does."""
 
 
 _Loader.yaml_implicit_resolvers = {
     initial: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for initial, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-
-
-def _short_form(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.SequenceNode):
-        value: Any = loader.construct_sequence(node, deep=True)
-    elif isinstance(node, yaml.MappingNode):
-        value = loader.construct_mapping(node, deep=True)
-    else:
-        value = loader.construct_scalar(node)  # type: ignore[arg-type]
-    if suffix in {"Ref", "Condition"}:
-        return {suffix: value}
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_form)
 
 
 @dataclass(frozen=True)

@@ -17,14 +17,13 @@ from botocore.exceptions import ClientError
 
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
 from local_aws import jobs
-from local_aws.cdk import Cdk, CdkError, CdkMissingError
-from local_aws.demo import means
+from local_aws.cdk import Cdk
+from local_aws.demo import capabilities
 from local_aws.demo.display import Display
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.demo.summary import summarize
-from local_aws.images import ImagesUnavailable
-from local_aws.server import LocalAws, LocalAwsError
-from local_aws.worker_root import WorkerRootError
+from local_aws.errors import LocalAwsError
+from local_aws.server import LocalAws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,23 +47,6 @@ SUBMISSION = {
 }
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the message is a sentence that says what to do."""
-
-
-#: What can go wrong on a machine; each says in a sentence what to do.
-_SAID = (
-    BuildError,
-    CdkError,
-    CdkMissingError,
-    DemoError,
-    ImagesUnavailable,
-    LocalAwsError,
-    TimeoutError,
-    WorkerRootError,
-)
-
-
 def main() -> int:
     """Run the demo; returns the exit code."""
     display = Display()
@@ -74,7 +56,7 @@ def main() -> int:
     try:
         with _alone():
             outcome = _run(display)
-    except _SAID as error:
+    except (BuildError, LocalAwsError, TimeoutError) as error:
         display.console.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
@@ -90,15 +72,15 @@ def _run(display: Display) -> Outcome:
         with display.together() as work:
             programs = work.start("Building the workers' programs (Go)", _build)
             command_line = work.start("Installing the cdk command line (npm)", _install_cdk)
-            found = work.start("Looking at this machine", _look).result()
-            runner = found.make_runner(state, is_equipped=False)
+            machine = work.start("Looking at this machine", _look).result()
+            runner = machine.make_runner(state, is_equipped=False)
             aws = stack.enter_context(LocalAws(runner=runner, state_dir=state))
             command_line.result()
             work.start("Bootstrapping the account (cdk bootstrap)", partial(_bootstrap, aws))
             programs.result()
         jobs.equip(runner)
         with display.step("Deploying the workshop's settings (cdk deploy)") as step:
-            _deploy(step, aws, found)
+            _deploy(step, aws, machine)
         submitted = Jobs(aws)
         display.console.print(f"\n[bold]$ {SUBMIT}[/]")
         job_id = _submit(aws)
@@ -107,7 +89,7 @@ def _run(display: Display) -> Outcome:
                 step.jobs = lines
             step.detail = f"{len(step.jobs)} jobs"
         outcome = submitted.outcome(job_id)
-        summarize(display.console, aws, outcome, found)
+        summarize(display.console, aws, outcome, machine)
     return outcome
 
 
@@ -118,20 +100,20 @@ def _build(step: Step) -> None:
 
 
 def _install_cdk(_: Step) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(_APP / "installation.py"), "cdk"],
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise DemoError(done.stderr.strip())
+    if result.returncode:
+        raise LocalAwsError(result.stderr.strip())
 
 
-def _look(step: Step) -> means.Means:
-    found = means.find(_DIRECTORY, lambda text: _tell(step, text))
-    step.detail = f"jobs run as {'rehearsed ' if found.is_rehearsal else ''}{_kind(found)}"
-    return found
+def _look(step: Step) -> capabilities.Capabilities:
+    machine = capabilities.find(_DIRECTORY, lambda text: _tell(step, text))
+    step.detail = f"jobs run as {'rehearsed ' if machine.is_rehearsal else ''}{_kind(machine)}"
+    return machine
 
 
 def _bootstrap(aws: LocalAws, step: Step) -> None:
@@ -139,9 +121,9 @@ def _bootstrap(aws: LocalAws, step: Step) -> None:
     step.detail = aws.endpoint
 
 
-def _deploy(step: Step, aws: LocalAws, found: means.Means) -> None:
+def _deploy(step: Step, aws: LocalAws, machine: capabilities.Capabilities) -> None:
     counted = _Counter(step)
-    cdk = Cdk(aws, _APP, environment=found.build_arguments, say=counted.hear)
+    cdk = Cdk(aws, _APP, environment=machine.build_arguments, say=counted.hear)
     cdk.deploy(context=_CONTEXT)
     step.detail = f"{counted.made} resources in {counted.stacks} stacks"
 
@@ -169,7 +151,7 @@ def _submit(aws: LocalAws) -> str:
     try:
         submitted: str = aws.client("batch").submit_job(**SUBMISSION)["jobId"]
     except ClientError as error:
-        raise DemoError(f"the job could not be submitted: {error}") from None
+        raise LocalAwsError(f"the job could not be submitted: {error}") from None
     return submitted
 
 
@@ -177,8 +159,8 @@ def _tell(step: Step, text: str) -> None:
     step.detail = text
 
 
-def _kind(found: means.Means) -> str:
-    return "containers" if found.is_docker else "processes"
+def _kind(machine: capabilities.Capabilities) -> str:
+    return "containers" if machine.is_docker else "processes"
 
 
 @contextmanager
@@ -189,7 +171,7 @@ def _alone() -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise DemoError(
+            raise LocalAwsError(
                 "Another `make demo` of this folder is running: wait for it or stop it."
             ) from None
         yield

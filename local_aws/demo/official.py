@@ -35,28 +35,28 @@ def arguments(dockerfile: str) -> dict[str, str]:
     return found
 
 
-def refusal(given: Mapping[str, str]) -> str:
+def refusal(build_arguments: Mapping[str, str]) -> str:
     """Ask each address for what the image is built from.
 
     Args:
-        given: The Dockerfile's arguments.
+        build_arguments: The Dockerfile's arguments.
 
     Returns:
         In one line what is wrong with the first that is; empty if all can be had.
     """
-    for url, sha256, beginning in _wanted(given):
+    for url, sha256, beginning in _addresses(build_arguments):
         if why := _wrong(url, sha256, beginning):
             return f"{url} {why}"
     return ""
 
 
-def _wanted(given: Mapping[str, str]) -> Iterator[tuple[str, str, bytes]]:
+def _addresses(build_arguments: Mapping[str, str]) -> Iterator[tuple[str, str, bytes]]:
     """Each address, its checksum (empty if it is not locked), and how its content begins."""
-    yield given["NEXTFLOW_RELEASE"], given["NEXTFLOW_SHA256"], _PROGRAM
-    for plugin in given["NEXTFLOW_PLUGINS"].split():
+    yield build_arguments["NEXTFLOW_RELEASE"], build_arguments["NEXTFLOW_SHA256"], _PROGRAM
+    for plugin in build_arguments["NEXTFLOW_PLUGINS"].split():
         name, _, sha256 = plugin.partition("=")
         id_, _, version = name.partition("@")
-        place = f"{given['NEXTFLOW_PLUGIN_REGISTRY']}/{id_}/{version}/download"
+        place = f"{build_arguments['NEXTFLOW_PLUGIN_REGISTRY']}/{id_}/{version}/download"
         yield f"{place}/{id_}-{version}.zip", sha256, _ARCHIVE
 
 

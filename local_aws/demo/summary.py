@@ -10,8 +10,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from local_aws.demo.capabilities import Capabilities
     from local_aws.demo.jobs import Outcome
-    from local_aws.demo.means import Means
     from local_aws.server import LocalAws
 
 _NEXT = {
@@ -24,14 +24,14 @@ _NEXT = {
 _LOG_LINES = 40
 
 
-def summarize(console: Console, aws: LocalAws, outcome: Outcome, found: Means) -> None:
+def summarize(console: Console, aws: LocalAws, outcome: Outcome, machine: Capabilities) -> None:
     """Print the head's log, what landed in the bucket, what was real, and what to do next.
 
     Args:
         console: Where to print.
         aws: The local AWS, still running.
         outcome: How the head ended.
-        found: How the demo went on this machine.
+        machine: How the demo went on this machine.
     """
     console.rule("the head's log", align="left", style="dim")
     for line in outcome.log[-_LOG_LINES:]:
@@ -47,10 +47,10 @@ def summarize(console: Console, aws: LocalAws, outcome: Outcome, found: Means) -
     )
     console.print(f"hello: {ended}\n\n[bold]What was real[/]")
     console.print(
-        _list("[green]●[/]", "the templates, deployed by the cdk command line", *found.real)
+        _list("[green]●[/]", "the templates, deployed by the cdk command line", *machine.real)
     )
     console.print("[bold]What was rehearsed[/]")
-    rehearsed = ["AWS itself: moto with our mends, on this machine", *found.rehearsed]
+    rehearsed = ["AWS itself: moto with our patches, on this machine", *machine.rehearsed]
     if aws.skipped_resource_types:
         rehearsed.append(f"nothing stands behind {', '.join(aws.skipped_resource_types)}")
     console.print(_list("[yellow]○[/]", *rehearsed))

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from local_aws.errors import LocalAwsError
+
 VERSION: Final = "25.04.4"
 POM: Final = Path(__file__).with_name("core.pom.xml")
 _DOWNLOAD_TIMEOUT_SECONDS: Final = 300
@@ -35,7 +37,7 @@ _OPENED_PACKAGES: Final = (
 )
 
 
-class CoreUnavailable(RuntimeError):  # noqa: N818 - a state of the machine, not a fault
+class CoreUnavailable(LocalAwsError):  # noqa: N818 - a state of the machine, not a fault
     """Nextflow's core cannot be had on this machine; the message says why, in a sentence."""
 
 
@@ -137,7 +139,7 @@ def _maven(*arguments: str) -> None:
         if shutil.which(tool) is None:
             raise CoreUnavailable(f"Nextflow's core needs {meaning}: there is no `{tool}` here.")
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             ["mvn", "-q", "-B", "-Dstyle.color=never", *arguments],
             capture_output=True,
             text=True,
@@ -148,8 +150,8 @@ def _maven(*arguments: str) -> None:
         raise CoreUnavailable(
             f"Maven did not fetch Nextflow's core in {_DOWNLOAD_TIMEOUT_SECONDS} s."
         ) from None
-    if done.returncode != 0:
-        raise CoreUnavailable(f"Maven could not fetch Nextflow's core: {_reason(done.stdout)}")
+    if result.returncode != 0:
+        raise CoreUnavailable(f"Maven could not fetch Nextflow's core: {_reason(result.stdout)}")
 
 
 def _reason(output: str) -> str:

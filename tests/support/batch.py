@@ -14,9 +14,9 @@ import boto3
 import pytest
 
 from local_aws.batch.process_runner import ProcessRunner
-from local_aws.batch.regional import backend_of
 from local_aws.batch.runner import Runner
 from local_aws.batch.runtime import RUNTIME
+from local_aws.batch.service import batch_of
 from local_aws.server import LocalAws
 from tests.support.service_model import strict
 
@@ -32,7 +32,6 @@ class Gate:
 
     Attributes:
         script: A shell script that waits until the gate is open.
-
     """
 
     def __init__(self) -> None:
@@ -52,17 +51,19 @@ class Testbed:
     Attributes:
         server: The local AWS.
         endpoint: Its URL.
-        backend: Its state of Batch.
+        inside: Its Batch, from inside.
         batch: A client that refuses answers which break Batch's service model.
-
     """
+
+    # Its name begins like that of a class of tests.
+    __test__ = False
 
     def __init__(self, server: LocalAws) -> None:
         self.server = server
         self.endpoint = server.endpoint
         self.session: Any = boto3.session.Session()
         self.batch: Any = strict(self.client("batch"))
-        self.backend = backend_of(ACCOUNT, REGION)
+        self.inside = batch_of(ACCOUNT, REGION)
         self._numbers = itertools.count(1)
         ec2 = self.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
@@ -186,7 +187,7 @@ def process_testbed(*, stop_timeout: float = 30) -> Iterator[Testbed]:
     A server takes seconds to start. This one is used again unless another has been started in
     between: a process has one AWS, and whoever starts it starts it empty.
     """
-    if _shared and _shared[-1].backend is not backend_of(ACCOUNT, REGION):
+    if _shared and _shared[-1].inside is not batch_of(ACCOUNT, REGION):
         _shared.pop().server.stop()
     if not _shared:
         root = Path(tempfile.mkdtemp(prefix="batch-testbed-"))
@@ -198,4 +199,4 @@ def process_testbed(*, stop_timeout: float = 30) -> Iterator[Testbed]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RUNTIME, "stop_timeout", stop_timeout)
         yield _shared[-1]
-    _shared[-1].backend.reset()
+    _shared[-1].inside.reset()

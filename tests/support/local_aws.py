@@ -40,7 +40,6 @@ class Stack:
 
     Attributes:
         name: Its name.
-
     """
 
     def __init__(self, aws: LocalAws, name: str) -> None:

@@ -190,7 +190,7 @@ def _variables(way: Way, folder: Path, host: str, testbed: Testbed, queue: str) 
 
 
 def _disturb(what: str, folder: Path, testbed: Testbed) -> None:
-    log = next(_found(folder.glob, ".nextflow-head/*/evidence/a1/.nextflow.log"))
+    log = next(_found(folder.glob, ".nextflow-head/*/uploads/a1/.nextflow.log"))
     if what == "failed-pull":
         testbed.server.faults.failed_pull()
         return
@@ -207,7 +207,7 @@ def _disturb(what: str, folder: Path, testbed: Testbed) -> None:
 
 def _reclaim(testbed: Testbed) -> None:
     for _ in range(100):
-        for job in list(testbed.backend.jobs):
+        for job in list(testbed.inside.state.jobs):
             with suppress(Exception):  # it does not run yet, or any more
                 testbed.server.faults.host_reclaimed(job)
         time.sleep(0.5)
@@ -244,10 +244,10 @@ def _host(status: int | None, headers: Mapping[str, str]) -> Iterator[str]:
 
 def _keep(way: Way, folder: Path, host: str, target: Path) -> None:
     """Writes what Nextflow said: a header, what it printed, its log."""
-    given = (folder / "arguments").read_text().split("\0")
+    arguments = (folder / "arguments").read_text().split("\0")
     typed = _arguments(way, folder, host)
-    local = files.whole([word for word in given if word][-len(typed) :], folder)
-    log = next(iter(folder.glob(".nextflow-head/*/evidence/a1/.nextflow.log")), None)
+    local = files.whole([word for word in arguments if word][-len(typed) :], folder)
+    log = next(iter(folder.glob(".nextflow-head/*/uploads/a1/.nextflow.log")), None)
     header = {
         "status": int((folder / "status").read_text()),
         "typed": Origins.of(typed, local, folder).typed,
@@ -255,10 +255,10 @@ def _keep(way: Way, folder: Path, host: str, target: Path) -> None:
         "log": log is not None,
         "signal": "SIGTERM" if way.during == "cancelled" else None,
     }
-    said = "".join(
+    printed = "".join(
         (folder / name).read_text(errors="replace")[-8000:] for name in ("output", "errors")
     )
-    text = f"{json.dumps(header)}\n--- output\n{said}\n--- .nextflow.log\n{_excerpt(log)}"
+    text = f"{json.dumps(header)}\n--- output\n{printed}\n--- .nextflow.log\n{_excerpt(log)}"
     target.write_text(_anonymous(text, folder, host))
 
 

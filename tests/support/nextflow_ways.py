@@ -32,6 +32,28 @@ workflow {
     COUNT( channel.fromPath(params.input, checkIfExists: true) )
 }
 """
+#: The same, with the outputs of the workflow in place of those of the process.
+_OUTPUT = """\
+process ALIGN {
+    tag 'sample_1'
+    output: path 'x.bam'
+    script: "touch x.bam"
+}
+
+workflow {
+    main:
+    ALIGN()
+    publish:
+    aligned = ALIGN.out
+}
+
+output {
+    aligned { path 'bam' }
+}
+"""
+_OTHER_REGION = (
+    "The bucket you are attempting to access must be addressed using the specified endpoint."
+)
 _HELLO = "workflow {\n    println 'hello'\n}\n"
 _SCHEMA = """\
 {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "p", "type": "object",
@@ -149,6 +171,12 @@ def _aws(service: str, path: str, status: int, code: str, message: str) -> Way:
         batch=True,
         fault=Fault(service, path, status, code, message),
     )
+
+
+def _publish(folder: str, **more: object) -> Way:
+    task = _TASK.replace("SCRIPT", "touch x.bam")
+    text = task.replace("    output:", f"    publishDir '{folder}'\n    output:")
+    return Way({"main.nf": text}, batch=True, **more)  # type: ignore[arg-type]
 
 
 def _denial(action: str, resource: str) -> str:
@@ -309,13 +337,7 @@ WAYS: dict[str, Way] = {
         _INPUT,
         "--input",
         "s3://other-lab/x.fq",
-        fault=Fault(
-            "s3",
-            "/other-lab",
-            301,
-            "PermanentRedirect",
-            "The bucket you are attempting to access must be addressed using the specified endpoint.",
-        ),
+        fault=Fault("s3", "/other-lab", 301, "PermanentRedirect", _OTHER_REGION),
     ),
     "input-archived": _main(
         _INPUT,
@@ -329,6 +351,26 @@ WAYS: dict[str, Way] = {
             "InvalidObjectState",
             "The operation is not valid for the object's storage class",
         ),
+    ),
+    "input-key-denied": _main(
+        _INPUT,
+        "--input",
+        "s3://other-lab/x.fq",
+        fault=Fault(
+            *("s3", "/other-lab", 403, "AccessDenied"),
+            _denial("kms:Decrypt", "arn:aws:kms:us-west-2:123456789012:key/1"),
+        ),
+    ),
+    "schema-file-denied": Way(
+        _VALIDATED,
+        ("PROJECT", "--outdir", "o", "--reads", "s3://other-lab/x.fq"),
+        fault=Fault("s3", "/other-lab", 403, "AccessDenied", "Access Denied"),
+    ),
+    "schema-sheet-file-denied": Way(
+        _VALIDATED,
+        ("PROJECT", "--outdir", "o", "--input", "s3://bucket/sheet.csv"),
+        extra={"sheet.csv": b"sample,fastq\na,s3://other-lab/x.fq\n"},
+        fault=Fault("s3", "/other-lab", 403, "AccessDenied", "Access Denied"),
     ),
     # The pipeline itself says no
     "error": _main("workflow {\n    error 'Please provide an input samplesheet'\n}\n"),
@@ -425,32 +467,40 @@ WAYS: dict[str, Way] = {
         *("s3", "/bucket/runs", 403, "RequestTimeTooSkewed"),
         "The difference between the request time and the current time is too large.",
     ),
-    "publish-denied": Way(
-        {
-            "main.nf": _TASK.replace("SCRIPT", "touch x.bam").replace(
-                "    output:", "    publishDir 's3://results/out'\n    output:"
-            )
-        },
+    "publish-denied": _publish(
+        "s3://results/out",
+        fault=Fault("s3", "/results", 403, "AccessDenied", "Access Denied"),
+    ),
+    "publish-kms-denied": _publish(
+        "s3://results/out",
+        fault=Fault(
+            *("s3", "/results", 403, "AccessDenied"),
+            _denial("kms:GenerateDataKey", "arn:aws:kms:us-west-2:123456789012:key/1"),
+        ),
+    ),
+    "publish-other-region": _publish(
+        "s3://results/out",
+        fault=Fault("s3", "/results", 301, "PermanentRedirect", _OTHER_REGION),
+    ),
+    "publish-503": _publish(
+        "s3://results/out",
+        fault=Fault("s3", "/results", 503, "SlowDown", "Please reduce your request rate."),
+    ),
+    "publish-file-denied": _publish(
+        "s3://results/out",
+        fault=Fault("s3", "/results/out/x.bam", 403, "AccessDenied", "Access Denied"),
+    ),
+    "publish-bucket-missing": _publish("s3://no-such-bucket-here/out"),
+    "output-denied": Way(
+        {"main.nf": _OUTPUT},
+        ("PROJECT", "-output-dir", "s3://results/out"),
         batch=True,
         fault=Fault("s3", "/results", 403, "AccessDenied", "Access Denied"),
     ),
-    "publish-bucket-missing": Way(
-        {
-            "main.nf": _TASK.replace("SCRIPT", "touch x.bam").replace(
-                "    output:", "    publishDir 's3://no-such-bucket-here/out'\n    output:"
-            )
-        },
-        batch=True,
+    "output-bucket-missing": Way(
+        {"main.nf": _OUTPUT}, ("PROJECT", "-output-dir", "s3://no-such-bucket-here/out"), batch=True
     ),
-    "crt-attempts": Way(
-        {
-            "main.nf": _TASK.replace("SCRIPT", "touch x.bam").replace(
-                "    output:", "    publishDir 's3://bucket/out'\n    output:"
-            )
-        },
-        batch=True,
-        variables={"AWS_MAX_ATTEMPTS": "100"},
-    ),
+    "crt-attempts": _publish("s3://bucket/out", variables={"AWS_MAX_ATTEMPTS": "100"}),
     # The rest
     "local-executor-work-dir-in-s3": _task(
         "touch x.bam", "process.executor = 'local'\n", batch=True

@@ -49,7 +49,6 @@ def strict(client: Any) -> Any:
 
     Returns:
         The same client. Its calls raise `ModelViolationError`.
-
     """
     client.meta.events.register("before-parse.*.*", _check_answer, unique_id="strict")
     return client
@@ -73,7 +72,6 @@ def check(operation: OperationModel, body: bytes) -> None:
     Raises:
         ModelViolationError: A member is unknown, missing though required, of the wrong type, or
             not one of its enumeration.
-
     """
     answer = json.loads(body or b"{}") if _is_json(operation) else _read_xml(operation, body)
     shape = operation.output_shape
@@ -92,7 +90,6 @@ def check_error(operation: OperationModel, headers: Any, body: bytes) -> None:
 
     Raises:
         ModelViolationError: It is not, or it has no message.
-
     """
     if not _is_json(operation):
         _check_query_error(operation, body)

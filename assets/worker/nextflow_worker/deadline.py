@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Callable, TypeVar
+from typing import Callable, Protocol, TypeVar
 
 from nextflow_worker.backoff import Backoff
 from nextflow_worker.error import WorkerError
 
-if TYPE_CHECKING:
-    from nextflow_worker.host import Host
-
 T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """What time goes by: the host's, or a test's."""
+
+    def now(self) -> float:
+        """Return the seconds of a clock that is never set back."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
 
 
 class Deadline:
@@ -20,16 +27,16 @@ class Deadline:
         seconds: How long it was, from its beginning.
     """
 
-    def __init__(self, host: Host, seconds: float) -> None:
+    def __init__(self, clock: Clock, seconds: float) -> None:
         """Begin to wait.
 
         Args:
-            host: Whose clock counts.
+            clock: What time goes by.
             seconds: How long from now.
         """
         self.seconds = seconds
-        self._host = host
-        self._end = host.now() + seconds
+        self._clock = clock
+        self._end = clock.now() + seconds
 
     def remaining(self) -> float:
         """Return the seconds that are left.
@@ -37,7 +44,7 @@ class Deadline:
         Raises:
             WorkerError: There are none.
         """
-        left = self._end - self._host.now()
+        left = self._end - self._clock.now()
         if left <= 0:
             message = f"took more than {self.seconds:.0f} s"
             raise WorkerError(message)
@@ -45,12 +52,17 @@ class Deadline:
 
 
 def retry(
-    host: Host, deadline: Deadline, attempt: Callable[[], T], *, first: float = 1, most: float = 16
+    clock: Clock,
+    deadline: Deadline,
+    attempt: Callable[[], T],
+    *,
+    first: float = 1,
+    most: float = 16,
 ) -> T:
     """Call `attempt` until it raises no WorkerError.
 
     Args:
-        host: Whose clock counts.
+        clock: What time goes by.
         deadline: Until when to go on.
         attempt: What to call.
         first: The longest that the first wait may be, in seconds.
@@ -67,7 +79,7 @@ def retry(
         try:
             return attempt()
         except WorkerError as refusal:  # noqa: PERF203 - it waits anyway
-            host.pause(backoff.next())
+            clock.pause(backoff.next())
             try:
                 deadline.remaining()
             except WorkerError as late:

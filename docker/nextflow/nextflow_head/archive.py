@@ -1,4 +1,4 @@
-"""Archives of projects, unpacked wherever they were made: on Linux, on a Mac, on Windows."""
+"""Archives of projects, as Linux, Macs and Windows write them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from nextflow_head.input_error import InputError
+
 #: How the names of archives end, in lower or upper case.
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-# What no project that people wrote comes near, however well it is compressed.
+# Far more than any real project has, however well it is compressed.
 _RATIO = 100
 _SMALL = 100 * 2**20
 # Each file takes at least this from a disk.
@@ -27,8 +29,8 @@ _BLOCK = 4096
 _LONGEST_LINK = 4096
 
 
-class Unusable(Exception):  # noqa: N818 - an answer to bad input
-    """Why an archive, or a file of it, is not unpacked."""
+class ProjectError(InputError):
+    """Why a project, or a file of it, is not unpacked."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def is_archive(name: str) -> bool:
 
 
 def is_litter(path: PurePosixPath) -> bool:
-    """Whether Finder, Explorer or Git left it: nothing of the project."""
+    """Whether Finder, Explorer or Git created it: it is not part of the project."""
     return path.name in {".DS_Store", "Thumbs.db", "desktop.ini", "pax_global_header"} or any(
         step == "__MACOSX" or step.startswith("._") for step in path.parts
     )
@@ -68,17 +70,17 @@ def place(name: str) -> PurePosixPath:
     """Where a name leads below a folder.
 
     Raises:
-        Unusable: Out of it, or nowhere.
+        ProjectError: Out of the folder, or nowhere.
     """
     path = PurePosixPath(name)
     drive = name[1:3] == ":/" and name[0].isalpha()
     if path.is_absolute() or ".." in path.parts or drive or "\0" in name:
-        raise Unusable(f"{name!r} leads out of its folder")
+        raise ProjectError(f"{name!r} is a path out of the folder")
     return path
 
 
 def limit(folder: Path) -> int:
-    """The bytes that a project may have: half of what the disk below the folder has left."""
+    """The bytes that a project may have: half of the free space on the folder's disk."""
     return shutil.disk_usage(folder).free // 2
 
 
@@ -88,7 +90,7 @@ def unpack(archive: Path, folder: Path) -> None:
     Modes become 755 or 644; modification times are the archive's.
 
     Raises:
-        Unusable: It cannot be unpacked, or must not be.
+        ProjectError: It cannot be unpacked, or must not be.
     """
     try:
         with archive.open("rb") as file:
@@ -101,13 +103,13 @@ def unpack(archive: Path, folder: Path) -> None:
                 _write(_of_tar(tar), folder, archive.stat().st_size)
     except NotImplementedError as error:
         # Such as Deflate64, which Explorer uses for large files.
-        raise Unusable(f"it is compressed in a way that is not supported ({error})") from None
+        raise ProjectError(f"its compression is not supported ({error})") from None
     except _BROKEN as error:
         why = error.strerror if isinstance(error, OSError) else None
-        raise Unusable(why or " ".join(str(error).split()) or type(error).__name__) from None
+        raise ProjectError(why or " ".join(str(error).split()) or type(error).__name__) from None
 
 
-# What the libraries raise on content that is none: https://docs.python.org/3/library/zipfile.html
+# What the libraries raise on broken content: https://docs.python.org/3/library/zipfile.html
 _BROKEN = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -130,7 +132,7 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
         name = _zip_name(item).replace("\\", "/")
         mode = item.external_attr >> 16
         if item.flag_bits & 1:
-            raise Unusable(f"{name!r} is encrypted; make the archive without a password")
+            raise ProjectError(f"{name!r} is encrypted: create the archive without a password")
         try:
             # Without a zone: it matters only that it is the same each time.
             changed = datetime(*item.date_time, tzinfo=UTC).timestamp()
@@ -164,13 +166,15 @@ def _tar(archive: Path) -> tarfile.TarFile:
     try:
         return tarfile.open(archive, "r:*", encoding="utf-8")
     except (tarfile.ReadError, EOFError):
-        raise Unusable("it is not a zip, nor a tar, plain or by gzip, bzip2 or xz") from None
+        raise ProjectError(
+            "it is neither a zip nor a tar file (plain, gzip, bzip2 or xz)"
+        ) from None
 
 
 def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
     for item in archive:
         if not (item.isreg() or item.isdir() or item.islnk() or item.issym()):
-            raise Unusable(f"{item.name!r} is neither a file nor a folder nor a link")
+            raise ProjectError(f"{item.name!r} is neither a file nor a folder nor a link")
         # Of a hard link this opens what it is linked to.
         content = partial(_content, archive, item)
         yield Member(
@@ -186,7 +190,7 @@ def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
 def _content(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
     content = archive.extractfile(item)
     if content is None:
-        raise Unusable(f"{item.name!r} is linked to something that is no file")
+        raise ProjectError(f"{item.name!r} is linked to something that is not a file")
     return content
 
 
@@ -205,15 +209,15 @@ def _write(members: Iterable[Member], folder: Path, archived: int) -> None:
             try:
                 left = _write_one(member, folder / path, left)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
-                raise Unusable(f"{member.name!r} is both a file and a folder") from None
+                raise ProjectError(f"{member.name!r} is both a file and a folder") from None
             except OSError as error:
-                raise Unusable(f"{member.name!r}: {error.strerror or error}") from None
+                raise ProjectError(f"{member.name!r}: {error.strerror or error}") from None
         if left < 0:
-            raise Unusable(
+            raise ProjectError(
                 f"it unpacks to more than {most // 2**20} MiB, which is {_RATIO} times its size, or"
-                " half of what the head's disk has left"
+                " half of the free space on the head's disk"
             )
-    _make(links, folder)
+    _create_links(links, folder)
 
 
 def _write_one(member: Member, target: Path, left: int) -> int:
@@ -230,12 +234,12 @@ def _write_one(member: Member, target: Path, left: int) -> int:
     return left
 
 
-def _make(links: Mapping[Path, str], folder: Path) -> None:
-    """Makes symbolic links: the last, and none below another, so nothing goes through them."""
+def _create_links(links: Mapping[Path, str], folder: Path) -> None:
+    """Creates symbolic links last, and none below another, so nothing is written through them."""
     for path, aim in links.items():
         name = path.relative_to(folder).as_posix()
         if path.is_dir() or any(parent in links for parent in path.parents):
-            raise Unusable(f"{name!r} is both a link and a folder")
+            raise ProjectError(f"{name!r} is both a link and a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         path.symlink_to(aim)
@@ -243,4 +247,4 @@ def _make(links: Mapping[Path, str], folder: Path) -> None:
         # What a link leads to may be another.
         if not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
             name = path.relative_to(folder).as_posix()
-            raise Unusable(f"the link {name!r} to {aim!r} leads out of its folder")
+            raise ProjectError(f"the link {name!r} to {aim!r} points out of the folder")

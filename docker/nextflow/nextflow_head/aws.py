@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nextflow_head import verdict
-from nextflow_head.refusal import Denied, Refusal, Unreachable
+from nextflow_head.input_error import InputError, MissingPermissionError, UnreachableError
 
 #: boto3 makes its clients while it runs, so they have no type to name.
 Client = Any
@@ -20,11 +20,16 @@ _ACTIONS = {
     "GetObject": "s3:GetObject",
     "HeadObject": "s3:GetObject",
     "PutObject": "s3:PutObject",
+    "CreateMultipartUpload": "s3:PutObject",
     "DescribeJobs": "batch:DescribeJobs",
     "ListJobs": "batch:ListJobs",
     "TerminateJob": "batch:TerminateJob",
 }
 _DENIED = {"403", "AccessDenied", "AccessDeniedException", "Forbidden"}
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
+_AUTHORIZATION = re.compile(
+    r"not authorized to perform: (?P<action>[\w:-]+)(?: on resource: \"?(?P<resource>[^\s\"]+))?"
+)
 
 
 @dataclass(frozen=True)
@@ -65,37 +70,61 @@ class Aws:
         )
 
 
+@dataclass(frozen=True)
+class Denial:
+    """A permission that AWS says is missing.
+
+    Attributes:
+        action: The IAM action.
+        resource: On what; empty where AWS does not name it.
+    """
+
+    action: str
+    resource: str
+
+    @classmethod
+    def of(cls, error: Any) -> Denial | None:
+        """The denial in a `ClientError`; None if it is another error."""
+        answer = error.response["Error"]
+        if answer["Code"] not in _DENIED:
+            return None
+        named = _AUTHORIZATION.search(answer.get("Message", ""))
+        if named:
+            return cls(named["action"], named["resource"] or "")
+        return cls(_ACTIONS[error.operation_name], "")
+
+
 @contextmanager
-def refusing(what: str, resource: str) -> Iterator[None]:
-    """Turns what AWS refuses inside of it into a refusal.
+def aws_errors(problem: str, resource: str) -> Iterator[None]:
+    """Turns errors of AWS inside of it into an InputError.
 
     Args:
-        what: What is being done, for the user: "the project s3://… cannot be read".
+        problem: What fails then, for the user: "the project s3://… cannot be read".
         resource: What the calls are about, named where AWS denies without naming it.
 
     Raises:
-        Denied: A permission is missing.
-        Unreachable: No answer came, however often it was asked.
-        Refusal: AWS refuses for another reason.
+        MissingPermissionError: A permission is missing.
+        UnreachableError: No answer came, however often it was asked.
+        InputError: AWS refuses for another reason.
     """
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
 
     try:
         yield
     except ClientError as error:
+        if denial := Denial.of(error):
+            raise MissingPermissionError(
+                problem, denial.action, denial.resource or resource
+            ) from None
         answer = error.response["Error"]
-        if answer["Code"] in _DENIED:
-            said = verdict.AUTHORIZATION.search(answer.get("Message", ""))
-            action = said["action"] if said else _ACTIONS[error.operation_name]
-            raise Denied(what, action, (said and said["resource"]) or resource) from None
         reason = f"{error.operation_name} answered {answer['Code']}: {answer.get('Message', '')}"
         if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:  # noqa: PLR2004
-            raise Unreachable(f"{what}: {reason}") from None
-        raise Refusal(f"{what}: {reason}") from None
+            raise UnreachableError(f"{problem}: {reason}") from None
+        raise InputError(f"{problem}: {reason}") from None
     except HTTPClientError as error:
-        raise Unreachable(f"{what}: {_line(error)}") from None
+        raise UnreachableError(f"{problem}: {_line(error)}") from None
     except BotoCoreError as error:
-        raise Refusal(f"{what}: {_line(error)}") from None
+        raise InputError(f"{problem}: {_line(error)}") from None
 
 
 def _line(error: Exception) -> str:

@@ -19,21 +19,21 @@ CRT_RETRIES = 63
 def render(
     environment: Environment,
     session: Session,
-    evidence: Path,
+    reports: Path,
     heap: int | None,
 ) -> str:
     """The configuration as text.
 
     Args:
-        environment: What the head was told.
+        environment: The head's variables.
         session: The run's identity.
-        evidence: The folder for the four reports.
+        reports: The folder for the four reports.
         heap: The Java heap in MiB, or None if the JVM decides.
     """
     labels = {
         "nextflow-run": session.run_name,
         orphans.TAG: session.id,
-        "nextflow-deployment": environment.name,
+        "nextflow-deployment": environment.deployment,
         "nextflow-owner": environment.owner,
     }
     endpoint = environment.endpoint
@@ -53,10 +53,10 @@ def render(
             "path_style": "true" if endpoint else None,
             "client_retries": str(min(environment.max_attempts - 1, CRT_RETRIES)),
             "download_buffers": _text(f"{memory.download_buffers(heap)} MB") if heap else None,
-            "report": _text(str(evidence / "report.html")),
-            "timeline": _text(str(evidence / "timeline.html")),
-            "trace": _text(str(evidence / "trace.txt")),
-            "dag": _text(str(evidence / "dag.html")),
+            "report": _text(str(reports / "report.html")),
+            "timeline": _text(str(reports / "timeline.html")),
+            "trace": _text(str(reports / "trace.txt")),
+            "dag": _text(str(reports / "dag.html")),
         },
     )
 

@@ -1,6 +1,6 @@
-"""Files of parameters and configuration that the arguments name in S3, brought here.
+"""Local copies of the files of parameters and configuration that the arguments name in S3.
 
-Nextflow reads configuration only locally, and neither in another encoding than UTF-8.
+Nextflow reads configuration only from local files, and both only in UTF-8.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from nextflow_head import options, text
 from nextflow_head.aws import Client
-from nextflow_head.location import Location
-from nextflow_head.refusal import Refusal
+from nextflow_head.input_error import InputError
+from nextflow_head.s3_uri import S3Uri
 
 _PARAMS = "-params-file"
 _CONFIGURATION = ("-c", "-config")
@@ -30,13 +30,13 @@ def stage(arguments: Sequence[str], folder: Path, s3: Client) -> list[str]:
         s3: The client.
 
     Raises:
-        Refusal: One cannot be had, or Nextflow could not read it.
+        InputError: One cannot be copied, or Nextflow could not read it.
     """
     count = 0
 
     def local(option: str, name: str) -> str:
         nonlocal count
-        if not Location.is_meant(name.strip()):
+        if not S3Uri.is_meant(name.strip()):
             return name
         count += 1
         return str(_copy(option, name.strip(), folder / str(count), s3))
@@ -45,9 +45,9 @@ def stage(arguments: Sequence[str], folder: Path, s3: Client) -> list[str]:
 
 
 def inside(arguments: Sequence[str], project: Path) -> list[str]:
-    """The arguments, with files that only the project has named where they lie in it.
+    """The arguments, with the paths of files that only the project has.
 
-    On a laptop one starts Nextflow in the project's folder; the head's own holds nothing.
+    On a laptop one starts Nextflow in the project's folder; the head's own folder is empty.
 
     Args:
         arguments: The arguments of `nextflow run`.
@@ -79,7 +79,7 @@ def replaced(arguments: Sequence[str], local: Callable[[str, str], str]) -> list
         arguments: The arguments of `nextflow run`.
         local: Gives the other, from the option and the file's name.
     """
-    staged = list(arguments)
+    words = list(arguments)
     for option in options.read(arguments).find(_PARAMS, *_CONFIGURATION):
         if option.value is None or option.value.at is None:
             continue
@@ -88,22 +88,22 @@ def replaced(arguments: Sequence[str], local: Callable[[str, str], str]) -> list
         names = [value] if option.name == _PARAMS else value.split(",")
         others = [local(option.name, name) for name in names]
         if others != names:
-            staged[option.value.at] = ",".join(others)
-    return staged
+            words[option.value.at] = ",".join(others)
+    return words
 
 
 def _copy(option: str, uri: str, folder: Path, s3: Client) -> Path:
     try:
-        source = Location.parse(uri)
+        source = S3Uri.parse(uri)
     except ValueError:
         source = None
     if source is None or not source.key:
-        raise Refusal(f"{option} {uri!r} is refused: it must be s3://BUCKET/FILE")
+        raise InputError(f"{option} {uri!r} is not allowed: it must be s3://BUCKET/FILE")
     ending = PurePosixPath(source.name).suffix.lower()
     kind = "params" if option == _PARAMS else "configuration"
     if kind == "params" and ending not in _ENDINGS:
-        raise Refusal(
-            f"{option} {source} is refused: its name must end in {', '.join(_ENDINGS[:-1])} or"
+        raise InputError(
+            f"{option} {source} is not allowed: its name must end in {', '.join(_ENDINGS[:-1])} or"
             f" {_ENDINGS[-1]}"
         )
     found = text.read(source, f"{option} {source}", f"the {kind} file {source}", s3)
@@ -119,9 +119,9 @@ def _copy(option: str, uri: str, folder: Path, s3: Client) -> Path:
     return target
 
 
-def _check(content: str, ending: str, source: Location) -> None:
+def _check(content: str, ending: str, source: S3Uri) -> None:
     if not content.strip():
-        raise Refusal(f"the params file {source} is empty: it must hold names and values")
+        raise InputError(f"the params file {source} is empty: it must contain names and values")
     if ending == ".json":
         try:
             found = json.loads(content, strict=False)
@@ -129,7 +129,7 @@ def _check(content: str, ending: str, source: Location) -> None:
             # Nextflow's own parser allows more, such as a comma before a brace.
             return
         if not isinstance(found, dict):
-            raise Refusal(
-                f"the params file {source} is refused: it must hold a JSON object, such as"
+            raise InputError(
+                f"the params file {source} is not allowed: it must contain a JSON object, such as"
                 ' {"input": "s3://my-bucket/samples.csv"}'
             )

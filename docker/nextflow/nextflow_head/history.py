@@ -1,11 +1,11 @@
-"""How the earlier attempts of this job ended, as Batch remembers it."""
+"""How the earlier attempts of this job ended, according to Batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nextflow_head.aws import refusing
+from nextflow_head.aws import aws_errors
 
 if TYPE_CHECKING:
     from nextflow_head.aws import Client
@@ -20,7 +20,7 @@ class Attempt:
         started: Milliseconds since 1970, or None if it never ran.
         stopped: Likewise.
         status: The exit status, or None if there was none: its host was lost, or it never ran.
-        reason: Batch's words.
+        reason: In Batch's words.
     """
 
     number: int
@@ -42,9 +42,9 @@ def of(job_id: str, batch: Client) -> list[Attempt]:
         batch: The client.
 
     Raises:
-        Refusal: Batch does not tell.
+        InputError: Batch does not say.
     """
-    with refusing("the earlier attempts of this job cannot be read", "*"):
+    with aws_errors("the earlier attempts of this job cannot be read", "*"):
         jobs = batch.describe_jobs(jobs=[job_id])["jobs"]
     attempts = jobs[0].get("attempts", []) if jobs else []
     return [_attempt(number, attempt) for number, attempt in enumerate(attempts, 1)]

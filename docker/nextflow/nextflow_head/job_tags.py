@@ -16,7 +16,7 @@ from nextflow_head.aws import Aws
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from nextflow_head.verdict import Verdict
+    from nextflow_head.outcome import Outcome
 
 OUTCOME, REASON = "nextflow-outcome", "nextflow-reason"
 
@@ -28,35 +28,35 @@ _LONGEST = 256
 _NOT_ALLOWED = re.compile(r"[^\w .:/=+@-]+")
 
 
-def of(ended: Verdict) -> dict[str, str]:
-    """The tags for a verdict, in the letters that AWS takes."""
-    tags = {OUTCOME: ended.state.value}
-    if ended.line:
-        text = re.sub(r"[;,] ", " - ", re.sub("[`'\"]", "", ended.line))
+def of(outcome: Outcome) -> dict[str, str]:
+    """The tags for an outcome, in the letters that AWS allows."""
+    tags = {OUTCOME: outcome.state.value}
+    if outcome.line:
+        text = re.sub(r"[;,] ", " - ", re.sub("[`'\"]", "", outcome.line))
         text = " ".join(_NOT_ALLOWED.sub(" ", text).split()).replace(" :", ":")
         tags[REASON] = text[:_LONGEST].strip()
     return tags
 
 
 def put(
-    ended: Verdict, container: Mapping[str, str], say: Callable[[str], None]
+    outcome: Outcome, container: Mapping[str, str], say: Callable[[str], None]
 ) -> threading.Thread:
     """Begins to tag the head's own job; join the thread for at most `PATIENCE` seconds.
 
     Args:
-        ended: How the run ended.
+        outcome: How the run ended.
         container: The container's environment, which names the job; it may lack anything.
-        say: Tells the user a line.
+        say: Prints a line for the user.
 
     Returns:
         The thread that does it. Whatever happens in it ends no run.
     """
-    thread = threading.Thread(target=_put, args=(ended, container, say), daemon=True)
+    thread = threading.Thread(target=_put, args=(outcome, container, say), daemon=True)
     thread.start()
     return thread
 
 
-def _put(ended: Verdict, container: Mapping[str, str], say: Callable[[str], None]) -> None:
+def _put(outcome: Outcome, container: Mapping[str, str], say: Callable[[str], None]) -> None:
     region = container.get("AWS_REGION") or container.get("AWS_DEFAULT_REGION")
     job = container.get("AWS_BATCH_JOB_ID")
     if not region or not job:
@@ -65,6 +65,6 @@ def _put(ended: Verdict, container: Mapping[str, str], say: Callable[[str], None
         aws = Aws(region, container.get("AWS_ENDPOINT_URL"))
         batch = aws.client("batch", attempts=2)
         for known in batch.describe_jobs(jobs=[job])["jobs"]:
-            batch.tag_resource(resourceArn=known["jobArn"], tags=of(ended))
+            batch.tag_resource(resourceArn=known["jobArn"], tags=of(outcome))
     except Exception as error:  # the tags are a courtesy: without them the run ends as it would
-        say(f"the job's tags do not say how it ended: {' '.join(str(error).split())}")
+        say(f"the job's tags could not be set: {' '.join(str(error).split())}")

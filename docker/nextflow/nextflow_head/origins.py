@@ -1,4 +1,4 @@
-"""Where the files of a run come from, in the words of whoever named them."""
+"""Which file or folder of the user each local copy stands for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that a Nextflow left running when it ended; nobody waits for them any more."""
+"""Orphans: tasks that Nextflow did not end when it ended, and that nobody waits for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from nextflow_head.aws import refusing
+from nextflow_head.aws import aws_errors
 
 if TYPE_CHECKING:
     from nextflow_head.aws import Client
@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
 #: The tag of each task that names its session.
 TAG = "nextflow-session"
-#: The tag of queues, which the deployment's stacks put on all that they make.
+#: The tag of queues: the stacks of the deployment put it on all that they create.
 QUEUE_TAG = "nextflow-batch:deployment"
+
+#: Why they are terminated, for whoever looks at a task.
+NEXT_HEAD_REPEATS = "its head is gone; the next one submits what is not completed"
+HEAD_HAS_ENDED = "its head has ended"
 
 # In the order in which jobs pass through them, so that none slips by between two questions.
 _ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
@@ -33,19 +37,19 @@ def terminate(session: Session, environment: Environment, batch: Client, reason:
 
     Args:
         session: The session, in which no Nextflow runs.
-        environment: What the head was told.
+        environment: The head's variables.
         batch: The client.
-        reason: Why, for whoever looks at a task.
+        reason: Why: one of the two above.
 
     Returns:
         How many tasks were terminated.
 
     Raises:
-        Refusal: Batch does not let it.
+        InputError: Batch does not allow it.
     """
     done: set[str] = set()
     with (
-        refusing("tasks that were left running cannot be terminated", "*"),
+        aws_errors("the tasks of this session that still run cannot be terminated", "*"),
         ThreadPoolExecutor(8) as pool,
     ):
         # Until a look finds none that is new: Batch may return a task to a state already looked at.
@@ -72,15 +76,16 @@ def _alive(environment: Environment, batch: Client) -> Iterator[str]:
 
 
 def _queues(environment: Environment, batch: Client) -> set[str]:
-    """The queues that tasks may be in: a pipeline may name any of this environment's."""
+    """The queues that tasks may be in: a pipeline may name any of the deployment's."""
     own = {environment.job_queue, environment.on_demand_queue}
+    deployment = environment.deployment
     pages = batch.get_paginator("describe_job_queues").paginate()
     return {
         queue["jobQueueArn"]
         for page in pages
         for queue in page["jobQueues"]
         if own & {queue["jobQueueName"], queue["jobQueueArn"]}
-        or (environment.name and queue.get("tags", {}).get(QUEUE_TAG) == environment.name)
+        or (deployment and queue.get("tags", {}).get(QUEUE_TAG) == deployment)
     }
 
 

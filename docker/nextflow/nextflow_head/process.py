@@ -12,7 +12,8 @@ from types import FrameType
 from typing import IO
 
 from nextflow_head import memory
-from nextflow_head.refusal import Refusal
+from nextflow_head.input_error import InputError
+from nextflow_head.outcome import Outcome, State
 
 
 class Stopped(SystemExit):
@@ -26,22 +27,28 @@ class Stopped(SystemExit):
         super().__init__(128 + number)
         self.signal = signal.Signals(number)
 
+    @property
+    def outcome(self) -> Outcome:
+        """The end of such a head."""
+        line = f"cancelled: {self.signal.name} arrived while Nextflow was not running"
+        return Outcome(State.CANCELLED, 128 + self.signal, line)
+
 
 @dataclass(frozen=True)
-class End:
+class Exit:
     """How Nextflow ended.
 
     Attributes:
         status: Its exit status, or 128 and the signal that ended it, as a shell reports it.
-        signal: The signal that the head was told to stop with, if it was.
+        signal: The signal that stopped the head, if one did.
         out_of_memory: Whether the kernel killed it because the container's memory ran out.
-        said: The end of what it printed.
+        output: The end of what it printed.
     """
 
     status: int
     signal: signal.Signals | None
     out_of_memory: bool
-    said: str = ""
+    output: str = ""
 
 
 class Process:
@@ -66,12 +73,12 @@ class Process:
         command: Sequence[str],
         variables: Mapping[str, str],
         on_stop: Callable[[str], None],
-    ) -> End:
+    ) -> Exit:
         """Runs the command to its end.
 
-        What it prints goes to the head's own output by way of the head: some refusals of Nextflow,
-        and the names of files that do not compile, stand there and not in its log. It has a process
-        group of its own, so that a Ctrl-C in a terminal reaches it once, not twice.
+        What it prints goes through the head to the head's own output: some errors of Nextflow, and
+        the names of files that do not compile, are printed there but not in its log. It has a
+        process group of its own, so that a Ctrl-C in a terminal reaches it once, not twice.
 
         Args:
             command: The command line; no shell reads it.
@@ -80,7 +87,7 @@ class Process:
                 handler, so it must not take a lock that this thread may hold.
 
         Raises:
-            Refusal: The command cannot be started.
+            InputError: The command cannot be started.
         """
         self._on_stop = on_stop
         self._starting = True
@@ -95,14 +102,14 @@ class Process:
                 process_group=0,
             )
         except OSError as error:
-            raise Refusal(f"{command[0]} does not start: {error.strerror}") from error
+            raise InputError(f"{command[0]} cannot be started: {error.strerror}") from error
         assert child.stdout and child.stderr  # noqa: S101, PT018 - tells mypy
         tails = [_Tail(child.stdout, 1), _Tail(child.stderr, 2)]
         self._child = child.pid
         if self._stop is not None:
-            self._hand_on(child.pid, self._stop)
+            self._pass_on_signal(child.pid, self._stop)
         child.returncode = self._reap(child.pid)
-        return End(
+        return Exit(
             child.returncode,
             None if self._stop is None else signal.Signals(self._stop),
             child.returncode == 128 + signal.SIGKILL and memory.kills() > killed_before,
@@ -135,9 +142,9 @@ class Process:
         if not self._starting:
             raise Stopped(number)
         if self._child is not None:
-            self._hand_on(self._child, number)
+            self._pass_on_signal(self._child, number)
 
-    def _hand_on(self, child: int, number: int) -> None:
+    def _pass_on_signal(self, child: int, number: int) -> None:
         os.kill(child, number)
         self._on_stop(signal.Signals(number).name)
 

@@ -1,9 +1,9 @@
-"""The pipeline's project, brought here where Nextflow cannot fetch it by itself.
+"""The local copy of a project in S3.
 
 Nextflow runs projects from a Git repository or a local folder, not from S3.
 
 Paths and modification times of a project's files enter the hashes of tasks, so each attempt gets
-the same ones, or tasks that are done would run again:
+the same ones, or completed tasks would run again:
 https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nf-commons/src/main/nextflow/util/HashBuilder.java
 """
 
@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from nextflow_head import archive, files, options
-from nextflow_head.archive import Unusable
-from nextflow_head.aws import Client, refusing
-from nextflow_head.location import Location
-from nextflow_head.refusal import Refusal
+from nextflow_head.archive import ProjectError
+from nextflow_head.aws import Client, aws_errors
+from nextflow_head.input_error import InputError
+from nextflow_head.s3_uri import S3Uri
 
 _ARCHIVES = ", ".join(archive.ENDINGS)
 _SCRIPT = "-main-script"
@@ -34,20 +34,20 @@ def bring(
         at: Which of them is the project.
         folder: Where the copy goes.
         s3: The client.
-        say: Tells the user a line.
+        say: Prints a line for the user.
 
     Raises:
-        Refusal: There is no such project, or it must not be read.
+        InputError: The project does not exist, or cannot be read.
     """
     line = options.read(arguments)
     name = line.words[0].text
-    if not Location.is_meant(name):
+    if not S3Uri.is_meant(name):
         return list(arguments)
     try:
-        source = Location.parse(name)
+        source = S3Uri.parse(name)
     except ValueError:
-        raise Refusal(
-            f"the project {name!r} is refused: it must be s3://BUCKET/FOLDER, or an archive"
+        raise InputError(
+            f"the project {name!r} is not allowed: it must be s3://BUCKET/FOLDER, or an archive"
             f" ({_ARCHIVES}) there"
         ) from None
     scripts = [option.value for option in line.find(_SCRIPT) if option.value]
@@ -56,18 +56,18 @@ def bring(
     for program in sorted(root.glob("bin/*")):
         if program.is_file() and _ends_interpreter_like_windows(program):
             say(
-                f"bin/{program.name} of {source} has Windows line ends: Linux finds no interpreter"
-                " for it; save it with Unix line ends"
+                f"bin/{program.name} of {source} has Windows line endings, so Linux cannot run it:"
+                " save it with Unix line endings"
             )
-    given = files.inside(arguments, root)
-    given[at] = str(root)
+    local = files.inside(arguments, root)
+    local[at] = str(root)
     if scripts and scripts[0].at is not None:
-        # Of a local folder Nextflow looks for it where it was started.
-        given[scripts[0].at] = str(root / scripts[0].text)
-    return given
+        # Nextflow looks for the script of a local folder in the folder where it was started.
+        local[scripts[0].at] = str(root / scripts[0].text)
+    return local
 
 
-def stage(project: Location, folder: Path, s3: Client, script: str | None = None) -> Path:
+def stage(project: S3Uri, folder: Path, s3: Client, script: str | None = None) -> Path:
     """Copies a project from S3 into a new folder.
 
     Args:
@@ -80,14 +80,14 @@ def stage(project: Location, folder: Path, s3: Client, script: str | None = None
         The folder that holds the project's script or `nextflow.config`.
 
     Raises:
-        Refusal: There is no such project, or it must not be read.
+        InputError: The project does not exist, or cannot be read.
     """
     folder.mkdir(parents=True)
     if script and (script.startswith("/") or ".." in script.split("/") or ":" in script):
-        raise Refusal(f"{_SCRIPT} {script} is refused: it must be a path inside the project")
-    what = f"the project {project} cannot be read"
+        raise InputError(f"{_SCRIPT} {script} is not allowed: it must be a path inside the project")
+    problem = f"the project {project} cannot be read"
     try:
-        with refusing(what, str(project)):
+        with aws_errors(problem, str(project)):
             if archive.is_archive(project.key):
                 packed = folder.with_name(f"{folder.name}.archive")
                 _download(s3, project, packed)
@@ -95,10 +95,10 @@ def stage(project: Location, folder: Path, s3: Client, script: str | None = None
                 packed.unlink()
             else:
                 _copy(s3, project, folder)
-    except (Unusable, OSError) as error:
-        raise Refusal(f"{what}: {' '.join(str(error).split())}") from None
+    except (ProjectError, OSError) as error:
+        raise InputError(f"{problem}: {' '.join(str(error).split())}") from None
     root = _root(folder, project, script)
-    # S3 and Windows keep no modes; what is in bin/ is there to be executed.
+    # S3 and Windows keep no modes; files in bin/ are programs.
     for program in root.glob("bin/**/*"):
         if program.is_file():
             program.chmod(0o755)
@@ -106,18 +106,18 @@ def stage(project: Location, folder: Path, s3: Client, script: str | None = None
     return root
 
 
-def _copy(s3: Client, project: Location, folder: Path) -> None:
+def _copy(s3: Client, project: S3Uri, folder: Path) -> None:
     prefix = f"{project.key}/" if project.key else ""
     for key in _listed(s3, project.bucket, prefix, archive.limit(folder)):
         path = _place(key, prefix)
         if archive.is_litter(path):
             continue
         try:
-            _bring(s3, Location(project.bucket, key), folder / path)
+            _bring(s3, S3Uri(project.bucket, key), folder / path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise Unusable(f"{str(path)!r} is both a file and a folder") from None
+            raise ProjectError(f"{str(path)!r} is both a file and a folder") from None
         except OSError as error:
-            raise Unusable(f"the key {key!r}: {error.strerror or error}") from None
+            raise ProjectError(f"the key {key!r}: {error.strerror or error}") from None
 
 
 def _listed(s3: Client, bucket: str, prefix: str, room: int) -> list[str]:
@@ -128,8 +128,8 @@ def _listed(s3: Client, bucket: str, prefix: str, room: int) -> list[str]:
             keys.append(item["Key"])
             size += item["Size"]
         if size > room:
-            raise Unusable(
-                f"it holds more than {room // 2**20} MiB, half of what the head's disk has left"
+            raise ProjectError(
+                f"it is larger than {room // 2**20} MiB, half of the free space on the head's disk"
             )
     return keys
 
@@ -138,15 +138,15 @@ def _place(key: str, prefix: str) -> PurePosixPath:
     name = key.removeprefix(prefix)
     try:
         path = archive.place(name)
-    except Unusable:
-        raise Unusable(f"the key {key!r} leads out of its folder") from None
+    except ProjectError:
+        raise ProjectError(f"the key {key!r} is a path out of the folder") from None
     # Such as a//b and a/./b, which would be the same file as a/b.
     if name and str(path) != name.removesuffix("/"):
-        raise Unusable(f"the key {key!r} has a step that no folder can have")
+        raise ProjectError(f"the key {key!r} has a part that cannot be the name of a folder")
     return path
 
 
-def _bring(s3: Client, source: Location, target: Path) -> None:
+def _bring(s3: Client, source: S3Uri, target: Path) -> None:
     if source.key.endswith("/"):
         target.mkdir(parents=True, exist_ok=True)
         return
@@ -154,12 +154,12 @@ def _bring(s3: Client, source: Location, target: Path) -> None:
     _download(s3, source, target)
 
 
-def _download(s3: Client, source: Location, target: Path) -> None:
+def _download(s3: Client, source: S3Uri, target: Path) -> None:
     answer = s3.get_object(Bucket=source.bucket, Key=source.key)
     room = archive.limit(target.parent)
     if answer["ContentLength"] > room:
-        raise Unusable(
-            f"it is larger than {room // 2**20} MiB, half of what the head's disk has left"
+        raise ProjectError(
+            f"it is larger than {room // 2**20} MiB, half of the free space on the head's disk"
         )
     with target.open("wb") as file:
         for chunk in answer["Body"].iter_chunks(2**20):
@@ -178,28 +178,30 @@ def _date_folders(folder: Path) -> float:
     return changed
 
 
-def _root(folder: Path, project: Location, script: str | None) -> Path:
+def _root(folder: Path, project: S3Uri, script: str | None) -> Path:
     root = folder
     names = [script] if script else ["main.nf", "nextflow.config"]
     while not any((root / name).is_file() for name in names):
         inside = list(root.iterdir())
         # Archives made by Git hosts and Finder hold one folder.
         if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_dir():
-            raise _no_project(project, script)
+            raise _not_a_project(project, script)
         root = inside[0]
     return root
 
 
-def _no_project(project: Location, script: str | None) -> Refusal:
+def _not_a_project(project: S3Uri, script: str | None) -> InputError:
     if script:
-        return Refusal(f"{_SCRIPT} {script} is refused: the project {project} holds no such file")
-    advice = f"it must be a folder, or an archive ({_ARCHIVES}) of one, that holds main.nf or"
+        return InputError(
+            f"{_SCRIPT} {script} is not allowed: the project {project} has no such file"
+        )
+    advice = f"it must be a folder, or an archive ({_ARCHIVES}) of one, that contains main.nf or"
     hint = ""
     if project.key.endswith(".nf"):
-        hint = f"; for a script name its folder, {project.parent}, and {_SCRIPT} {project.name}"
+        hint = f"; for a script, give its folder, {project.parent}, and {_SCRIPT} {project.name}"
     elif re.search(r"\s-", project.key):
         hint = "; each option and value is a word of its own in the command"
-    return Refusal(f"the project {project} is none: {advice} nextflow.config{hint}")
+    return InputError(f"{project} is not a Nextflow project: {advice} nextflow.config{hint}")
 
 
 def _ends_interpreter_like_windows(program: Path) -> bool:

@@ -1,4 +1,4 @@
-"""run.json: what a run is and how far it has come, for other tools to read."""
+"""run.json: what a run is and its progress, for other tools to read."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from nextflow_head.aws import Client, refusing
-from nextflow_head.verdict import State, Verdict
+from nextflow_head.aws import Client, aws_errors
+from nextflow_head.outcome import Outcome, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from nextflow_head.environment import Environment
     from nextflow_head.history import Attempt
+    from nextflow_head.run_folder import RunFolder
     from nextflow_head.session import Session
 
 #: Raised when a reader of the file would have to change.
@@ -27,42 +27,36 @@ class Record:
     """The run.json of a job; docs/head.md describes its fields.
 
     Args:
-        file: Where it is written.
-        reports: The folder of this attempt's log and reports.
-        tasks: The file in which the head's plugin counts tasks.
-        environment: What the head was told.
+        folder: The files of the attempt.
+        environment: The head's variables.
         session: The run's identity.
-        project: What is run, as the user named it.
+        project: The project, as the user named it.
         arguments: The arguments of `nextflow run`.
         earlier: The attempts before this one.
     """
 
     def __init__(
         self,
-        file: Path,
+        folder: RunFolder,
         *,
-        reports: Path,
-        tasks: Path,
         environment: Environment,
         session: Session,
         project: str | None,
         arguments: Sequence[str],
         earlier: Sequence[Attempt],
     ) -> None:
-        self._file = file
-        self._reports = reports
-        self._tasks = tasks
-        self._place = session.record
+        self._folder = folder
+        self._uri = session.record
         self._nextflow: str | None = None
         self._revision: str | None = None
-        self._verdict = Verdict(State.RUNNING, 0, "")
+        self._outcome = Outcome(State.RUNNING, 0, "")
         self._ended: int | None = None
         self._started = _now()
         self._fixed = {
             "format": FORMAT,
             "job": environment.job_id,
             "queue": environment.own_queue,
-            "deployment": environment.name,
+            "deployment": environment.deployment,
             "owner": environment.owner,
             "region": environment.region,
             "session": {"id": session.id, "folder": str(session.folder)},
@@ -89,58 +83,58 @@ class Record:
         }
 
     def begin(self, s3: Client) -> None:
-        """Writes it for the first time, straight to S3: so it is known that logs can be kept.
+        """Writes it for the first time, straight to S3: this shows that logs can be kept.
 
         Raises:
-            Refusal: They cannot.
+            InputError: It cannot be written.
         """
-        with refusing(f"{self._place} cannot be written", str(self._place)):
+        with aws_errors(f"{self._uri} cannot be written", str(self._uri)):
             s3.put_object(
-                Bucket=self._place.bucket,
-                Key=self._place.key,
+                Bucket=self._uri.bucket,
+                Key=self._uri.key,
                 Body=self._text().encode(),
                 ContentType="application/json",
             )
 
-    def end(self, verdict: Verdict) -> None:
+    def end(self, outcome: Outcome) -> None:
         """Notes how this attempt ended."""
-        self._verdict, self._ended = verdict, _now()
+        self._outcome, self._ended = outcome, _now()
 
     def refresh(self) -> None:
         """Writes what is known now."""
-        self._file.write_text(self._text())
+        self._folder.record.write_text(self._text())
 
     def _text(self) -> str:
         state = {
-            "state": self._verdict.state.value,
-            "exit": None if self._ended is None else self._verdict.status,
-            "reason": self._verdict.line or None,
+            "state": self._outcome.state.value,
+            "exit": None if self._ended is None else self._outcome.status,
+            "reason": self._outcome.line or None,
             "started": self._started,
             "ended": self._ended,
         }
-        counted = self._counted()
+        counts = self._counts()
         content = {
             **self._fixed,
             **state,
             "started": self._earlier[0]["started"] if self._earlier else self._started,
             "updated": _now(),
-            "tasks": _total(counted["processes"].values()),
-            "processes": counted["processes"],
-            **self._told(counted["plugins"]),
+            "tasks": _total(counts["processes"].values()),
+            "processes": counts["processes"],
+            **self._versions(counts["plugins"]),
             "attempts": [*self._earlier, {**self._current, **state}],
         }
         return json.dumps(content, indent=2) + "\n"
 
-    def _counted(self) -> dict[str, Any]:
-        """By process how many tasks ended how, in this attempt, and the plugins in use."""
-        if not self._tasks.is_file():
+    def _counts(self) -> dict[str, Any]:
+        """How many tasks of each process ended how in this attempt, and the plugins in use."""
+        if not self._folder.tasks.is_file():
             return {"processes": {}, "plugins": []}
-        counted: dict[str, Any] = json.loads(self._tasks.read_text())
-        return counted
+        counts: dict[str, Any] = json.loads(self._folder.tasks.read_text())
+        return counts
 
-    def _told(self, plugins: Sequence[str]) -> dict[str, Any]:
-        """What Nextflow's log says, soon after its start, of itself and of the project."""
-        log = self._reports / ".nextflow.log"
+    def _versions(self, plugins: Sequence[str]) -> dict[str, Any]:
+        """What Nextflow's log says, soon after its start, of the project and of itself."""
+        log = self._folder.log
         if self._revision is None and log.is_file():
             with log.open(encoding="utf-8", errors="replace") as file:
                 beginning = file.read(2**16)
@@ -166,7 +160,7 @@ def session_of(record: dict[str, Any]) -> tuple[str, str]:
     """The session's id and folder in the content of a run.json.
 
     Raises:
-        KeyError, TypeError: It is no run.json.
+        KeyError, TypeError: It is not a run.json.
     """
     session = record["session"]
     return session["id"], session["folder"]

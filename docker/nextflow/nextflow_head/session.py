@@ -6,29 +6,29 @@ import uuid
 from dataclasses import dataclass, replace
 
 from nextflow_head.environment import Environment
-from nextflow_head.location import Location
+from nextflow_head.s3_uri import S3Uri
 
 
 @dataclass(frozen=True)
 class Session:
     """A Nextflow session and this attempt's run in it.
 
-    A task counts as done already only within its session, so all attempts of a Batch job share
-    one, known from the job's id alone: nothing has to survive the attempt before.
+    Nextflow finds completed tasks only within their session, so all attempts of a Batch job share
+    one. Its id is derived from the job's: nothing has to survive the attempt before.
 
     Attributes:
         id: Nextflow's session id.
-        folder: Work directory, cache and claim of the session.
+        folder: Work directory, cache and lock of the session.
         run_name: Nextflow's name for this attempt's run; Nextflow refuses one that was used.
         record: Where run.json of the job is kept.
         logs: Where this attempt's logs and reports are kept.
     """
 
     id: str
-    folder: Location
+    folder: S3Uri
     run_name: str
-    record: Location
-    logs: Location
+    record: S3Uri
+    logs: S3Uri
 
     @classmethod
     def of(cls, environment: Environment) -> Session:
@@ -42,27 +42,27 @@ class Session:
             logs=environment.logs / name / f"a{environment.attempt}",
         )
 
-    def resuming(self, session_id: str, folder: Location) -> Session:
+    def resuming(self, session_id: str, folder: S3Uri) -> Session:
         """This job's run in the session of an earlier job."""
         return replace(self, id=session_id, folder=folder)
 
     @property
-    def work(self) -> Location:
+    def work(self) -> S3Uri:
         """The work directory of all attempts."""
         return self.folder / "work"
 
     @property
-    def cache(self) -> Location:
-        """Where the cloud cache keeps which tasks are done."""
+    def cache(self) -> S3Uri:
+        """Where the cloud cache records completed tasks."""
         return self.folder / "cache"
 
     @property
-    def claim(self) -> Location:
-        """The object that says which job's head works in this session."""
-        return self.folder / "claim.json"
+    def lock(self) -> S3Uri:
+        """The object that names the job whose head uses this session."""
+        return self.folder / "lock.json"
 
 
-def record_of(job_id: str, logs: Location) -> Location:
+def record_of(job_id: str, logs: S3Uri) -> S3Uri:
     """Where the head of a Batch job keeps its run.json.
 
     Args:

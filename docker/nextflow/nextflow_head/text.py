@@ -1,4 +1,4 @@
-"""Text files in S3, in whatever encoding says what it is."""
+"""Text files in S3, in UTF-8 or with a byte order mark."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import codecs
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nextflow_head.aws import Client, refusing
-from nextflow_head.refusal import Refusal
+from nextflow_head.aws import Client, aws_errors
+from nextflow_head.input_error import InputError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from nextflow_head.location import Location
+    from nextflow_head.s3_uri import S3Uri
 
 #: Bytes; the head and Nextflow hold such a file in memory.
 LIMIT = 64 * 2**20
@@ -39,29 +39,29 @@ class Text:
     changed: datetime
 
 
-def read(source: Location, what: str, name: str, s3: Client) -> Text:
+def read(source: S3Uri, setting: str, name: str, s3: Client) -> Text:
     """Reads a text file.
 
     Args:
-        source: Where it lies.
-        what: Who asks for it: "-params-file s3://…".
+        source: Its address.
+        setting: Who names it: "-params-file s3://…".
         name: What it is: "the params file s3://…".
         s3: The client.
 
     Raises:
-        Refusal: There is none, or it is no text.
+        InputError: It does not exist, or is not text.
     """
-    with refusing(f"{what} cannot be read", str(source)):
+    with aws_errors(f"{setting} cannot be read", str(source)):
         answer = s3.get_object(Bucket=source.bucket, Key=source.key)
         if answer["ContentLength"] > LIMIT:
-            raise Refusal(f"{what} is refused: it is larger than {LIMIT // 2**20} MiB")
+            raise InputError(f"{setting} is not allowed: it is larger than {LIMIT // 2**20} MiB")
         raw = answer["Body"].read()
     try:
         return Text(_decoded(raw), answer["LastModified"])
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
-        raise Refusal(
+        raise InputError(
             f"{name} is not UTF-8: byte 0x{byte:02X} in line {line}; save it as UTF-8"
         ) from None
 

@@ -3,6 +3,12 @@
 from collections.abc import Callable, Mapping
 
 from local_aws.cloudformation.api import Api
+from local_aws.cloudformation.handlers.batch import (
+    ComputeEnvironment,
+    JobDefinition,
+    JobQueue,
+    SchedulingPolicy,
+)
 from local_aws.cloudformation.handlers.bucket import Bucket, BucketPolicy, EmptiedBucket
 from local_aws.cloudformation.handlers.cloudwatch import Alarm
 from local_aws.cloudformation.handlers.ecr import Repository
@@ -13,13 +19,11 @@ from local_aws.cloudformation.handlers.iam import (
     ManagedPolicy,
     Policy,
     Role,
-    ServiceLinkedRole,
 )
-from local_aws.cloudformation.handlers.kms import Alias, Key
+from local_aws.cloudformation.handlers.kms import Key
 from local_aws.cloudformation.handlers.launch_template import LaunchTemplate
-from local_aws.cloudformation.handlers.logs import LogGroup, MetricFilter
-from local_aws.cloudformation.handlers.moto import MotoHandler, moto_knows
-from local_aws.cloudformation.handlers.nothing import NestedStack, Nothing
+from local_aws.cloudformation.handlers.logs import LogGroup
+from local_aws.cloudformation.handlers.nothing import Nothing
 from local_aws.cloudformation.handlers.routing import (
     FlowLog,
     Route,
@@ -27,11 +31,7 @@ from local_aws.cloudformation.handlers.routing import (
     RouteTableAssociation,
     VpcEndpoint,
 )
-from local_aws.cloudformation.handlers.security_group import (
-    SecurityGroup,
-    SecurityGroupEgress,
-    SecurityGroupIngress,
-)
+from local_aws.cloudformation.handlers.security_group import SecurityGroup
 from local_aws.cloudformation.handlers.sns import Subscription, Topic, TopicPolicy
 from local_aws.cloudformation.handlers.ssm import SsmParameter
 from local_aws.cloudformation.handlers.vpc import (
@@ -44,9 +44,11 @@ from local_aws.cloudformation.handlers.vpc import (
 )
 
 _OURS: Mapping[str, Callable[[Api], Handler]] = {
+    "AWS::Batch::ComputeEnvironment": ComputeEnvironment,
+    "AWS::Batch::JobDefinition": JobDefinition,
+    "AWS::Batch::JobQueue": JobQueue,
+    "AWS::Batch::SchedulingPolicy": SchedulingPolicy,
     "AWS::CDK::Metadata": Nothing,
-    "AWS::CloudFormation::Stack": NestedStack,
-    "AWS::CloudFormation::WaitConditionHandle": Nothing,
     "AWS::CloudWatch::Alarm": Alarm,
     "AWS::EC2::EIP": ElasticIp,
     "AWS::EC2::FlowLog": FlowLog,
@@ -56,8 +58,6 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::EC2::Route": Route,
     "AWS::EC2::RouteTable": RouteTable,
     "AWS::EC2::SecurityGroup": SecurityGroup,
-    "AWS::EC2::SecurityGroupEgress": SecurityGroupEgress,
-    "AWS::EC2::SecurityGroupIngress": SecurityGroupIngress,
     "AWS::EC2::Subnet": Subnet,
     "AWS::EC2::SubnetRouteTableAssociation": RouteTableAssociation,
     "AWS::EC2::VPC": Vpc,
@@ -69,11 +69,8 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::IAM::ManagedPolicy": ManagedPolicy,
     "AWS::IAM::Policy": Policy,
     "AWS::IAM::Role": Role,
-    "AWS::IAM::ServiceLinkedRole": ServiceLinkedRole,
-    "AWS::KMS::Alias": Alias,
     "AWS::KMS::Key": Key,
     "AWS::Logs::LogGroup": LogGroup,
-    "AWS::Logs::MetricFilter": MetricFilter,
     "AWS::S3::Bucket": Bucket,
     "AWS::S3::BucketPolicy": BucketPolicy,
     "AWS::SNS::Subscription": Subscription,
@@ -89,18 +86,15 @@ class Handlers:
 
     Args:
         api: The local AWS.
-        account: The account's id.
-        region: The region's name.
 
     Attributes:
         skipped: Types met so far that nothing stands behind, and single properties that no
             handler brings into effect (`AWS::S3::Bucket.ReplicationConfiguration`).
     """
 
-    def __init__(self, api: Api, account: str, region: str) -> None:
+    def __init__(self, api: Api) -> None:
         self.skipped: set[str] = set()
         self._api = api
-        self._place = (account, region)
         self._handlers: dict[str, Handler] = {}
 
     def of(self, resource_type: str) -> Handler:
@@ -112,8 +106,6 @@ class Handlers:
     def _make(self, resource_type: str) -> Handler:
         if resource_type in _OURS:
             return _OURS[resource_type](self._api)
-        if moto_knows(resource_type):
-            return MotoHandler(self._api, resource_type, *self._place)
         self.skipped.add(resource_type)
         return Nothing(self._api)
 

@@ -7,9 +7,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from local_aws.cloudformation.api import ApiError
+from local_aws.cloudformation.errors import ResourceError
 from local_aws.cloudformation.handlers.handler import Handler, Properties, changed, shortened
 
 _MAX_NAME = 63
+_LIFECYCLE_MEMBERS = frozenset(
+    {
+        "AbortIncompleteMultipartUpload",
+        "ExpirationInDays",
+        "ExpiredObjectDeleteMarker",
+        "Id",
+        "NoncurrentVersionExpiration",
+        "Prefix",
+        "Status",
+        "TagFilters",
+    }
+)
 
 
 class Bucket(Handler):
@@ -20,11 +33,8 @@ class Bucket(Handler):
             "AccessControl",
             "BucketName",
             "BucketEncryption",
-            "CorsConfiguration",
             "LifecycleConfiguration",
             "LoggingConfiguration",
-            "NotificationConfiguration",
-            "ObjectLockEnabled",
             "OwnershipControls",
             "PublicAccessBlockConfiguration",
             "Tags",
@@ -39,7 +49,6 @@ class Bucket(Handler):
             "create_bucket",
             Bucket=bucket,
             CreateBucketConfiguration=_location(self._region()),
-            ObjectLockEnabledForBucket=properties.get("ObjectLockEnabled"),
         )
         return str(bucket)
 
@@ -62,13 +71,10 @@ class Bucket(Handler):
         self.call("s3", "delete_bucket", Bucket=physical_id)
 
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        region = self._region()
         return {
             "Arn": f"arn:aws:s3:::{physical_id}",
             "DomainName": f"{physical_id}.s3.amazonaws.com",
-            "DualStackDomainName": f"{physical_id}.s3.dualstack.{region}.amazonaws.com",
-            "RegionalDomainName": f"{physical_id}.s3.{region}.amazonaws.com",
-            "WebsiteURL": f"http://{physical_id}.s3-website-{region}.amazonaws.com",
+            "RegionalDomainName": f"{physical_id}.s3.{self._region()}.amazonaws.com",
         }[name]
 
 
@@ -136,83 +142,43 @@ def _logging(configuration: Mapping[str, Any]) -> dict[str, Any]:
     return {"BucketLoggingStatus": {"LoggingEnabled": enabled}}
 
 
-def _notifications(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    bridged = str(
-        configuration.get("EventBridgeConfiguration", {}).get("EventBridgeEnabled", "false")
-    )
-    enabled: dict[str, Any] = {"EventBridgeConfiguration": {}} if bridged.lower() == "true" else {}
-    return {"NotificationConfiguration": enabled}
-
-
-def _cors(configuration: Mapping[str, Any]) -> dict[str, Any]:
-    renamed = {"MaxAge": "MaxAgeSeconds", "Id": "ID", "ExposedHeaders": "ExposeHeaders"}
-    rules = [
-        {renamed.get(key, key): value for key, value in rule.items()}
-        for rule in configuration["CorsRules"]
-    ]
-    return {"CORSConfiguration": {"CORSRules": rules}}
-
-
 def _lifecycle(configuration: Mapping[str, Any]) -> dict[str, Any]:
     rules = [_lifecycle_rule(rule) for rule in configuration["Rules"]]
     return {"LifecycleConfiguration": {"Rules": rules}}
 
 
 def _lifecycle_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
-    transitions = rule.get("Transitions") or [rule[key] for key in ("Transition",) if key in rule]
-    noncurrent = rule.get("NoncurrentVersionExpiration")
-    if "NoncurrentVersionExpirationInDays" in rule:
-        noncurrent = {"NoncurrentDays": rule["NoncurrentVersionExpirationInDays"]}
-    made: dict[str, Any] = {
+    unknown = rule.keys() - _LIFECYCLE_MEMBERS
+    if unknown:
+        raise ResourceError(f"The local AWS has no lifecycle rule with {min(unknown)}")
+    members: dict[str, Any] = {
         "ID": rule.get("Id"),
         "Status": rule["Status"],
         "Filter": _lifecycle_filter(rule),
         "Expiration": {
             "Days": rule.get("ExpirationInDays"),
-            "Date": rule.get("ExpirationDate"),
             "ExpiredObjectDeleteMarker": rule.get("ExpiredObjectDeleteMarker"),
         },
-        "Transitions": [
-            {
-                "Days": transition.get("TransitionInDays"),
-                "Date": transition.get("TransitionDate"),
-                "StorageClass": transition["StorageClass"],
-            }
-            for transition in transitions
-        ],
-        "NoncurrentVersionTransitions": [
-            {
-                "NoncurrentDays": transition["TransitionInDays"],
-                "NewerNoncurrentVersions": transition.get("NewerNoncurrentVersions"),
-                "StorageClass": transition["StorageClass"],
-            }
-            for transition in rule.get("NoncurrentVersionTransitions", [])
-        ],
-        "NoncurrentVersionExpiration": noncurrent,
+        "NoncurrentVersionExpiration": rule.get("NoncurrentVersionExpiration"),
         "AbortIncompleteMultipartUpload": rule.get("AbortIncompleteMultipartUpload"),
     }
-    return {key: value for key, value in made.items() if _says_something(value)}
+    return {key: value for key, value in members.items() if _is_set(value)}
 
 
-def _says_something(value: Any) -> bool:
+def _is_set(value: Any) -> bool:
     if isinstance(value, dict):
         return any(item is not None for item in value.values())
-    return value is not None and value != []
+    return value is not None
 
 
 def _lifecycle_filter(rule: Mapping[str, Any]) -> dict[str, Any]:
-    parts = {
-        "Prefix": rule.get("Prefix"),
-        "ObjectSizeGreaterThan": rule.get("ObjectSizeGreaterThan"),
-        "ObjectSizeLessThan": rule.get("ObjectSizeLessThan"),
-    }
-    given = {key: value for key, value in parts.items() if value is not None}
+    prefix = {"Prefix": rule.get("Prefix", "")}
     tags = rule.get("TagFilters", [])
-    if len(given) + len(tags) > 1:
-        return {"And": given | ({"Tags": tags} if tags else {})}
-    if tags:
+    if not tags:
+        return prefix
+    if len(tags) == 1 and not prefix["Prefix"]:
         return {"Tag": tags[0]}
-    return given or {"Prefix": ""}
+    return {"And": prefix | {"Tags": tags}}
 
 
 _CONFIGURATIONS: Mapping[str, tuple[str, Callable[[Any], dict[str, Any]], str | dict[str, Any]]] = {
@@ -243,12 +209,6 @@ _CONFIGURATIONS: Mapping[str, tuple[str, Callable[[Any], dict[str, Any]], str | 
         "delete_bucket_lifecycle",
     ),
     "LoggingConfiguration": ("put_bucket_logging", _logging, {"BucketLoggingStatus": {}}),
-    "CorsConfiguration": ("put_bucket_cors", _cors, "delete_bucket_cors"),
-    "NotificationConfiguration": (
-        "put_bucket_notification_configuration",
-        _notifications,
-        {"NotificationConfiguration": {}},
-    ),
     "Tags": (
         "put_bucket_tagging",
         lambda value: {"Tagging": {"TagSet": value}},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local_aws.cloudformation.handlers.handler import Handler, Properties, tag_changes, tags_of
+from local_aws.cloudformation.handlers.handler import Handler, Properties, tag_changes, tag_list
 
 
 class Ec2Handler(Handler):
@@ -18,7 +18,7 @@ class Ec2Handler(Handler):
 
     def tag_specifications(self, properties: Properties) -> list[dict[str, Any]] | None:
         """Returns the tags in the form in which create calls take them."""
-        tags = [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
+        tags = tag_list(properties)
         return [{"ResourceType": self.kind, "Tags": tags}] if tags else None
 
     def complete(self, physical_id: str, properties: Properties) -> None:
@@ -44,7 +44,7 @@ class Ec2Handler(Handler):
         """Changes everything but tags."""
 
 
-def given(properties: Properties, *names: str) -> dict[str, Any]:
+def select(properties: Properties, *names: str) -> dict[str, Any]:
     """Returns those of the named properties that are given."""
     return {name: properties[name] for name in names if name in properties}
 

@@ -21,12 +21,9 @@ class Handler:
     applies: ClassVar[frozenset[str] | None] = None
     """The properties that the handler brings into effect; `None` where it passes all on."""
 
-    updates_in_place: bool = True
-    """Whether the type's handler can change a resource rather than only make a new one."""
-
     def __init__(self, api: Api) -> None:
         self.call = api.call
-        self.pages = api.pages
+        self.members = api.members
 
     def create(self, name: str, properties: Properties) -> str:
         """Makes the bare resource.
@@ -43,6 +40,10 @@ class Handler:
     def complete(self, physical_id: str, properties: Properties) -> None:
         """Brings a bare resource to its properties; here as an update from nothing."""
         self.update(physical_id, {}, properties)
+
+    def replaces_conditionally(self, properties: Properties) -> bool:
+        """Returns whether a change of a conditionally create-only property makes a new resource."""
+        return False
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> str | None:
         """Changes the resource in place.
@@ -62,17 +63,45 @@ class Handler:
         """
         raise KeyError(name)
 
+    def retag(
+        self,
+        service: str,
+        tag: str,
+        untag: str,
+        old: Properties,
+        new: Properties,
+        **resource: str,
+    ) -> None:
+        """Changes the tags that differ.
+
+        Args:
+            service: The service.
+            tag: Its call that sets tags.
+            untag: Its call that removes tags.
+            old: The properties before.
+            new: The properties after.
+            resource: The members that name the resource.
+        """
+        to_set, to_remove = tag_changes(old, new)
+        if to_remove:
+            self.call(service, untag, **resource, TagKeys=to_remove)
+        if to_set:
+            self.call(service, tag, **resource, Tags=to_set)
+
 
 def changed(old: Properties, new: Properties, *names: str) -> bool:
     """Returns whether any of these properties differs."""
     return any(old.get(name) != new.get(name) for name in names)
 
 
-def tag_changes(
-    old: Properties, new: Properties, name: str = "Tags"
-) -> tuple[list[dict[str, str]], list[str]]:
+def tag_list(properties: Properties) -> list[dict[str, str]]:
+    """Returns a resource's tags as most create calls take them."""
+    return [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
+
+
+def tag_changes(old: Properties, new: Properties) -> tuple[list[dict[str, str]], list[str]]:
     """Returns the tags to set and the keys of those to remove."""
-    before, after = tags_of(old, name), tags_of(new, name)
+    before, after = tags_of(old), tags_of(new)
     to_set = [
         {"Key": key, "Value": value} for key, value in after.items() if before.get(key) != value
     ]

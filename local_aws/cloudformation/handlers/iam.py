@@ -11,14 +11,12 @@ from local_aws.cloudformation.handlers.handler import (
     Properties,
     changed,
     shortened,
-    tag_changes,
-    tags_of,
+    tag_list,
 )
 
 _MAX_ROLE_NAME = 64
 _MAX_POLICY_NAME = 128
 _MAX_POLICY_VERSIONS = 5
-_PRINCIPALS = {"Groups": "group", "Roles": "role", "Users": "user"}
 
 
 class _IamHandler(Handler):
@@ -34,7 +32,6 @@ class Role(_IamHandler):
             "AssumeRolePolicyDocument",
             "Description",
             "ManagedPolicyArns",
-            "MaxSessionDuration",
             "Path",
             "PermissionsBoundary",
             "Policies",
@@ -50,9 +47,8 @@ class Role(_IamHandler):
             Path=properties.get("Path"),
             AssumeRolePolicyDocument=properties["AssumeRolePolicyDocument"],
             Description=properties.get("Description"),
-            MaxSessionDuration=properties.get("MaxSessionDuration"),
             PermissionsBoundary=properties.get("PermissionsBoundary"),
-            Tags=[{"Key": key, "Value": value} for key, value in tags_of(properties).items()],
+            Tags=tag_list(properties),
         )
         return str(answer["Role"]["RoleName"])
 
@@ -64,24 +60,15 @@ class Role(_IamHandler):
         if changed(old, new, "AssumeRolePolicyDocument"):
             document = new["AssumeRolePolicyDocument"]
             self.iam("update_assume_role_policy", **role, PolicyDocument=document)
-        if changed(old, new, "Description", "MaxSessionDuration"):
-            self.iam(
-                "update_role",
-                **role,
-                Description=new.get("Description", ""),
-                MaxSessionDuration=new.get("MaxSessionDuration", 3600),
-            )
+        if changed(old, new, "Description"):
+            self.iam("update_role", **role, Description=new.get("Description", ""))
         if changed(old, new, "PermissionsBoundary"):
             if "PermissionsBoundary" in new:
                 boundary = new["PermissionsBoundary"]
                 self.iam("put_role_permissions_boundary", **role, PermissionsBoundary=boundary)
             else:
                 self.iam("delete_role_permissions_boundary", **role)
-        to_set, to_remove = tag_changes(old, new)
-        if to_remove:
-            self.iam("untag_role", **role, TagKeys=to_remove)
-        if to_set:
-            self.iam("tag_role", **role, Tags=to_set)
+        self.retag("iam", "tag_role", "untag_role", old, new, **role)
         self._update_policies(physical_id, old, new)
 
     def _update_policies(self, name: str, old: Properties, new: Properties) -> None:
@@ -111,9 +98,7 @@ class Role(_IamHandler):
 class ManagedPolicy(_IamHandler):
     """`AWS::IAM::ManagedPolicy`; its physical id is its ARN."""
 
-    applies: ClassVar = frozenset(
-        {"Description", "ManagedPolicyName", "Path", "PolicyDocument", *_PRINCIPALS}
-    )
+    applies: ClassVar = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument"})
 
     def create(self, name: str, properties: Properties) -> str:
         answer = self.iam(
@@ -126,7 +111,7 @@ class ManagedPolicy(_IamHandler):
         return str(answer["Policy"]["Arn"])
 
     def complete(self, physical_id: str, properties: Properties) -> None:
-        self._attach(physical_id, {}, properties)
+        """Nothing is left to do."""
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         if changed(old, new, "PolicyDocument"):
@@ -138,16 +123,6 @@ class ManagedPolicy(_IamHandler):
                 PolicyDocument=document,
                 SetAsDefault=True,
             )
-        self._attach(physical_id, old, new)
-
-    def _attach(self, arn: str, old: Properties, new: Properties) -> None:
-        for name, kind in _PRINCIPALS.items():
-            parameter = f"{kind.capitalize()}Name"
-            before, after = old.get(name, []), new.get(name, [])
-            for principal in [item for item in after if item not in before]:
-                self.iam(f"attach_{kind}_policy", **{parameter: principal}, PolicyArn=arn)
-            for principal in [item for item in before if item not in after]:
-                self.iam(f"detach_{kind}_policy", **{parameter: principal}, PolicyArn=arn)
 
     def _drop_versions(self, arn: str, *, keep: int) -> None:
         versions = self.iam("list_policy_versions", PolicyArn=arn)["Versions"]
@@ -157,43 +132,34 @@ class ManagedPolicy(_IamHandler):
             self.iam("delete_policy_version", PolicyArn=arn, VersionId=version)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        self._attach(physical_id, properties, {})
         self._drop_versions(physical_id, keep=1)
         self.iam("delete_policy", PolicyArn=physical_id)
 
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        policy = self.iam("get_policy", PolicyArn=physical_id)["Policy"]
-        return {**policy, "PolicyArn": physical_id}[name]
+        return {"PolicyArn": physical_id}[name]
 
 
 class Policy(_IamHandler):
-    """`AWS::IAM::Policy`: an inline policy of roles, users and groups."""
+    """`AWS::IAM::Policy`: an inline policy of roles."""
 
-    applies: ClassVar = frozenset({"PolicyDocument", "PolicyName", *_PRINCIPALS})
+    applies: ClassVar = frozenset({"PolicyDocument", "PolicyName", "Roles"})
 
     def create(self, name: str, properties: Properties) -> str:
         return shortened(name, _MAX_POLICY_NAME)
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         renamed = changed(old, new, "PolicyName")
-        for name, kind in _PRINCIPALS.items():
-            parameter = f"{kind.capitalize()}Name"
-            before, after = old.get(name, []), new.get(name, [])
-            for principal in before:
-                if renamed or principal not in after:
-                    self._delete_from(kind, parameter, principal, old["PolicyName"])
-            if renamed or changed(old, new, "PolicyDocument", name):
-                for principal in after:
-                    self.iam(
-                        f"put_{kind}_policy",
-                        **{parameter: principal},
-                        PolicyName=new["PolicyName"],
-                        PolicyDocument=new["PolicyDocument"],
-                    )
+        before, after = old.get("Roles", []), new.get("Roles", [])
+        for role in before:
+            if renamed or role not in after:
+                self._delete_from(role, old["PolicyName"])
+        for role in after:
+            policy = {key: new[key] for key in ("PolicyName", "PolicyDocument")}
+            self.iam("put_role_policy", RoleName=role, **policy)
 
-    def _delete_from(self, kind: str, parameter: str, principal: str, policy: str) -> None:
+    def _delete_from(self, role: str, policy: str) -> None:
         try:
-            self.iam(f"delete_{kind}_policy", **{parameter: principal}, PolicyName=policy)
+            self.iam("delete_role_policy", RoleName=role, PolicyName=policy)
         except ApiError as error:
             if not error.gone:
                 raise
@@ -234,28 +200,6 @@ class InstanceProfile(_IamHandler):
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
         profile = self.iam("get_instance_profile", InstanceProfileName=physical_id)
         return {"Arn": profile["InstanceProfile"]["Arn"]}[name]
-
-
-class ServiceLinkedRole(_IamHandler):
-    """`AWS::IAM::ServiceLinkedRole`; its physical id is its name."""
-
-    applies: ClassVar = frozenset({"AWSServiceName", "CustomSuffix", "Description"})
-
-    def create(self, name: str, properties: Properties) -> str:
-        answer = self.iam("create_service_linked_role", **properties)
-        return str(answer["Role"]["RoleName"])
-
-    def complete(self, physical_id: str, properties: Properties) -> None:
-        """Nothing is left to do."""
-
-    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
-        self.iam("update_role", RoleName=physical_id, Description=new.get("Description", ""))
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self.iam("delete_service_linked_role", RoleName=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"RoleName": physical_id}[name]
 
 
 def _inline(properties: Properties) -> dict[str, Mapping[str, Any]]:

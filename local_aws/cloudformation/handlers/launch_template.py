@@ -17,16 +17,13 @@ class LaunchTemplate(Ec2Handler):
     (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-ec2-launchtemplate.html).
     """
 
-    applies: ClassVar = frozenset(
-        {"LaunchTemplateData", "LaunchTemplateName", "TagSpecifications", "VersionDescription"}
-    )
+    applies: ClassVar = frozenset({"LaunchTemplateData", "TagSpecifications"})
 
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_launch_template",
-            LaunchTemplateName=properties.get("LaunchTemplateName", shortened(name, _MAX_NAME)),
+            LaunchTemplateName=shortened(name, _MAX_NAME),
             LaunchTemplateData=properties["LaunchTemplateData"],
-            VersionDescription=properties.get("VersionDescription"),
         )
         return str(answer["LaunchTemplate"]["LaunchTemplateId"])
 
@@ -41,12 +38,11 @@ class LaunchTemplate(Ec2Handler):
             self.ec2("create_tags", Resources=[physical_id], Tags=tags)
 
     def modify(self, physical_id: str, old: Properties, new: Properties) -> None:
-        if old and changed(old, new, "LaunchTemplateData", "VersionDescription"):
+        if old and changed(old, new, "LaunchTemplateData"):
             self.ec2(
                 "create_launch_template_version",
                 LaunchTemplateId=physical_id,
                 LaunchTemplateData=new["LaunchTemplateData"],
-                VersionDescription=new.get("VersionDescription"),
             )
 
     def delete(self, physical_id: str, properties: Properties) -> None:

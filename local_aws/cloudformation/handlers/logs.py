@@ -1,4 +1,4 @@
-"""CloudWatch Logs: groups and what hangs on them."""
+"""Groups of CloudWatch Logs."""
 
 # ruff: noqa: D102 -- what a handler's methods do is said once, in `Handler`
 
@@ -16,9 +16,7 @@ from local_aws.cloudformation.handlers.handler import (
 class LogGroup(Handler):
     """`AWS::Logs::LogGroup`; its physical id is its name."""
 
-    applies: ClassVar = frozenset(
-        {"KmsKeyId", "LogGroupClass", "LogGroupName", "RetentionInDays", "Tags"}
-    )
+    applies: ClassVar = frozenset({"KmsKeyId", "LogGroupName", "RetentionInDays", "Tags"})
 
     def create(self, name: str, properties: Properties) -> str:
         group = str(properties.get("LogGroupName", name))
@@ -27,7 +25,6 @@ class LogGroup(Handler):
             "create_log_group",
             logGroupName=group,
             kmsKeyId=properties.get("KmsKeyId"),
-            logGroupClass=properties.get("LogGroupClass"),
             tags=tags_of(properties) or None,
         )
         return group
@@ -67,41 +64,3 @@ class LogGroup(Handler):
         group = next(item for item in groups["logGroups"] if item["logGroupName"] == physical_id)
         arn = group["arn"]
         return {"Arn": arn if arn.endswith(":*") else f"{arn}:*"}[name]
-
-
-class MetricFilter(Handler):
-    """`AWS::Logs::MetricFilter`; its physical id is its name."""
-
-    applies: ClassVar = frozenset(
-        {"FilterName", "FilterPattern", "LogGroupName", "MetricTransformations"}
-    )
-
-    def create(self, name: str, properties: Properties) -> str:
-        return str(properties.get("FilterName", name))
-
-    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
-        self.call(
-            "logs",
-            "put_metric_filter",
-            logGroupName=new["LogGroupName"],
-            filterName=physical_id,
-            filterPattern=new["FilterPattern"],
-            metricTransformations=[
-                {
-                    "metricName": transformation["MetricName"],
-                    "metricNamespace": transformation["MetricNamespace"],
-                    "metricValue": transformation["MetricValue"],
-                    "defaultValue": transformation.get("DefaultValue"),
-                    "unit": transformation.get("Unit"),
-                }
-                for transformation in new["MetricTransformations"]
-            ],
-        )
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self.call(
-            "logs",
-            "delete_metric_filter",
-            logGroupName=properties["LogGroupName"],
-            filterName=physical_id,
-        )

@@ -4,7 +4,6 @@
 
 from typing import Any
 
-from local_aws.cloudformation.errors import ResourceError
 from local_aws.cloudformation.handlers.handler import Handler, Properties
 
 
@@ -17,10 +16,3 @@ class Nothing(Handler):
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
         """Returns a text that shows where it came from, so that what refers to it still works."""
         return f"{physical_id}.{name}"
-
-
-class NestedStack(Handler):
-    """`AWS::CloudFormation::Stack`, which the local AWS does not have."""
-
-    def create(self, name: str, properties: Properties) -> str:
-        raise ResourceError("Nested stacks are not in the local AWS")

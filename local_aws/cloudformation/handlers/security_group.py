@@ -1,4 +1,4 @@
-"""Security groups and their rules."""
+"""Security groups with their rules."""
 
 # ruff: noqa: D102 -- what a handler's methods do is said once, in `Handler`
 
@@ -19,7 +19,6 @@ class SecurityGroup(Ec2Handler):
     applies: ClassVar = frozenset(
         {
             "GroupDescription",
-            "GroupName",
             "SecurityGroupEgress",
             "SecurityGroupIngress",
             "Tags",
@@ -30,7 +29,7 @@ class SecurityGroup(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_security_group",
-            GroupName=properties.get("GroupName", name),
+            GroupName=name,
             Description=properties["GroupDescription"],
             VpcId=properties.get("VpcId"),
             TagSpecifications=self.tag_specifications(properties),
@@ -55,47 +54,7 @@ class SecurityGroup(Ec2Handler):
         self.ec2("delete_security_group", GroupId=physical_id)
 
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {
-            "GroupId": physical_id,
-            "Id": physical_id,
-            "VpcId": properties.get("VpcId"),
-        }[name]
-
-
-class SecurityGroupIngress(Ec2Handler):
-    """`AWS::EC2::SecurityGroupIngress`."""
-
-    direction = "ingress"
-
-    def create(self, name: str, properties: Properties) -> str:
-        answer = self.ec2(
-            f"authorize_security_group_{self.direction}",
-            GroupId=properties["GroupId"],
-            IpPermissions=[_permission(properties)],
-        )
-        return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
-
-    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
-        """Only a rule's description can change; EC2 in moto has no call that changes it."""
-
-    def complete(self, physical_id: str, properties: Properties) -> None:
-        """Nothing is left to do."""
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self.ec2(
-            f"revoke_security_group_{self.direction}",
-            GroupId=properties["GroupId"],
-            IpPermissions=[_permission(properties)],
-        )
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"Id": physical_id}[name]
-
-
-class SecurityGroupEgress(SecurityGroupIngress):
-    """`AWS::EC2::SecurityGroupEgress`."""
-
-    direction = "egress"
+        return {"GroupId": physical_id}[name]
 
 
 def _rules(direction: str, properties: Properties) -> list[Mapping[str, Any]]:
@@ -107,7 +66,6 @@ def _rules(direction: str, properties: Properties) -> list[Mapping[str, Any]]:
 def _permission(rule: Mapping[str, Any]) -> dict[str, Any]:
     described = {"Description": rule.get("Description")}
     group = rule.get("SourceSecurityGroupId") or rule.get("DestinationSecurityGroupId")
-    prefix_list = rule.get("SourcePrefixListId") or rule.get("DestinationPrefixListId")
     permission: dict[str, Any] = {
         "IpProtocol": rule["IpProtocol"],
         "FromPort": rule.get("FromPort"),
@@ -119,6 +77,4 @@ def _permission(rule: Mapping[str, Any]) -> dict[str, Any]:
         permission["Ipv6Ranges"] = [{"CidrIpv6": rule["CidrIpv6"], **described}]
     if group:
         permission["UserIdGroupPairs"] = [{"GroupId": group, **described}]
-    if prefix_list:
-        permission["PrefixListIds"] = [{"PrefixListId": prefix_list, **described}]
     return permission

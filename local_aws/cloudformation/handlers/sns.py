@@ -7,38 +7,25 @@ from typing import Any, ClassVar
 from local_aws.cloudformation.handlers.handler import (
     Handler,
     Properties,
-    changed,
-    tag_changes,
-    tags_of,
+    tag_list,
 )
 
 
 class Topic(Handler):
     """`AWS::SNS::Topic`; its physical id is its ARN."""
 
-    applies: ClassVar = frozenset({"DisplayName", "KmsMasterKeyId", "Tags", "TopicName"})
+    applies: ClassVar = frozenset({"Tags", "TopicName"})
 
     def create(self, name: str, properties: Properties) -> str:
-        tags = [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
         topic = properties.get("TopicName", name)
-        return str(self.call("sns", "create_topic", Name=topic, Tags=tags)["TopicArn"])
+        answer = self.call("sns", "create_topic", Name=topic, Tags=tag_list(properties))
+        return str(answer["TopicArn"])
 
     def complete(self, physical_id: str, properties: Properties) -> None:
-        self._set(physical_id, {}, properties)
+        """Nothing is left to do."""
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
-        self._set(physical_id, old, new)
-        to_set, to_remove = tag_changes(old, new)
-        if to_remove:
-            self.call("sns", "untag_resource", ResourceArn=physical_id, TagKeys=to_remove)
-        if to_set:
-            self.call("sns", "tag_resource", ResourceArn=physical_id, Tags=to_set)
-
-    def _set(self, arn: str, old: Properties, new: Properties) -> None:
-        for name in ("DisplayName", "KmsMasterKeyId"):
-            if changed(old, new, name):
-                value = {"AttributeName": name, "AttributeValue": new.get(name, "")}
-                self.call("sns", "set_topic_attributes", TopicArn=arn, **value)
+        self.retag("sns", "tag_resource", "untag_resource", old, new, ResourceArn=physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.call("sns", "delete_topic", TopicArn=physical_id)

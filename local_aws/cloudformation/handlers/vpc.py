@@ -4,7 +4,7 @@
 
 from typing import Any, ClassVar
 
-from local_aws.cloudformation.handlers.ec2 import Ec2Handler, first, given
+from local_aws.cloudformation.handlers.ec2 import Ec2Handler, first, select
 from local_aws.cloudformation.handlers.handler import Properties, changed
 
 
@@ -19,7 +19,7 @@ class Vpc(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_vpc",
-            **given(properties, "CidrBlock", "InstanceTenancy"),
+            **select(properties, "CidrBlock", "InstanceTenancy"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["Vpc"]["VpcId"])
@@ -34,23 +34,7 @@ class Vpc(Ec2Handler):
         self.ec2("delete_vpc", VpcId=physical_id)
 
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        vpc = first(self.ec2("describe_vpcs", VpcIds=[physical_id]), "Vpcs")
-        in_vpc = [{"Name": "vpc-id", "Values": [physical_id]}]
-        if name == "DefaultSecurityGroup":
-            named = {"Name": "group-name", "Values": ["default"]}
-            answer = self.ec2("describe_security_groups", Filters=[*in_vpc, named])
-            return first(answer, "SecurityGroups")["GroupId"]
-        if name == "DefaultNetworkAcl":
-            return first(self.ec2("describe_network_acls", Filters=in_vpc), "NetworkAcls")[
-                "NetworkAclId"
-            ]
-        blocks = [item["AssociationId"] for item in vpc.get("CidrBlockAssociationSet", [])]
-        return {
-            "VpcId": physical_id,
-            "CidrBlock": vpc["CidrBlock"],
-            "CidrBlockAssociations": blocks,
-            "Ipv6CidrBlocks": [],
-        }[name]
+        return {"CidrBlock": properties["CidrBlock"], "VpcId": physical_id}[name]
 
 
 class Subnet(Ec2Handler):
@@ -60,7 +44,6 @@ class Subnet(Ec2Handler):
     applies: ClassVar = frozenset(
         {
             "AvailabilityZone",
-            "AvailabilityZoneId",
             "CidrBlock",
             "MapPublicIpOnLaunch",
             "Tags",
@@ -71,7 +54,7 @@ class Subnet(Ec2Handler):
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_subnet",
-            **given(properties, "VpcId", "CidrBlock", "AvailabilityZone", "AvailabilityZoneId"),
+            **select(properties, "VpcId", "CidrBlock", "AvailabilityZone"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["Subnet"]["SubnetId"])
@@ -83,18 +66,6 @@ class Subnet(Ec2Handler):
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_subnet", SubnetId=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        if name == "NetworkAclAssociationId":
-            filters = [{"Name": "association.subnet-id", "Values": [physical_id]}]
-            acl = first(self.ec2("describe_network_acls", Filters=filters), "NetworkAcls")
-            return next(
-                item["NetworkAclAssociationId"]
-                for item in acl["Associations"]
-                if item["SubnetId"] == physical_id
-            )
-        subnet = first(self.ec2("describe_subnets", SubnetIds=[physical_id]), "Subnets")
-        return {**subnet, "Ipv6CidrBlocks": []}[name]
 
 
 class InternetGateway(Ec2Handler):
@@ -112,9 +83,6 @@ class InternetGateway(Ec2Handler):
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_internet_gateway", InternetGatewayId=physical_id)
 
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"InternetGatewayId": physical_id}[name]
-
 
 class VpcGatewayAttachment(Ec2Handler):
     """`AWS::EC2::VPCGatewayAttachment` of an internet gateway."""
@@ -122,19 +90,19 @@ class VpcGatewayAttachment(Ec2Handler):
     applies: ClassVar = frozenset({"InternetGatewayId", "VpcId"})
 
     def create(self, name: str, properties: Properties) -> str:
-        attachment = given(properties, "InternetGatewayId", "VpcId")
+        attachment = select(properties, "InternetGatewayId", "VpcId")
         self.ec2("attach_internet_gateway", **attachment)
         return f"IGW|{properties['VpcId']}"
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         self.delete(physical_id, old)
-        self.ec2("attach_internet_gateway", **given(new, "InternetGatewayId", "VpcId"))
+        self.ec2("attach_internet_gateway", **select(new, "InternetGatewayId", "VpcId"))
 
     def complete(self, physical_id: str, properties: Properties) -> None:
         """Nothing is left to do."""
 
     def delete(self, physical_id: str, properties: Properties) -> None:
-        attachment = given(properties, "InternetGatewayId", "VpcId")
+        attachment = select(properties, "InternetGatewayId", "VpcId")
         self.ec2("detach_internet_gateway", **attachment)
 
 
@@ -167,18 +135,15 @@ class NatGateway(Ec2Handler):
     """`AWS::EC2::NatGateway`."""
 
     kind = "natgateway"
-    applies: ClassVar = frozenset({"AllocationId", "ConnectivityType", "SubnetId", "Tags"})
+    applies: ClassVar = frozenset({"AllocationId", "SubnetId", "Tags"})
 
     def create(self, name: str, properties: Properties) -> str:
         answer = self.ec2(
             "create_nat_gateway",
-            **given(properties, "AllocationId", "ConnectivityType", "SubnetId"),
+            **select(properties, "AllocationId", "SubnetId"),
             TagSpecifications=self.tag_specifications(properties),
         )
         return str(answer["NatGateway"]["NatGatewayId"])
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         self.ec2("delete_nat_gateway", NatGatewayId=physical_id)
-
-    def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
-        return {"NatGatewayId": physical_id}[name]

@@ -8,9 +8,8 @@ from types import FrameType
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .configuration import Value
 from .executor import ENDED, Executor
-from .settings import Settings
+from .settings import POLL_SECONDS, Settings
 from .speech import LABEL, say
 from .task import Task
 
@@ -23,13 +22,13 @@ def tasks(session: str) -> list[Task]:
     Args:
         session: What makes this run's folders differ from another's.
     """
-    made = []
+    hello: list[Task] = []
     for number, greeting in enumerate(GREETINGS, start=1):
         name = f"sayHello ({number})"
         digest = hashlib.sha256(f"{session} {name}".encode()).hexdigest()
         script = f"#!/bin/bash -ue\necho '{greeting} world!'\n"
-        made.append(Task(name, f"{digest[:2]}/{digest[2:32]}", script))
-    return made
+        hello.append(Task(name, f"{digest[:2]}/{digest[2:32]}", script))
+    return hello
 
 
 def run(chosen: Settings, session: str, log: Path) -> int:
@@ -56,7 +55,7 @@ def run(chosen: Settings, session: str, log: Path) -> int:
     try:
         pending = {executor.submit(task): task for task in tasks(session) if not stopped.is_set()}
         code = 0
-        while pending and code == 0 and not stopped.wait(chosen.poll_seconds):
+        while pending and code == 0 and not stopped.wait(POLL_SECONDS):
             code = _collect(executor, pending)
         if pending:
             say(f"Killing running tasks ({len(pending)})")
@@ -81,8 +80,3 @@ def _collect(executor: Executor, pending: dict[str, Task]) -> int:
             say(f"{task.name} failed with exit code {outcome.exit_code}. {outcome.reason}")
             return 1
     return 0
-
-
-def configured(config: dict[str, Value]) -> str:
-    """A configuration as `nextflow config -flat` prints it."""
-    return "".join(f"{key} = {value!r}\n" for key, value in config.items())

@@ -47,10 +47,6 @@ class CommandLine:
         found = [o.value for o in [*self.options, *self.command_options] if o.name in names]
         return found[-1] if found else None
 
-    def has(self, *names: str) -> bool:
-        """Whether an option is given under any of its names."""
-        return any(o.name in names for o in [*self.options, *self.command_options])
-
     def configs(self) -> list[Option]:
         """The configuration files, in the order in which Nextflow merges them."""
         return [o for o in [*self.options, *self.command_options] if o.name in {"-c", "-config"}]

@@ -1,7 +1,5 @@
 """The calls that Nextflow's awsbatch executor makes, replayed."""
 
-import hashlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from .settings import Settings
+from .settings import MAX_SPOT_ATTEMPTS, MAX_TRANSFER_ATTEMPTS, Settings
 from .speech import say
 from .task import Task, launch_command, wrapper
 
@@ -21,7 +19,6 @@ ENDED = frozenset({"SUCCEEDED", "FAILED"})
 NO_EXIT_CODE = 2147483647
 _MOST_JOBS_PER_DESCRIBE = 100
 _LONGEST_NAME = 128
-_LONGEST_IMAGE = 125
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Executor:
         self._put(f"{task.folder}/.command.run", wrapper(self.settings, task, task_dir))
         self._put(f"{task.folder}/.command.sh", task.script)
         if self._definition is None:
-            self._definition = self._find_definition() or self._register_definition()
+            self._definition = self._register_definition()
         request = self._request(task, task_dir, self._definition)
         job_id = str(self._batch.submit_job(**request)["jobId"])
         say(f"batch:SubmitJob {task.name} -> {job_id}; work-dir={task_dir}")
@@ -111,49 +108,32 @@ class Executor:
 
     def _request(self, task: Task, task_dir: str, definition: str) -> dict[str, Any]:
         """SubmitJob's request for a task."""
-        attempts = self.settings.max_transfer_attempts
-        environment = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(attempts)}
-        environment["AWS_METADATA_SERVICE_NUM_ATTEMPTS"] = str(attempts)
-        overrides: dict[str, Any] = {"command": launch_command(self.settings, task_dir)}
-        resources = {"MEMORY": task.memory_mib, "VCPU": task.cpus if task.cpus > 1 else None}
-        wanted = [{"type": kind, "value": str(size)} for kind, size in resources.items() if size]
-        if wanted:
-            overrides["resourceRequirements"] = wanted
-        overrides["environment"] = [{"name": k, "value": v} for k, v in environment.items()]
-        request: dict[str, Any] = {
-            "jobName": re.sub(r"[^\w-]", "", task.name.replace(" ", "_"))[:_LONGEST_NAME],
-            "jobQueue": task.queue or self.settings.queue,
-            "jobDefinition": definition,
-            "containerOverrides": overrides,
+        attempts = str(MAX_TRANSFER_ATTEMPTS)
+        environment = {
+            "AWS_RETRY_MODE": "standard",
+            "AWS_MAX_ATTEMPTS": attempts,
+            "AWS_METADATA_SERVICE_NUM_ATTEMPTS": attempts,
         }
-        if self.settings.labels:
-            request |= {"tags": self.settings.labels, "propagateTags": True}
-        if self.settings.max_spot_attempts > 0:
-            again = {"action": "RETRY", "onStatusReason": "Host EC2*"}
-            rules = [again, {"action": "EXIT", "onReason": "*"}]
-            attempts = self.settings.max_spot_attempts
-            request["retryStrategy"] = {"attempts": attempts, "evaluateOnExit": rules}
-        if task.time_seconds:
-            request["timeout"] = {"attemptDurationSeconds": max(60, task.time_seconds)}
-        return request
-
-    def _find_definition(self) -> str | None:
-        """The job definition that an earlier run registered with the same properties."""
-        name, token = self._definition_name(), self._token()
-        answer = self._batch.describe_job_definitions(jobDefinitionName=name)
-        for known in answer["jobDefinitions"]:
-            same = known.get("parameters", {}).get("nf-token") == token
-            if known["status"] == "ACTIVE" and same:
-                say(f"batch:DescribeJobDefinitions found {name}:{known['revision']}")
-                return f"{name}:{known['revision']}"
-        return None
+        rules = [
+            {"action": "RETRY", "onStatusReason": "Host EC2*"},
+            {"action": "EXIT", "onReason": "*"},
+        ]
+        return {
+            "jobName": re.sub(r"[^\w-]", "", task.name.replace(" ", "_"))[:_LONGEST_NAME],
+            "jobQueue": self.settings.queue,
+            "jobDefinition": definition,
+            "containerOverrides": {
+                "command": launch_command(self.settings, task_dir),
+                "environment": [{"name": k, "value": v} for k, v in environment.items()],
+            },
+            "retryStrategy": {"attempts": MAX_SPOT_ATTEMPTS, "evaluateOnExit": rules},
+        }
 
     def _register_definition(self) -> str:
         """Registers the job definition of the tasks' image."""
         answer = self._batch.register_job_definition(
-            jobDefinitionName=self._definition_name(),
+            jobDefinitionName="nf-" + re.sub(r"[^a-zA-Z0-9_-]+", "-", self.settings.container),
             type="container",
-            parameters={"nf-token": self._token()},
             containerProperties=self._properties(),
             tags={
                 "nextflow.io/createdAt": datetime.now(UTC).isoformat(),
@@ -163,21 +143,6 @@ class Executor:
         definition = f"{answer['jobDefinitionName']}:{answer['revision']}"
         say(f"batch:RegisterJobDefinition {definition} for {self.settings.container}")
         return definition
-
-    def _definition_name(self) -> str:
-        """The job definition's name, made from the image's."""
-        image = self.settings.container
-        name = re.sub(r"[^a-zA-Z0-9_-]+", "-", image)
-        if len(name) > _LONGEST_IMAGE:
-            # Not a secret: Nextflow's own way to a short name.
-            digest = hashlib.md5(image.encode(), usedforsecurity=False).hexdigest()
-            name = f"{name[:40]}-{digest}"
-        return f"nf-{name}"
-
-    def _token(self) -> str:
-        """A digest of the properties: definitions with the same one can be shared."""
-        properties = json.dumps(self._properties(), sort_keys=True)
-        return hashlib.sha256(properties.encode()).hexdigest()[:32]
 
     def _properties(self) -> dict[str, Any]:
         """The job definition's container; command and sizes are overridden by each job."""
@@ -195,21 +160,11 @@ class Executor:
         if settings.logs_group:
             where = {"awslogs-group": settings.logs_group, "awslogs-region": settings.region}
             properties["logConfiguration"] = {"logDriver": "awslogs", "options": where}
-        if settings.variables:
-            pairs = settings.variables.items()
-            properties["environment"] = [{"name": k, "value": v} for k, v in pairs]
-        mounts = [(f"vol-{n}", v) for n, v in enumerate(settings.volumes, start=1)]
         if settings.cli_path:
             folder = settings.cli_path.removesuffix("/bin/aws")
-            mounts.insert(0, ("aws-cli", f"{folder}:{folder}:ro"))
-        if mounts:
-            properties["mountPoints"] = []
-            properties["volumes"] = []
-        for name, written in mounts:
-            host, inside, mode = (*written.split(":"), "", "")[:3]
-            mount = {"sourceVolume": name, "containerPath": inside or host}
-            properties["mountPoints"].append({**mount, "readOnly": mode == "ro"})
-            properties["volumes"].append({"name": name, "host": {"sourcePath": host}})
+            mount = {"sourceVolume": "aws-cli", "containerPath": folder, "readOnly": True}
+            properties["mountPoints"] = [mount]
+            properties["volumes"] = [{"name": "aws-cli", "host": {"sourcePath": folder}}]
         return properties
 
     def _put(self, name: str, text: str) -> None:

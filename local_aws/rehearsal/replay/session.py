@@ -13,12 +13,11 @@ from typing import Any
 
 import boto3
 
-from . import configuration, settings
 from .command_line import CommandLine, Option
-from .configuration import Value
 from .executor import Executor
-from .scheduler import Scheduler
-from .speech import Refused, say
+from .settings import Settings
+from .slurm import Slurm
+from .speech import say
 
 _REPORTS = ("-with-report", "-with-timeline", "-with-trace", "-with-dag")
 # They name S3, plugins or a revision of the published `hello`.
@@ -39,18 +38,16 @@ tower.enabled = false
 _FOREIGN = ("NXF_CLOUDCACHE_PATH", "NXF_WORK", "NXF_ENABLE_AWS_SES", "TOWER_ACCESS_TOKEN")
 
 
-def run(core: Path, line: CommandLine) -> int:
+def run(core: Path, line: CommandLine, chosen: Settings) -> int:
     """Runs `hello`.
 
     Args:
         core: The core's `bin/nextflow`.
         line: The command line, without the program's name.
+        chosen: The executor's settings.
 
     Returns:
         Nextflow's exit code.
-
-    Raises:
-        Refused: The configuration cannot be rehearsed.
     """
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as temporary:
         folder = Path(temporary)
@@ -62,44 +59,17 @@ def run(core: Path, line: CommandLine) -> int:
         environment = {k: v for k, v in os.environ.items() if k not in _FOREIGN}
         environment |= {"NXF_OFFLINE": "true", "NXF_PLUGINS_DEFAULT": "false"}
         environment["NXF_PLUGINS_DIR"] = str(folder / "plugins")
-        config = _resolve(core, line, project, environment)
-        chosen = settings.from_config(config, os.environ, line.value("-w", "-work-dir"))
         say(f"queue {chosen.queue}; workDir {chosen.work_dir}; region {chosen.region}")
         uploads: dict[Path, str] = {}
         arguments = _arguments(line, project, folder, uploads)
-        with Scheduler(Executor(chosen), folder) as scheduler:
-            environment["PATH"] = f"{scheduler.commands}{os.pathsep}{environment['PATH']}"
+        with Slurm(Executor(chosen), folder) as slurm:
+            environment["PATH"] = f"{slurm.commands}{os.pathsep}{environment['PATH']}"
             # Whatever is killed here must reach the core, which then terminates its jobs.
             process = subprocess.Popen([str(core), *arguments], env=environment)
-            code = _wait(process, scheduler.lost)
+            code = _wait(process, slurm.lost)
         for path, url in uploads.items():
             _upload(path, url)
     return code
-
-
-def _resolve(
-    core: Path, line: CommandLine, project: Path, environment: dict[str, str]
-) -> dict[str, Value]:
-    """Has the core resolve the configuration that the head gave, profiles included."""
-    command = [str(core), "-log", os.devnull]
-    for option in (*line.only_configs(), *line.configs()):
-        command += ["-c" if option.name == "-config" else option.name, str(option.value)]
-    command += ["config", "-flat"]
-    if profile := line.value("-profile"):
-        command += ["-profile", profile]
-    # As the official launcher does for everything but `run`: it starts sooner.
-    quick = {"NXF_OPTS": f"{environment.get('NXF_OPTS', '')} -XX:TieredStopAtLevel=1"}
-    done = subprocess.run(
-        [*command, str(project)],
-        env=environment | quick,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        said = [row for row in (done.stdout + done.stderr).splitlines() if row.strip()]
-        raise Refused(f"Nextflow cannot read the configuration: {' '.join(said)[:500]}")
-    return configuration.read(done.stdout)
 
 
 def _arguments(

@@ -14,19 +14,11 @@ class Task:
         name: Such as `sayHello (1)`.
         folder: Its folder under the work directory, such as `ab/cdef0123`.
         script: The text of `.command.sh`.
-        cpus: vCPUs; 1 is the job definition's and is not sent.
-        memory_mib: Memory in MiB; None leaves the job definition's.
-        time_seconds: Time limit; None means none.
-        queue: A queue of its own; None means the configuration's.
     """
 
     name: str
     folder: str
     script: str
-    cpus: int = 1
-    memory_mib: int | None = None
-    time_seconds: int | None = None
-    queue: str | None = None
 
 
 def launch_command(settings: Settings, task_dir: str) -> list[str]:
@@ -39,8 +31,7 @@ def launch_command(settings: Settings, task_dir: str) -> list[str]:
         settings: The executor's settings.
         task_dir: The task's folder, an `s3://` URL.
     """
-    options = f" {settings.storage_options.rstrip()}" if settings.storage_options else ""
-    aws = f"{settings.cli} s3 cp --only-show-errors{options}"
+    aws = f"{settings.cli} s3 cp --only-show-errors"
     script = (
         r'trap "[[ -n \$pid ]] && kill -TERM \$pid" TERM; '
         f'trap "{{ ret=$?; {aws} .command.log {task_dir}/.command.log||true; exit $ret; }}" EXIT; '
@@ -60,7 +51,6 @@ def wrapper(settings: Settings, task: Task, task_dir: str) -> str:
     return (
         _WRAPPER.replace("@NAME@", task.name.replace("\n", " "))
         .replace("@AWS@", settings.cli)
-        .replace("@OPTIONS@", settings.storage_options)
         .replace("@DIR@", shlex.quote(task_dir))
     )
 
@@ -72,11 +62,11 @@ set -e -u
 
 nxf_s3_upload() {
     if [[ "$1" == - ]]; then
-        @AWS@ s3 cp --only-show-errors @OPTIONS@--storage-class STANDARD - "$2"
+        @AWS@ s3 cp --only-show-errors --storage-class STANDARD - "$2"
     elif [[ -d "$1" ]]; then
-        @AWS@ s3 cp --only-show-errors --recursive @OPTIONS@--storage-class STANDARD "$1" "$2/$1"
+        @AWS@ s3 cp --only-show-errors --recursive --storage-class STANDARD "$1" "$2/$1"
     else
-        @AWS@ s3 cp --only-show-errors @OPTIONS@--storage-class STANDARD "$1" "$2/$1"
+        @AWS@ s3 cp --only-show-errors --storage-class STANDARD "$1" "$2/$1"
     fi
 }
 

@@ -1,0 +1,1 @@
+"""Batch's operations: each takes a checked request and gives the answer's members."""
