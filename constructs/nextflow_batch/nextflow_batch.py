@@ -217,5 +217,6 @@ def _vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
         yield Problem(
             ("vpc",),
             "is not allowed without subnets: the VPC has no private subnets with outbound"
-            " access; for public subnets, pass subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
+            " access; for public subnets, pass"
+            " subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
         )
