@@ -176,7 +176,7 @@ def test_what_cannot_be_fetched_leaves_the_dockerfile(
 
     assert image_lock.main([str(dockerfile)]) == 2
 
-    output = f"lock-image: {mirror.url}{gone} cannot be fetched: HTTP Error 404: Not Found\n"
+    output = f"lock-image: {mirror.url}{gone} cannot be downloaded: HTTP Error 404: Not Found\n"
     assert capsys.readouterr().err == output
     assert dockerfile.read_text() == mirror.dockerfile()
 
@@ -185,14 +185,14 @@ def test_half_a_download_is_not_locked(mirror: Mirror) -> None:
     mirror.missing = 7
     text = mirror.dockerfile()
 
-    with pytest.raises(image_lock.LockError, match=r"fetched: it ended 7 bytes too early$"):
+    with pytest.raises(image_lock.LockError, match=r"downloaded: 7 bytes are missing$"):
         image_lock.locked(text)
 
 
 @pytest.mark.parametrize(
     ("tag", "media_type", "reason"),
     [
-        ("gone", INDEX, "the digest of {} cannot be had: HTTP Error 404: Not Found"),
+        ("gone", INDEX, "cannot read the digest of {}: HTTP Error 404: Not Found"),
         (
             "trixie-slim",
             "application/vnd.oci.image.manifest.v1+json",
@@ -286,7 +286,7 @@ def test_another_distribution_needs_its_checksum(mirror: Mirror, tmp_path: Path)
         (
             {"NEXTFLOW_PLUGINS": "nf-none@1.0"},
             "NEXTFLOW_PLUGINS: {url}/plugins/nf-none/1.0/download/nf-none-1.0.zip cannot be"
-            " fetched: curl: (22) The requested URL returned error: 404",
+            " downloaded: curl: (22) The requested URL returned error: 404",
         ),
         (
             {"NEXTFLOW_PLUGINS": "nf-page@1.0"},
@@ -332,7 +332,7 @@ def test_a_build_does_not_wait_for_a_host_that_falls_silent(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"install-nextflow: NEXTFLOW_DISTRIBUTION: {mirror.url}{RELEASE} cannot be fetched:"
+        f"install-nextflow: NEXTFLOW_DISTRIBUTION: {mirror.url}{RELEASE} cannot be downloaded:"
         " curl: (28) Operation too slow. Less than 1 bytes/sec transferred the last 1 seconds\n"
     )
 

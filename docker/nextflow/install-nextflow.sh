@@ -20,7 +20,7 @@ fail() {
 fetch() {
   said=$(curl --fail --silent --show-error --location --retry 2 --connect-timeout 20 \
     --speed-limit 1 --speed-time 30 --output "$3" "$2" 2>&1) ||
-    fail "$1: $2 cannot be fetched: $(echo "$said" | tail -n 1)"
+    fail "$1: $2 cannot be downloaded: $(echo "$said" | tail -n 1)"
 }
 
 # check ARGUMENT SHA256 FILE URL
