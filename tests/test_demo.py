@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -88,6 +89,48 @@ def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
     assert [what for what in found.rehearsed if why in what] == [
         f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
     ]
+
+
+def test_where_the_official_nextflow_fails_in_the_build_the_demo_rehearses_and_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    why = (
+        "NEXTFLOW_DISTRIBUTION: https://host/dist cannot be fetched: curl: (28) Operation too slow"
+    )
+    deployed = []
+
+    class Cdk:
+        def __init__(self, *_: object, environment: dict[str, str], **__: object) -> None:
+            self._environment = environment
+
+        def deploy(self, **_: object) -> None:
+            deployed.append(self._environment)
+            if self._environment == {"BASE_IMAGE": "b"}:
+                raise CdkError(
+                    "deploy", 1, f"#9 31.2 install-nextflow: {why}\nERROR: exit code: 1\n"
+                )
+
+    def none(_: Path) -> None:
+        raise core.CoreUnavailable("there is no `java` here.")
+
+    monkeypatch.setattr(demo, "Cdk", Cdk)
+    monkeypatch.setattr(demo, "_DIRECTORY", tmp_path)
+    monkeypatch.setattr(images, "ensure", lambda _: images.Images(base="b", task="t", pulled=True))
+    monkeypatch.setattr(images, "with_distribution", lambda *_: {"NEXTFLOW_DISTRIBUTION": "own"})
+    monkeypatch.setattr(core, "fetch", none)
+    real = capabilities.Capabilities(
+        is_docker=True,
+        build_arguments={"BASE_IMAGE": "b"},
+        real=[],
+        rehearsed=[],
+        is_rehearsal=False,
+    )
+
+    machine = demo._deploy(SimpleNamespace(detail=""), SimpleNamespace(), real)  # type: ignore[arg-type]
+
+    assert deployed == [{"BASE_IMAGE": "b"}, {"NEXTFLOW_DISTRIBUTION": "own"}]
+    assert machine.is_rehearsal
+    assert [what for what in machine.rehearsed if why in what] != []
 
 
 def test_a_step_stays_one_line_in_a_narrow_terminal() -> None:

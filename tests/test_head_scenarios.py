@@ -144,7 +144,7 @@ def test_after_a_lost_host_nothing_finished_runs_again_and_nothing_is_left_runni
 
     ended = {task["jobId"]: task for task in testbed.describe(*in_flight)}
     assert {task["statusReason"] for task in ended.values()} == {
-        "its head is gone; the next one submits what is still to be done"
+        "its head is gone; the next one submits what is not completed"
     }
     assert testbed.end(slow) == SUCCESS
     assert len(testbed.tasks(slow)) == 6, "four, and once more the two in flight"
@@ -166,7 +166,7 @@ def test_a_terminated_run_ends_its_tasks_and_keeps_its_reports(
     assert testbed.end(job) == (
         "CANCELLED",
         143,
-        "cancelled: SIGTERM reached the head, and Nextflow has ended its tasks",
+        "cancelled: the head received SIGTERM, and Nextflow ended its tasks",
     )
     testbed.until(lambda: testbed.alive(job) == [], "no task is left", 60)
     assert {task["statusReason"] for task in testbed.tasks(job)} == {"Job killed by NF"}

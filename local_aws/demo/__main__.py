@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
 from local_aws import jobs
-from local_aws.cdk import Cdk
+from local_aws.cdk import Cdk, CdkError
 from local_aws.demo import capabilities
 from local_aws.demo.display import Display
 from local_aws.demo.jobs import Jobs, Outcome
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _APP = Path(__file__).resolve().parents[2]
 _DIRECTORY = _APP / "build" / "demo"
 _CONTEXT = {"settings": "workshop"}
+#: What docker/nextflow/install-nextflow.sh says when the image's build has to end.
+_INSTALL_FAILED = re.compile(r"install-nextflow: (\S.*?)\s*$", re.MULTILINE)
 #: Literally as the workshop prints it; the AWS CLI, 155 MB, is not installed for the demo.
 SUBMIT = (
     "aws batch submit-job --job-name nf-hello --job-queue default"
@@ -80,7 +82,7 @@ def _run(display: Display) -> Outcome:
             programs.result()
         jobs.equip(runner)
         with display.step("Deploying the workshop's settings (cdk deploy)") as step:
-            _deploy(step, aws, machine)
+            machine = _deploy(step, aws, machine)
         submitted = Jobs(aws)
         display.console.print(f"\n[bold]$ {SUBMIT}[/]")
         job_id = _submit(aws)
@@ -121,11 +123,27 @@ def _bootstrap(aws: LocalAws, step: Step) -> None:
     step.detail = aws.endpoint
 
 
-def _deploy(step: Step, aws: LocalAws, machine: capabilities.Capabilities) -> None:
+def _deploy(
+    step: Step, aws: LocalAws, machine: capabilities.Capabilities
+) -> capabilities.Capabilities:
+    """Deploy; without the official Nextflow, if it turns out not to be available after all.
+
+    Returns:
+        How the demo goes on.
+    """
     counted = _Counter(step)
-    cdk = Cdk(aws, _APP, environment=machine.build_arguments, say=counted.hear)
-    cdk.deploy(context=_CONTEXT)
+    try:
+        Cdk(aws, _APP, environment=machine.build_arguments, say=counted.hear).deploy(
+            context=_CONTEXT
+        )
+    except CdkError as error:
+        reasons = _INSTALL_FAILED.findall(error.output)
+        if machine.is_rehearsal or not reasons:
+            raise
+        machine = capabilities.rehearse(_DIRECTORY, partial(_tell, step), reasons[-1])
+        return _deploy(step, aws, machine)
     step.detail = f"{counted.made} resources in {counted.stacks} stacks"
+    return machine
 
 
 class _Counter:

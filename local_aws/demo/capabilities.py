@@ -78,34 +78,49 @@ def find(directory: Path, progress: Callable[[str], None]) -> Capabilities:
 
 def _with_docker(directory: Path, progress: Callable[[str], None]) -> Capabilities:
     found = images.ensure(progress)
-    real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
-    rehearsed = []
-    if not found.pulled:
-        rehearsed.append("the base image: Debian trixie made here, as no registry answers")
     progress("asking for Nextflow's release and its plugins")
     refusal = official.refusal(official.arguments(_DOCKERFILE.read_text()))
-    if not refusal:
-        real.append("Nextflow and its plugins: the official distribution")
-        arguments = {"BASE_IMAGE": found.base}
-        return Capabilities(
-            is_docker=True,
-            build_arguments=arguments,
-            real=real,
-            rehearsed=rehearsed,
-            is_rehearsal=False,
-        )
+    if refusal:
+        return rehearse(directory, progress, refusal)
+    lists = _docker_lists(found)
+    return Capabilities(
+        is_docker=True,
+        build_arguments={"BASE_IMAGE": found.base},
+        real=[*lists.real, "Nextflow and its plugins: the official distribution"],
+        rehearsed=lists.rehearsed,
+        is_rehearsal=False,
+    )
+
+
+def rehearse(directory: Path, progress: Callable[[str], None], why: str) -> Capabilities:
+    """Prepare jobs in containers in which a rehearsal stands in for Nextflow.
+
+    Args:
+        directory: Where what is made or fetched is kept.
+        progress: Told, in a few words, what is going on.
+        why: Why the official Nextflow is not used.
+
+    Raises:
+        ImagesUnavailable: No base image can be had.
+    """
+    found = images.ensure(progress)
     progress("preparing the rehearsal of Nextflow")
-    libraries, core_lists = _core(directory, refusal)
-    real += core_lists.real
-    rehearsed += core_lists.rehearsed
+    libraries, core_lists = _core(directory, why)
+    lists = _docker_lists(found)
     archive = distribution.build(directory / "distribution", libraries, found.task)
     return Capabilities(
         is_docker=True,
         build_arguments=images.with_distribution(found.base, archive),
-        real=real,
-        rehearsed=rehearsed,
+        real=lists.real + core_lists.real,
+        rehearsed=lists.rehearsed + core_lists.rehearsed,
         is_rehearsal=True,
     )
+
+
+def _docker_lists(found: images.Images) -> _Lists:
+    real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
+    base = "the base image: Debian trixie made here, as no registry answers"
+    return _Lists(real, [] if found.pulled else [base])
 
 
 def _with_processes(directory: Path, progress: Callable[[str], None]) -> Capabilities:
