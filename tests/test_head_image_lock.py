@@ -238,7 +238,7 @@ def test_a_locked_build_refuses_another_nextflow(mirror: Mirror, tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr == (
         f"install-nextflow: NEXTFLOW_SHA256: {mirror.url}{RELEASE} has the SHA-256"
-        f" {sha256(b'tampered')}, not {sha256(b'#!/bin/sh' + bytes([10]))}\n"
+        f" {sha256(b'tampered')}, expected {sha256(b'#!/bin/sh' + bytes([10]))}\n"
     )
     assert not (tmp_path / "bin").exists()
 
@@ -253,7 +253,7 @@ def test_a_locked_build_refuses_another_plugin(mirror: Mirror, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr == (
         f"install-nextflow: NEXTFLOW_PLUGINS: {mirror.url}{zip_file} has the SHA-256"
-        f" {sha256(b'tampered')}, not {sha256(archive())}\n"
+        f" {sha256(b'tampered')}, expected {sha256(archive())}\n"
     )
 
 
@@ -290,12 +290,12 @@ def test_another_distribution_needs_its_checksum(mirror: Mirror, tmp_path: Path)
         ),
         (
             {"NEXTFLOW_PLUGINS": "nf-page@1.0"},
-            "NEXTFLOW_PLUGINS: {url}/plugins/nf-page/1.0/download/nf-page-1.0.zip is no zip"
+            "NEXTFLOW_PLUGINS: {url}/plugins/nf-page/1.0/download/nf-page-1.0.zip is not a zip"
             " archive",
         ),
         (
             {"NEXTFLOW_DISTRIBUTION": "{url}/empty.tar.gz"},
-            "NEXTFLOW_DISTRIBUTION: {url}/empty.tar.gz holds no executable bin/nextflow",
+            "NEXTFLOW_DISTRIBUTION: {url}/empty.tar.gz contains no executable bin/nextflow",
         ),
     ],
 )
@@ -338,7 +338,7 @@ def test_a_build_does_not_wait_for_a_host_that_falls_silent(
 
 
 def test_a_distribution_may_say_that_it_has_no_plugins(mirror: Mirror, tmp_path: Path) -> None:
-    content = distribution({"bin/nextflow": "#!/bin/sh\n", "no-plugins": "They cannot be had."})
+    content = distribution({"bin/nextflow": "#!/bin/sh\n", "no-plugins": "They are not available."})
     mirror.files["/own.tar.gz"] = content
 
     done = install(
@@ -349,7 +349,7 @@ def test_a_distribution_may_say_that_it_has_no_plugins(mirror: Mirror, tmp_path:
     )
 
     assert done.returncode == 0
-    assert done.stdout == "install-nextflow: no plugins in this image: They cannot be had.\n"
+    assert done.stdout == "install-nextflow: no plugins in this image: They are not available.\n"
     assert list((tmp_path / "plugins").iterdir()) == []
 
 

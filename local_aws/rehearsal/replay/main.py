@@ -34,9 +34,8 @@ def _dispatch(core: Path | None, arguments: list[str]) -> int:
     if line.command == "run":
         return _run(core, line)
     if line.command == "plugin":
-        say(
-            f"`nextflow {' '.join(arguments)}`: plugins are not available here; nothing was installed."
-        )
+        command = " ".join(arguments)
+        say(f"`nextflow {command}`: plugins are not available here; nothing was installed.")
         return 0
     if core is not None:
         os.execv(core, [str(core), *arguments])  # noqa: S606 - the core takes over
