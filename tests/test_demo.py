@@ -160,4 +160,4 @@ def test_without_docker_it_runs_hello_and_says_what_was_rehearsed() -> None:
     real, rehearsed = run.stdout.split("What was real")[1].split("What was simulated")
     assert "deployed by the cdk CLI" in real
     assert "because no Docker engine responds" in rehearsed
-    assert "a replay of its calls for hello" in rehearsed
+    assert "AWS calls of its awsbatch plugin: replayed for hello" in rehearsed
