@@ -13,8 +13,8 @@ try:
     from stacks.deployment import declare
 except ImportError as missing:
     print(
-        f"{sys.executable} lacks what this app needs ({missing}): run `make setup`, or install"
-        " requirements.txt into an active virtual environment",
+        f"{sys.executable} does not have the packages of this app ({missing}): run `make setup`,"
+        " or install requirements.txt into an active virtual environment",
         file=sys.stderr,
     )
     sys.exit(2)

@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
                 else:
                     install_packages(what)
     except KeyboardInterrupt:
-        print("\nStopped; the next try begins where it must.", file=sys.stderr)
+        print("\nStopped. The next run repeats only what is missing.", file=sys.stderr)
         return 130
     except (InstallationError, OSError) as error:
         print(f"The set-up failed: {_sentence(error)}", file=sys.stderr)
@@ -84,7 +84,7 @@ def install_packages(what: str) -> None:
         ) from None
     with tempfile.TemporaryDirectory(prefix="installer-", dir=_LOG.parent) as temporary:
         installer = Path(temporary) / "bin"
-        with _step("Fetching the installer"):
+        with _step("Downloading the installer"):
             _run(_PYTHON, "-m", "venv", temporary)
             pip = (str(installer / "python"), "-m", "pip", "--disable-pip-version-check")
             _run(*pip, "install", "--quiet", _INSTALLER)
@@ -94,7 +94,7 @@ def install_packages(what: str) -> None:
         with _step("Installing Python packages"):
             if not there.items() >= place.items():
                 if VENV.exists():
-                    print("  .venv is unfinished, of another Python or moved: made anew")
+                    print("  .venv is incomplete, moved, or of another Python: creating it again")
                     shutil.rmtree(VENV)
                 seeded = ("--seed", "--relocatable", "--python", _PYTHON)
                 _run(uv, "venv", "--quiet", *seeded, *_settings(pip), str(VENV))
@@ -121,7 +121,7 @@ def install_cdk() -> None:
     stamp = NODE_MODULES / _STAMP
     if _read(stamp) == wanted:
         return
-    with _step("Installing the cdk command line"):
+    with _step("Installing the cdk CLI"):
         path = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])
         _run("npm", "ci", "--prefer-offline", path=path)
     stamp.write_text(json.dumps(wanted))
@@ -182,7 +182,7 @@ def _run(*command: str, path: str | None = None) -> None:
     environment.setdefault("UV_LINK_MODE", "hardlink")
     program = shutil.which(command[0], path=environment["PATH"])
     if program is None:
-        raise InstallationError(f"there is no {command[0]}: delete .venv and try again")
+        raise InstallationError(f"{command[0]} is missing: delete .venv and try again")
     with _LOG.open("w", encoding="utf-8") as log:
         done = subprocess.run(
             [program, *command[1:]], cwd=ROOT, env=environment, stdout=log, stderr=log, check=False
@@ -201,11 +201,11 @@ def _reason(command: str, status: int) -> str:
     unreachable = [line for line in lines if any(word in line for word in _UNREACHABLE)]
     if unreachable:
         return (
-            f"a package registry does not answer, {command} says: {unreachable[-1][:300]}: look"
-            " after the network or the proxy variables, and try again"
+            f"a package registry does not respond ({command}: {unreachable[-1][:300]}): check the"
+            " network and the proxy variables, then try again"
         )
-    last = (lines or [f"it ended with exit status {status}"])[-1]
-    return f"{command} says: {last[:300]} (all of it: {_LOG.relative_to(ROOT)})"
+    last = (lines or [f"exit status {status}"])[-1]
+    return f"{command} failed: {last[:300]} (full output: {_LOG.relative_to(ROOT)})"
 
 
 _LEAST_BYTES = 1024 * 1024

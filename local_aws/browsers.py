@@ -24,10 +24,10 @@ def refusal(environ: "WSGIEnvironment") -> str | None:
     """Returns why a request is not answered, or `None` if it is."""
     origin = environ.get("HTTP_ORIGIN")
     if origin is not None:
-        return f"the local AWS answers no web page, and this one is of {origin}"
+        return f"the local AWS refuses requests from web pages; this one is from {origin}"
     site = environ.get("HTTP_SEC_FETCH_SITE", "none")
     if site != "none":
-        return f"the local AWS answers no web page (Sec-Fetch-Site is {site})"
+        return f"the local AWS refuses requests from web pages (Sec-Fetch-Site is {site})"
     host = environ.get("HTTP_HOST", "").lower()
     name, _, port = host.partition(":")
     if port == environ["SERVER_PORT"] and (

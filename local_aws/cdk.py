@@ -91,7 +91,7 @@ class Cdk:
     def _make_environment(self, added: Mapping[str, str]) -> dict[str, str]:
         node_modules = _ROOT / "node_modules" / ".bin"
         if not (node_modules / "cdk").exists():
-            raise LocalAwsError(f"there is no cdk in {node_modules}: run `make setup`")
+            raise LocalAwsError(f"cdk is missing in {node_modules}: run `make setup`")
         path = os.pathsep.join(
             [str(node_modules), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         )

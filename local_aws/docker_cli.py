@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
         arguments = ["build", *_added(arguments), *arguments[1:]]
     docker = shutil.which("docker")
     if docker is None:
-        sys.stderr.write("docker is not on the PATH, although a Docker engine answers\n")
+        sys.stderr.write("docker is not on the PATH, although a Docker engine responds\n")
         return 127
     mark = _mark(docker)
     if command == "push":

@@ -161,7 +161,7 @@ def _object(body: bytes) -> Mapping[str, Any]:
 def _text(request: Mapping[str, Any], name: str) -> str:
     value = request.get(name)
     if not isinstance(value, str) or not value:
-        raise RequestError(f"{name} is {value!r}; {request['kind']} needs it as a text")
+        raise RequestError(f"{name} is {value!r}; {request['kind']} needs a string")
     return value
 
 

@@ -135,10 +135,10 @@ def _image(body: bytes) -> dict[str, Any]:
         raise RequestError("the body must be a JSON object with name, context and entrypoint")
     for name in ("name", "context"):
         if not isinstance(image.get(name), str):
-            raise RequestError(f"{name} is {image.get(name)!r}; it must be a text")
+            raise RequestError(f"{name} is {image.get(name)!r}; it must be a string")
     entrypoint = image.get("entrypoint")
     if not isinstance(entrypoint, list) or not all(isinstance(word, str) for word in entrypoint):
-        raise RequestError(f"entrypoint is {entrypoint!r}; it must be a list of texts")
+        raise RequestError(f"entrypoint is {entrypoint!r}; it must be a list of strings")
     return image
 
 

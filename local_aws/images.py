@@ -67,13 +67,13 @@ def ensure(progress: Progress = lambda _: None) -> Images:
     """
     if shutil.which("docker") is None:
         raise ImagesUnavailable(
-            "A Docker engine answers, but there is no `docker` command: install Docker's client."
+            "A Docker engine responds, but the `docker` command is missing: install Docker's CLI."
         )
     extra = certificates.extra()
     made_here = _fingerprint(_dockerfile_base(_ROOT), *extra)
     pulled = _has(PRODUCTION_BASE)
     if not pulled and _label(BASE) != made_here:
-        progress("asking for Debian's published image")
+        progress("pulling Debian's published image")
         pulled = _pull(PRODUCTION_BASE)
     root = PRODUCTION_BASE if pulled else _ROOT
     base_content = _fingerprint(_dockerfile_base(root), *extra)
@@ -147,12 +147,12 @@ def _debootstrap(progress: Progress) -> None:
     """Makes Debian trixie from its packages, as an image."""
     if _has(_ROOT):
         return
-    without = "Debian's published image cannot be pulled, and making one here needs"
+    without = "Debian's published image cannot be pulled, and building one here needs"
     if shutil.which("debootstrap") is None:
         raise ImagesUnavailable(f"{without} `debootstrap`: install it, or reach a registry.")
     if os.geteuid() != 0:
         raise ImagesUnavailable(f"{without} root: run this as root, or reach a registry.")
-    progress("making Debian trixie with debootstrap, about half a minute")
+    progress("building Debian trixie with debootstrap, about half a minute")
     with tempfile.TemporaryDirectory(prefix="debian-") as temporary:
         root = Path(temporary) / "root"
         command = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "trixie"]
@@ -166,7 +166,7 @@ def _debootstrap(progress: Progress) -> None:
             errors = [
                 row for row in (result.stdout + result.stderr).splitlines() if row.startswith("E:")
             ]
-            raise ImagesUnavailable(f"debootstrap failed: {' '.join(errors) or 'it said nothing'}")
+            raise ImagesUnavailable(f"debootstrap failed: {' '.join(errors) or 'no output'}")
         progress("importing Debian trixie")
         (root / "etc/dpkg/dpkg.cfg.d/slim").write_text(
             "".join(f"path-exclude {path}\n" for path in _SLIM)
@@ -257,7 +257,7 @@ def _docker(*arguments: str, stdin: IO[bytes] | None = None) -> "subprocess.Comp
 def _last_line(result: "subprocess.CompletedProcess[str]") -> str:
     """The last line that a command said."""
     lines = (result.stdout + result.stderr).strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"
 
 
 def _fingerprint(*parts: str) -> str:

@@ -97,7 +97,7 @@ class JobNetwork:
                     fcntl.flock(making, fcntl.LOCK_EX)
                     self._make()
             except (DockerException, OSError) as error:
-                raise LocalAwsError(f"the Docker network {NAME} cannot be had: {error}") from error
+                raise LocalAwsError(f"cannot create the Docker network {NAME}: {error}") from error
             self._undo = undo.pop_all()
 
     def _make(self) -> None:
@@ -111,7 +111,7 @@ class JobNetwork:
                 )
             except APIError as error:
                 raise LocalAwsError(
-                    f"Docker cannot make the network {NAME} ({_SUBNET}): {error.explanation}; "
+                    f"Docker cannot create the network {NAME} ({_SUBNET}): {error.explanation}; "
                     "remove the network that has these addresses (`docker network ls`)"
                 ) from error
             return

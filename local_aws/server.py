@@ -187,8 +187,8 @@ class LocalAws:
                 loopback = Listener(_LOOPBACK, port, gateway)
             except OSError as error:
                 raise LocalAwsError(
-                    f"port {port} is not free on {_LOOPBACK} ({error.strerror}): stop what "
-                    "listens there, or choose another port (0 takes any free one)"
+                    f"port {port} is not free on {_LOOPBACK} ({error.strerror}): stop the "
+                    "program that uses it, or choose another port (0 takes any free one)"
                 ) from error
             self._listeners = [loopback]
             self.port = loopback.port
@@ -199,7 +199,7 @@ class LocalAws:
             if port:
                 raise LocalAwsError(
                     f"port {port} is not free on {GATEWAY}, where containers look for it: "
-                    "stop what listens there, or choose another port (0 takes any free one)"
+                    "stop the program that uses it, or choose another port (0 takes any free one)"
                 )
         raise LocalAwsError("no port is free on both loopback and the Docker bridge")
 

@@ -97,6 +97,6 @@ def name_warning(name: str, settings: Settings) -> str | None:
     if name == settings.deployment:
         return None
     return (
-        f"Warning: settings/{name}.yaml: deployment: {settings.deployment} is not the file's"
-        f" name: the stacks are nextflow-{settings.deployment}-*"
+        f"Warning: settings/{name}.yaml: deployment: {settings.deployment} differs from the"
+        f" file's name: the stacks are nextflow-{settings.deployment}-*"
     )

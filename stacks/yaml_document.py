@@ -78,7 +78,8 @@ class _Reader:
         if self._left < 0 or len(path) > _DEEPEST:
             # Anchors can make much of little.
             what = f"more than {MOST_VALUES} values" if self._left < 0 else "too many levels"
-            raise SettingsError(f"has {what}, its aliases resolved", self.lines.get(path[:1], 1))
+            line = self.lines.get(path[:1], 1)
+            raise SettingsError(f"has {what} after its aliases are resolved", line)
         if id(value) in above:
             raise SettingsError("an anchor must not contain itself", self.lines.get(path, 1))
         if type(value) is CommentedMap and value.tag.value in (None, "tag:yaml.org,2002:map"):
@@ -133,7 +134,7 @@ class _Reader:
                     f'{date} is not allowed: a date must be text: write "{date}", with the quotes'
                 )
             case TaggedScalar() | CommentedMap() | CommentedSeq():
-                text = f"the tag {value.tag.value} is not allowed: must be left out"
+                text = f"the tag {value.tag.value} is not allowed: remove it"
             case _:
                 text = "must be text, a number, true or false, a list or a mapping"
         self._complain(path, text)
@@ -144,11 +145,11 @@ class _Reader:
         if (
             value is None and path not in self.number_text
         ):  # nothing is there, not even the word null
-            self._complain(path, "has no value: give it one, or remove it")
+            self._complain(path, "has no value: set one, or remove the key")
         if isinstance(value, str):
             if _writable(value):
                 return str(value)
-            self._complain(path, f"{value!a} is not allowed: must be text of UTF-8")
+            self._complain(path, f"{value!a} is not allowed: must be UTF-8 text")
             return None
         if value is None or isinstance(value, bool):
             return value

@@ -47,7 +47,8 @@ def decode(data: bytes) -> str:
     depth = 0
     for number, row in enumerate(text.splitlines(), start=1):
         if re.match(r"%YAML(?!\s+1\.2\s*$)", row):
-            raise _refusal(number, f"{row[:20]} is not allowed: must be %YAML 1.2 or left out")
+            text = f"{row[:20]} is not allowed: must be %YAML 1.2: correct the line, or remove it"
+            raise _refusal(number, text)
         depth += sum(map(row.count, "[{")) - sum(map(row.count, "]}"))
         if depth > _DEEPEST_BRACKETS:
             raise _refusal(number, "is nested too deeply")

@@ -155,13 +155,13 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: Storage(stack, "Storage", prefix="../x"),
-        'Storage: prefix: "../x" is not allowed: must not have a part named . or ..: tools'
+        'Storage: prefix: "../x" is not allowed: must not have . or .. as a part: tools'
         " resolve them, S3 does not",
     ),
     (
         lambda stack: Storage(stack, "Storage", bucket_name="lab", reference_buckets=["lab"]),
-        'Storage: reference_buckets.0: "lab" is not allowed: it is the bucket itself, which is read'
-        " anyway",
+        'Storage: reference_buckets.0: "lab" is not allowed: it is the deployment\'s own bucket,'
+        " which can be read anyway",
     ),
     (
         lambda stack: Storage(stack, "Storage", reference_buckets="genomes"),
@@ -212,7 +212,7 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _worker(stack, binaries={"task_s3": paths.WORKER}),
-        "Worker: binaries: lacks aws_client: must have aws_client, task_s3",
+        "Worker: binaries: does not contain aws_client: must contain aws_client, task_s3",
     ),
     (
         lambda stack: _compute(stack, capacities={"spot": "m6i"}),
@@ -266,13 +266,13 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _whole(stack, tags={"Name": "lab"}),
-        'NextflowBatch: tags.Name: "Name" is not allowed: must be another key: each instance gets a'
-        " Name of its own",
+        'NextflowBatch: tags.Name: "Name" is not allowed: must be another key: each instance has its'
+        " own Name",
     ),
     (
         lambda stack: _whole(stack, head=Head(on_demand_queue="default")),
         'NextflowBatch: head.on_demand_queue: "default" is not allowed: its first compute'
-        " environment must be on-demand, spot is not",
+        " environment must be on-demand, but spot is not",
     ),
     (
         lambda stack: _whole(stack, storage=s3.Bucket(stack, "Bucket")),
@@ -284,8 +284,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _whole(stack, vpc=_public_vpc(stack)),
-        "NextflowBatch: vpc: is not allowed without subnets: it has no private ones with a way out;"
-        " public ones are subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
+        "NextflowBatch: vpc: is not allowed without subnets: the VPC has no private subnets with"
+        " outbound access; for public subnets, pass subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
     ),
     (
         lambda stack: _whole(stack, vpc="vpc-12345678"),
@@ -293,7 +293,7 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _whole(stack, subnets=ec2.SubnetSelection()),
-        "NextflowBatch: subnets: is not allowed without the vpc that they are in",
+        "NextflowBatch: subnets: is not allowed without vpc: pass the VPC of the subnets",
     ),
     (
         lambda stack: _whole(stack, head=Head(task_queue="fast")),
@@ -307,7 +307,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
                 "spot": Capacity(purchase="spot", instance_types=("c6i.large",)),
             },
         ),
-        "NextflowBatch: head.memory_mib: 8192 does not fit: c6i.large leaves 3788",
+        "NextflowBatch: head.memory_mib: 8192 is not allowed: must be at most 3788, the memory that"
+        " jobs can use on c6i.large",
     ),
 ]
 
@@ -379,10 +380,10 @@ def test_a_second_deployment_with_the_names_of_the_first_is_refused() -> None:
         _whole(Stack(app, "Two"), "Second")
 
     assert str(refused.value).splitlines() == [
-        'NextflowBatch: deployment: "nextflow" is not allowed: One/First has that name already',
-        'NextflowBatch: queues: "default" is not allowed: One/First has that name already',
-        'NextflowBatch: queues: "highpriority" is not allowed: One/First has that name already',
-        'NextflowBatch: head.job_definition: "nextflow" is not allowed: One/First has that name already',
+        'NextflowBatch: deployment: "nextflow" is not allowed: One/First already uses that name',
+        'NextflowBatch: queues: "default" is not allowed: One/First already uses that name',
+        'NextflowBatch: queues: "highpriority" is not allowed: One/First already uses that name',
+        'NextflowBatch: head.job_definition: "nextflow" is not allowed: One/First already uses that name',
     ]
 
 

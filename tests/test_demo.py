@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         CdkError("deploy", 1, "Stack failed [/bin/sh]: no room\n"),
         ImagesUnavailable("making one here needs `debootstrap`: install it"),
         LocalAwsError("port 4566 is not free"),
-        TimeoutError("the job has not ended after ten minutes, it is RUNNABLE"),
+        TimeoutError("the job is still RUNNABLE after ten minutes"),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -72,10 +72,10 @@ def test_a_second_demo_at_the_same_time_is_refused(
 def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    why = "https://host/nextflow-1.2.3-dist answers 404 Not Found"
+    why = "https://host/nextflow-1.2.3-dist returned 404 Not Found"
 
     def none(_: Path) -> None:
-        raise core.CoreUnavailable("there is no `java` here.")
+        raise core.CoreUnavailable("`java` is not installed.")
 
     monkeypatch.setattr(capabilities, "usable_engine", lambda: True)
     monkeypatch.setattr(images, "ensure", lambda _: images.Images(base="b", task="t", pulled=True))
@@ -87,7 +87,7 @@ def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(
 
     assert found.is_rehearsal
     assert [what for what in found.rehearsed if why in what] == [
-        f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
+        f"the AWS calls of its awsbatch plugin: replayed for hello, because {why}"
     ]
 
 
@@ -111,7 +111,7 @@ def test_where_the_official_nextflow_fails_in_the_build_the_demo_rehearses_and_s
                 )
 
     def none(_: Path) -> None:
-        raise core.CoreUnavailable("there is no `java` here.")
+        raise core.CoreUnavailable("`java` is not installed.")
 
     monkeypatch.setattr(demo, "Cdk", Cdk)
     monkeypatch.setattr(demo, "_DIRECTORY", tmp_path)
@@ -157,7 +157,7 @@ def test_without_docker_it_runs_hello_and_says_what_was_rehearsed() -> None:
     assert "hello: SUCCEEDED" in run.stdout
     assert run.stdout.count("SubmitJob") == 4
     assert all(f"{word} world!" in run.stdout for word in ("Bonjour", "Ciao", "Hello", "Hola"))
-    real, rehearsed = run.stdout.split("What was real")[1].split("What was rehearsed")
-    assert "deployed by the cdk command line" in real
-    assert "as no Docker engine answers" in rehearsed
-    assert "a replay of its calls for hello" in rehearsed
+    real, rehearsed = run.stdout.split("What was real")[1].split("What was simulated")
+    assert "deployed by the cdk CLI" in real
+    assert "because no Docker engine responds" in rehearsed
+    assert "AWS calls of its awsbatch plugin: replayed for hello" in rehearsed

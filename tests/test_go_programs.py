@@ -86,7 +86,7 @@ def test_a_build_that_fails_is_one_line_and_leaves_nothing(
     program: GoProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(go_program, "go", lambda: sys.executable)
-    with pytest.raises(BuildError, match=f"^{program.title} cannot be built: go says: "):
+    with pytest.raises(BuildError, match=f"^{program.title} cannot be built: go failed: "):
         program.built(builds=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [f"{program.folder}.lock"]
 

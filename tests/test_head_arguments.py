@@ -95,18 +95,18 @@ def test_a_run_of_a_head_is_asked_for_by_its_job() -> None:
     [
         (
             ["hello -r master"],
-            """the project 'hello -r master' is not allowed: it is one word with \
-blanks; the command must be a list of words, such as ["hello", "-r", "master"]""",
+            """the project 'hello -r master' is not allowed: it is one argument \
+with spaces; the command must be a list of arguments, such as ["hello", "-r", "master"]""",
         ),
         (
             ["nextflow run hello", "-latest"],
             """the project 'nextflow run hello' is not allowed: it is \
-one word with blanks; the command must be a list of words, such as ["hello", "-latest"]""",
+one argument with spaces; the command must be a list of arguments, such as ["hello", "-latest"]""",
         ),
         (
             ["hello,-r,master"],
-            """the project 'hello,-r,master' is not allowed: it is one word with \
-commas; the command must be a list of words, such as ["hello", "-r", "master"]""",
+            """the project 'hello,-r,master' is not allowed: it is one argument \
+with commas; the command must be a list of arguments, such as ["hello", "-r", "master"]""",
         ),
         (
             ["nextflow", "run", "hello"],
@@ -124,7 +124,7 @@ follows `nextflow run`, such as ["-r", "master", "hello"]""",
         (
             ["hello", "-r master"],
             """'-r master' is not allowed: an option and its value are two \
-words of the command, such as ["hello", "-r", "master"]""",
+arguments of the command, such as ["hello", "-r", "master"]""",
         ),
         (
             ["-log", "x", "hello"],
@@ -138,7 +138,7 @@ words of the command, such as ["hello", "-r", "master"]""",
         (
             ["-C", "a", "hello"],
             """-C is not allowed: it is an option of `nextflow`, not of \
-`nextflow run`; it would replace the deployment's configuration; give yours with -c""",
+`nextflow run`; it would replace the deployment's configuration; pass yours with -c""",
         ),
         (["-Dx=y", "hello"], "-Dx=y is not allowed: it is an option of `nextflow`, not of "),
         (["-D", "x=y", "hello"], "-D is not allowed: it is an option of `nextflow`, not of "),
@@ -178,12 +178,12 @@ def test_what_only_looks_like_such_a_form_is_passed_on(words: list[str]) -> None
 
 def test_notes_what_is_probably_not_meant() -> None:
     assert arguments.notes(["hello", "-r", "x", "--in", "a", "b"]) == [
-        "the word 'b' belongs to no option: Nextflow passes it to the script in `args`, which few"
+        "the argument 'b' does not belong to an option: Nextflow passes it to the script in `args`, which few"
         " scripts read"
     ]
     assert arguments.notes(["hello", "--in s3://b/x", "--out", "a b", "-stub"]) == [
-        "Nextflow reads '--in s3://b/x' as the name of a parameter; name and value are two words,"
-        ' such as ["--in", "s3://b/x"]'
+        "Nextflow reads '--in s3://b/x' as the name of a parameter; name and value are two"
+        ' arguments, such as ["--in", "s3://b/x"]'
     ]
 
 

@@ -177,7 +177,7 @@ def options(lines: list[str]) -> set[str]:
 def test_explains_every_setting_that_is_not_obvious_to_whoever_reads_it() -> None:
     comments = [line for line in configuration.TEMPLATE.read_text().splitlines() if "//" in line]
 
-    assert any("wins" in line for line in comments)
+    assert any("precedence" in line for line in comments)
     assert any("Spot" in line for line in comments)
 
 

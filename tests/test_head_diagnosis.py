@@ -117,7 +117,7 @@ DENIED = (
             ABORTED.replace("CAUSE", "Unable to execute HTTP request: Connection refused"),
             State.UNREACHABLE,
             6,
-            "AWS did not answer: Unable to execute HTTP request: Connection refused; resume this"
+            "AWS did not respond: Unable to execute HTTP request: Connection refused; resume this"
             " run with NF_RESUME and this job's id",
         ),
         (
@@ -129,7 +129,7 @@ DENIED = (
             ),
             State.UNREACHABLE,
             6,
-            "AWS did not answer: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
+            "AWS did not respond: Unable to execute HTTP request: Connect to b failed (SDK Attempt"
             " Count: 100); resume this run with NF_RESUME and this job's id",
         ),
         (
@@ -138,7 +138,7 @@ DENIED = (
             ),
             State.UNREACHABLE,
             6,
-            "AWS did not answer: Connection pool shut down (SDK Attempt Count: 4); resume this run"
+            "AWS did not respond: Connection pool shut down (SDK Attempt Count: 4); resume this run"
             " with NF_RESUME and this job's id",
         ),
         (
@@ -225,7 +225,9 @@ def test_says_what_to_set_when_memory_ran_out(tmp_path: Path, ended: Exit, used:
     found = diagnosis.of(ended, tmp_path / "none", 512, Origins(), NO_PROBLEM)
 
     assert (found.state, found.status) == (State.OUT_OF_MEMORY, 3)
-    assert found.line.startswith(f"out of memory: Nextflow used up {used}; give the head more with")
+    assert found.line.startswith(
+        f"out of memory: Nextflow used all of {used}; increase the head's memory with"
+    )
 
 
 def test_a_signal_tells_cancelled_from_failed(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_what_cannot_be_fetched_leaves_the_dockerfile(
 
     assert image_lock.main([str(dockerfile)]) == 2
 
-    output = f"lock-image: {mirror.url}{gone} cannot be fetched: HTTP Error 404: Not Found\n"
+    output = f"lock-image: {mirror.url}{gone} cannot be downloaded: HTTP Error 404: Not Found\n"
     assert capsys.readouterr().err == output
     assert dockerfile.read_text() == mirror.dockerfile()
 
@@ -185,14 +185,14 @@ def test_half_a_download_is_not_locked(mirror: Mirror) -> None:
     mirror.missing = 7
     text = mirror.dockerfile()
 
-    with pytest.raises(image_lock.LockError, match=r"fetched: it ended 7 bytes too early$"):
+    with pytest.raises(image_lock.LockError, match=r"downloaded: 7 bytes are missing$"):
         image_lock.locked(text)
 
 
 @pytest.mark.parametrize(
     ("tag", "media_type", "reason"),
     [
-        ("gone", INDEX, "the digest of {} cannot be had: HTTP Error 404: Not Found"),
+        ("gone", INDEX, "cannot read the digest of {}: HTTP Error 404: Not Found"),
         (
             "trixie-slim",
             "application/vnd.oci.image.manifest.v1+json",
@@ -238,7 +238,7 @@ def test_a_locked_build_refuses_another_nextflow(mirror: Mirror, tmp_path: Path)
     assert done.returncode == 1
     assert done.stderr == (
         f"install-nextflow: NEXTFLOW_SHA256: {mirror.url}{RELEASE} has the SHA-256"
-        f" {sha256(b'tampered')}, not {sha256(b'#!/bin/sh' + bytes([10]))}\n"
+        f" {sha256(b'tampered')}, expected {sha256(b'#!/bin/sh' + bytes([10]))}\n"
     )
     assert not (tmp_path / "bin").exists()
 
@@ -253,7 +253,7 @@ def test_a_locked_build_refuses_another_plugin(mirror: Mirror, tmp_path: Path) -
     assert done.returncode == 1
     assert done.stderr == (
         f"install-nextflow: NEXTFLOW_PLUGINS: {mirror.url}{zip_file} has the SHA-256"
-        f" {sha256(b'tampered')}, not {sha256(archive())}\n"
+        f" {sha256(b'tampered')}, expected {sha256(archive())}\n"
     )
 
 
@@ -286,16 +286,16 @@ def test_another_distribution_needs_its_checksum(mirror: Mirror, tmp_path: Path)
         (
             {"NEXTFLOW_PLUGINS": "nf-none@1.0"},
             "NEXTFLOW_PLUGINS: {url}/plugins/nf-none/1.0/download/nf-none-1.0.zip cannot be"
-            " fetched: curl: (22) The requested URL returned error: 404",
+            " downloaded: curl: (22) The requested URL returned error: 404",
         ),
         (
             {"NEXTFLOW_PLUGINS": "nf-page@1.0"},
-            "NEXTFLOW_PLUGINS: {url}/plugins/nf-page/1.0/download/nf-page-1.0.zip is no zip"
+            "NEXTFLOW_PLUGINS: {url}/plugins/nf-page/1.0/download/nf-page-1.0.zip is not a zip"
             " archive",
         ),
         (
             {"NEXTFLOW_DISTRIBUTION": "{url}/empty.tar.gz"},
-            "NEXTFLOW_DISTRIBUTION: {url}/empty.tar.gz holds no executable bin/nextflow",
+            "NEXTFLOW_DISTRIBUTION: {url}/empty.tar.gz contains no executable bin/nextflow",
         ),
     ],
 )
@@ -332,13 +332,13 @@ def test_a_build_does_not_wait_for_a_host_that_falls_silent(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"install-nextflow: NEXTFLOW_DISTRIBUTION: {mirror.url}{RELEASE} cannot be fetched:"
+        f"install-nextflow: NEXTFLOW_DISTRIBUTION: {mirror.url}{RELEASE} cannot be downloaded:"
         " curl: (28) Operation too slow. Less than 1 bytes/sec transferred the last 1 seconds\n"
     )
 
 
 def test_a_distribution_may_say_that_it_has_no_plugins(mirror: Mirror, tmp_path: Path) -> None:
-    content = distribution({"bin/nextflow": "#!/bin/sh\n", "no-plugins": "They cannot be had."})
+    content = distribution({"bin/nextflow": "#!/bin/sh\n", "no-plugins": "They are not available."})
     mirror.files["/own.tar.gz"] = content
 
     done = install(
@@ -349,7 +349,7 @@ def test_a_distribution_may_say_that_it_has_no_plugins(mirror: Mirror, tmp_path:
     )
 
     assert done.returncode == 0
-    assert done.stdout == "install-nextflow: no plugins in this image: They cannot be had.\n"
+    assert done.stdout == "install-nextflow: no plugins in this image: They are not available.\n"
     assert list((tmp_path / "plugins").iterdir()) == []
 
 

@@ -206,7 +206,7 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
     assert process.returncode == 128 + signal.SIGTERM
     assert time.monotonic() - stopped < 20
     assert "Killing running tasks (1)" in output + errors
-    assert f"{signal.SIGTERM.name} was passed on to Nextflow" in errors
+    assert f"sent {signal.SIGTERM.name} to Nextflow" in errors
     assert {".nextflow.log", "report.html", "timeline.html", "trace.txt"} <= set(
         stored_files(s3, tmp_path)
     )
@@ -218,7 +218,7 @@ def test_sigterm_cancels_the_tasks_and_keeps_the_reports(
         (
             ["nobody/nothing"],
             2,
-            "the project nobody/nothing is not in the container, and cannot be fetched because ",
+            "the project nobody/nothing is not in the container, and cannot be downloaded because ",
         ),
         (["PROJECT", "-params-file", "b.json"], 2, "the params file b.json is not valid JSON, l"),
         (["PROJECT", "-zzz"], 2, "Unknown option: -zzz: `nextflow run` has no such option"),

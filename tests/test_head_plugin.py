@@ -258,9 +258,9 @@ def test_a_plugin_that_does_not_fit_nextflow_fails_the_build_of_the_image(
 
 
 def test_where_there_are_no_plugins_it_is_left_out_in_words(tmp_path: Path) -> None:
-    (tmp_path / "no-plugins").write_text("this is a rehearsal\n")
+    (tmp_path / "no-plugins").write_text("this is a simulation\n")
 
     assert install(tmp_path) == (
-        "0 install-plugin: the head's own is left out too: this is a rehearsal\n"
+        "0 install-plugin: the head's own plugin is not installed either: this is a simulation\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["no-plugins"]

@@ -107,7 +107,7 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         ),
         (
             S3Uri("bucket", "escape"),
-            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' is a path out"
+            "the project s3://bucket/escape cannot be read: the key 'escape/../../x' leads out"
             " of the folder",
         ),
         (
@@ -123,14 +123,14 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
             S3Uri("bucket", "script/main.nf"),
             "s3://bucket/script/main.nf is not a Nextflow project: it must be a folder, or an archive"
             " (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf"
-            " or nextflow.config; for a script, give its folder, s3://bucket/script, and"
+            " or nextflow.config; for a script, pass its folder, s3://bucket/script, and"
             " -main-script main.nf",
         ),
         (
             S3Uri("bucket", "p -r main"),
             "s3://bucket/p -r main is not a Nextflow project: it must be a folder, or an archive (.zip,"
             " .tar, .tar.gz, .tgz, .tar.bz2, .tbz2, .tar.xz, .txz) of one, that contains main.nf or"
-            " nextflow.config; each option and value is a word of its own in the command",
+            " nextflow.config; each option and value is a separate argument of the command",
         ),
     ],
 )
@@ -325,7 +325,7 @@ def test_an_archive_cannot_write_outside_of_its_folder(
 ) -> None:
     archive = zipped((name, b"")) if suffix == ".zip" else tarred((tarfile.TarInfo(name), b""))
 
-    assert why_not(s3, tmp_path, f"p{suffix}", archive) == f"{name!r} is a path out of the folder"
+    assert why_not(s3, tmp_path, f"p{suffix}", archive) == f"{name!r} leads out of the folder"
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name == "x"]
 
 

@@ -319,7 +319,7 @@ def test_says_what_is_probably_not_meant_and_goes_on(head: Head) -> None:
     status, _, errors = head.run("hello", "--in", "a_1.fq", "a_2.fq")
 
     assert status == 0
-    assert "nextflow-head: the word 'a_2.fq' belongs to no option: " in errors
+    assert "nextflow-head: the argument 'a_2.fq' does not belong to an option: " in errors
     assert head.arguments()[5:] == ["hello", "--in", "a_1.fq", "a_2.fq"]
 
 
@@ -398,7 +398,7 @@ def test_paths_and_times_that_enter_hashes_of_tasks_are_those_of_the_session(
         (
             ["hello -r master"],
             {},
-            "the project 'hello -r master' is not allowed: it is one word with bl",
+            "the project 'hello -r master' is not allowed: it is one argument wit",
         ),
         (
             ["hello"],
@@ -456,7 +456,7 @@ def test_hands_a_signal_on_at_once_and_keeps_what_nextflow_writes_then(
         f"nextflow-head: cancelled: the head received {number.name}, and Nextflow ended its tasks\n"
     )
     assert record(s3)["state"] == "CANCELLED"
-    assert f"nextflow-head: {number.name} was passed on to Nextflow" in errors
+    assert f"nextflow-head: sent {number.name} to Nextflow" in errors
     log = s3.get_object(Bucket="bucket", Key=f"{LOGS}/.nextflow.log")["Body"].read()
     assert log == b"stopped\n"
 

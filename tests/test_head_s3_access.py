@@ -157,7 +157,7 @@ def test_an_s3_that_cannot_be_reached_ends_in_a_line() -> None:
 
     assert found
     assert found.state is State.UNREACHABLE
-    assert found.line.startswith("S3 did not answer for s3://other-lab/x.fq (Could not connect to")
+    assert found.line.startswith("S3 did not respond for s3://other-lab/x.fq (Could not connect to")
 
 
 @pytest.mark.parametrize("access", Access)

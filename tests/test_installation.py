@@ -59,8 +59,8 @@ def test_a_proxy_that_refuses_is_one_line_and_leaves_no_stamp(project: Project) 
 
     assert process.returncode == 2
     (line,) = said.splitlines()
-    assert line.startswith("The set-up failed: a package registry does not answer, pip says: ")
-    assert line.endswith(": look after the network or the proxy variables, and try again")
+    assert line.startswith("The set-up failed: a package registry does not respond (pip: ")
+    assert line.endswith("): check the network and the proxy variables, then try again")
     assert not project.stamp.exists()
 
 
@@ -73,7 +73,7 @@ def test_an_interrupted_set_up_is_one_line_and_leaves_no_stamp(project: Project)
             _, said = process.communicate()
 
     assert process.returncode == 130
-    assert said == "\nStopped; the next try begins where it must.\n"
+    assert said == "\nStopped. The next run repeats only what is missing.\n"
     assert not project.stamp.exists()
     assert [path.name for path in (project.folder / "build").glob("installer-*")] == []
 
@@ -173,7 +173,10 @@ def test_a_stale_environment_is_made_anew(
 
     assert ran == [*INSTALLER, "uv venv", DEMO]
     assert not (project.folder / ".venv" / "of-before").exists()
-    assert ".venv is unfinished, of another Python or moved: made anew" in capsys.readouterr().out
+    assert (
+        ".venv is incomplete, moved, or of another Python: creating it again"
+        in capsys.readouterr().out
+    )
     assert project.stamp.read_text() == stamp
 
 
@@ -183,13 +186,13 @@ def test_a_stale_environment_is_made_anew(
         (
             "npm error code ENOTFOUND\nnpm error network request to https://r failed, reason:"
             " getaddrinfo ENOTFOUND r\n",
-            "a package registry does not answer, npm says: npm error network request to https://r"
-            " failed, reason: getaddrinfo ENOTFOUND r: look after the network or the proxy"
-            " variables, and try again",
+            "a package registry does not respond (npm: npm error network request to https://r"
+            " failed, reason: getaddrinfo ENOTFOUND r): check the network and the proxy variables,"
+            " then try again",
         ),
         ("npm error ENOSPC: no space left\n", installation._FULL_DISK),
-        ("something\nerror: it broke\n", "npm says: error: it broke (all of it: build/log)"),
-        ("", "npm says: it ended with exit status 7 (all of it: build/log)"),
+        ("something\nerror: it broke\n", "npm failed: error: it broke (full output: build/log)"),
+        ("", "npm failed: exit status 7 (full output: build/log)"),
     ],
 )
 def test_what_the_installers_print_becomes_one_line(

@@ -172,8 +172,8 @@ def test_a_family_newer_than_the_table_gives_tasks_no_limits_and_a_warning() -> 
 
     assert _limits(Template.from_stack(stack)) == []
     expected = (
-        "tasks get no resource limits, as the sizes of m99x are not known:"
-        " `make instance-types` asks EC2 for them"
+        "tasks get no resource limits, because the sizes of m99x are not known: run"
+        " `make instance-types`"
     )
     warnings = Annotations.from_stack(stack)
     # Not find_warning: jsii does not always know the type of what it would return.

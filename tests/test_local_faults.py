@@ -228,13 +228,13 @@ def test_a_stack_fails_when_its_services_do(aws: LocalAws) -> None:
         (b"{", "the body is not JSON"),
         (b"[]", "the body must be a JSON object"),
         ({"kind": "slow"}, "kind is 'slow'; allowed are unavailable, denied, refused, host-reclaimed, failed-pull"),
-        ({"kind": "unavailable", "seconds": 1}, "service is None; unavailable needs it as a text"),
+        ({"kind": "unavailable", "seconds": 1}, "service is None; unavailable needs a string"),
         ({"kind": "unavailable", "service": "s3"}, "seconds is None; unavailable needs a number from 0 to 3600"),
         ({"kind": "refused", "seconds": -1}, "seconds is -1; refused needs a number from 0 to 3600"),
         ({"kind": "refused", "seconds": True}, "seconds is True"),
-        ({"kind": "host-reclaimed"}, "job is None; host-reclaimed needs it as a text"),
+        ({"kind": "host-reclaimed"}, "job is None; host-reclaimed needs a string"),
         ({"kind": "host-reclaimed", "job": "no-such-job"}, "no-such-job"),
-        ({"kind": "failed-pull", "image": ["x"]}, "image is ['x']; failed-pull needs it as a text"),
+        ({"kind": "failed-pull", "image": ["x"]}, "image is ['x']; failed-pull needs a string"),
     ],
 )  # fmt: skip
 def test_a_fault_that_cannot_be_is_refused_in_words(

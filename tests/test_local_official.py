@@ -85,14 +85,16 @@ def test_nothing_is_wrong_with_a_mirror_that_has_it_all(mirror: Mirror, locked: 
 def test_what_is_missing_is_named(mirror: Mirror, path: str) -> None:
     del mirror.files[path]
     found = official.refusal(mirror.arguments(locked=False))
-    assert found == f"{mirror.url}{path} answers 404 Not Found"
+    assert found == f"{mirror.url}{path} returned 404 Not Found"
 
 
 @pytest.mark.parametrize("path", [RELEASE, PLUGIN])
 def test_a_page_of_a_proxy_is_not_taken_for_it(mirror: Mirror, path: str) -> None:
     mirror.files[path] = PAGE
     found = official.refusal(mirror.arguments(locked=False))
-    assert found == f"{mirror.url}{path} is not what it should be but a web page, perhaps a proxy's"
+    assert (
+        found == f"{mirror.url}{path} is not the expected file but a web page, perhaps from a proxy"
+    )
 
 
 @pytest.mark.parametrize(("path", "content"), [(RELEASE, PROGRAM), (PLUGIN, ARCHIVE)])
@@ -102,14 +104,14 @@ def test_another_checksum_than_the_locked_one_is_named(
     mirror.files[path] = content + b"more"
     found = official.refusal(mirror.arguments(locked=True))
     other, locked = (hashlib.sha256(text).hexdigest() for text in (content + b"more", content))
-    assert found == f"{mirror.url}{path} has the SHA-256 {other}, not {locked}"
+    assert found == f"{mirror.url}{path} has the SHA-256 {other}, expected {locked}"
 
 
 @pytest.mark.parametrize("path", [RELEASE, PLUGIN])
 def test_one_that_is_silent_is_given_up(mirror: Mirror, path: str) -> None:
     mirror.silent.add(path)
     found = official.refusal(mirror.arguments(locked=False))
-    assert found == f"{mirror.url}{path} was silent for 0.3 s"
+    assert found == f"{mirror.url}{path} sent nothing for 0.3 s"
 
 
 def test_one_that_is_not_there_is_named(mirror: Mirror) -> None:
@@ -117,7 +119,7 @@ def test_one_that_is_not_there_is_named(mirror: Mirror) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/x"
         found = official.refusal({**mirror.arguments(locked=False), "NEXTFLOW_RELEASE": url})
-    assert found == f"{url} fails: [Errno 111] Connection refused"
+    assert found == f"{url} failed: [Errno 111] Connection refused"
 
 
 def test_the_addresses_are_the_dockerfiles() -> None:

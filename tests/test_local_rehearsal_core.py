@@ -63,14 +63,14 @@ def test_a_missing_tool_is_named(
     tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None if name == tool else f"/bin/{name}")
-    with pytest.raises(core.CoreUnavailable, match=f"there is no `{tool}` here"):
+    with pytest.raises(core.CoreUnavailable, match=f"`{tool}` is not installed"):
         core.fetch(tmp_path)
 
 
 def test_a_failed_download_says_why_in_one_line(tools: Path, tmp_path: Path) -> None:
     fake(tools, "java", "exit 0")
     fake(tools, "mvn", "echo '[ERROR] Could not\tresolve x'; echo '[ERROR] more'; exit 1")
-    expected = "^Maven could not fetch Nextflow's core: Could not resolve x$"
+    expected = "^Maven could not download Nextflow's core: Could not resolve x$"
     with pytest.raises(core.CoreUnavailable, match=expected):
         core.fetch(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

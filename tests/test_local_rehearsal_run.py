@@ -209,7 +209,7 @@ def test_without_a_core_the_calls_are_replayed_alone(
     code, output = run(cloud, alone, folder, "-c", str(config), "run", "hello")
     assert (code, greetings(output)) == (0, GREETINGS), output
     others = [line for line in output.splitlines() if not line.endswith("world!")]
-    assert all(line.startswith("[rehearsal] ") for line in others)
+    assert all(line.startswith("[simulation] ") for line in others)
 
 
 def test_each_task_leaves_what_nextflow_leaves(cloud: Cloud, alone: Path, tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_failed_task_fails_the_run(cloud: Cloud, alone: Path, tmp_path: Path) 
     arguments = ("-c", str(config), "run", "hello")
     code, output = run(cloud, alone, folder, *arguments, NF_AWS_CLI="/nowhere/bin/aws")
     assert code == 1
-    assert re.search(r"\[rehearsal\] sayHello \(\d\) failed with exit code", output)
+    assert re.search(r"\[simulation\] sayHello \(\d\) failed with exit code", output)
 
 
 @pytest.mark.parametrize("pipeline", ["nf-core/rnaseq", "main.nf", ""])
@@ -264,7 +264,7 @@ def test_other_pipelines_are_refused_in_one_line(
 ) -> None:
     code, output = run(cloud, alone, tmp_path, "run", *([pipeline] if pipeline else []))
     assert code == 2
-    assert output.startswith(f"[rehearsal] {pipeline!r} cannot run on this local AWS, only `hello`")
+    assert output.startswith(f"[simulation] {pipeline!r} cannot run on this local AWS: without ")
     assert output.count("\n") == 1
 
 

@@ -72,8 +72,8 @@ def test_a_taken_port_is_one_line_that_says_what_to_do(taken: int) -> None:
         pass
 
     assert str(refused.value) == (
-        f"port {taken} is not free on 127.0.0.1 (Address already in use): stop what listens "
-        "there, or choose another port (0 takes any free one)"
+        f"port {taken} is not free on 127.0.0.1 (Address already in use): stop the "
+        "program that uses it, or choose another port (0 takes any free one)"
     )
 
 
@@ -83,9 +83,7 @@ def test_a_port_that_is_none_is_refused(port: str, capsys: pytest.CaptureFixture
         main([f"--port={port}"])
 
     assert ended.value.code == 2
-    assert (
-        f"argument --port: '{port}' is no port; allowed are 0 to 65535" in capsys.readouterr().err
-    )
+    assert f"argument --port: '{port}' is not a port: must be 0 to 65535" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

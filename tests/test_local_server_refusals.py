@@ -92,7 +92,7 @@ def test_a_folder_that_is_a_file_is_one_line(machine: Machine, below: str, reaso
 
 OF_FOLDER = "state_dir {} cannot be used (Permission denied)"
 OF_ENGINE = "the Docker engine fails: gone"
-OF_NETWORK = "the Docker network nextflow-batch-local cannot be had: gone"
+OF_NETWORK = "cannot create the Docker network nextflow-batch-local: gone"
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_lock_that_cannot_be_had_is_one_line(
     monkeypatch.setattr(command, "usable_engine", lambda: True)
     monkeypatch.setattr(command, "make_runner", lambda state, **_: Containers.__new__(Containers))
     monkeypatch.setattr(network, "_LOCK", machine.folder)
-    machine.check("the Docker network nextflow-batch-local cannot be had: [Errno 21]")
+    machine.check("cannot create the Docker network nextflow-batch-local: [Errno 21]")
 
 
 def test_the_lock_is_of_one_user() -> None:

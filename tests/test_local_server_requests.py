@@ -20,10 +20,10 @@ IMAGE = {"name": "image", "context": "/context", "entrypoint": ["program"]}
         (b"{", "the body is not JSON"),
         (b"\xff", "the body is not JSON"),
         (b"[]", "the body must be a JSON object with name, context and entrypoint"),
-        ({}, "name is None; it must be a text"),
-        (IMAGE | {"context": 1}, "context is 1; it must be a text"),
-        (IMAGE | {"entrypoint": "sh"}, "entrypoint is 'sh'; it must be a list of texts"),
-        (IMAGE | {"entrypoint": [1]}, "entrypoint is [1]; it must be a list of texts"),
+        ({}, "name is None; it must be a string"),
+        (IMAGE | {"context": 1}, "context is 1; it must be a string"),
+        (IMAGE | {"entrypoint": "sh"}, "entrypoint is 'sh'; it must be a list of strings"),
+        (IMAGE | {"entrypoint": [1]}, "entrypoint is [1]; it must be a list of strings"),
     ],
 )
 def test_an_image_that_is_none_is_refused_in_words(aws: LocalAws, body: Any, message: str) -> None:

@@ -331,6 +331,6 @@ def test_a_copy_that_still_has_the_originals_name_is_remarked(tmp_path: Path) ->
 
     assert settings_file.name_warning("lab", settings) is None
     assert settings_file.name_warning("copy", settings) == (
-        "Warning: settings/copy.yaml: deployment: lab is not the file's name: the stacks are"
+        "Warning: settings/copy.yaml: deployment: lab differs from the file's name: the stacks are"
         " nextflow-lab-*"
     )

@@ -90,7 +90,10 @@ def test_without_the_cases_beginning_the_rest_is_good() -> None:
             b"deployment: lab\nregion: \x00",
             "2: not valid YAML: unacceptable character #x0000: special characters are not allowed",
         ),
-        (b"%YAML 1.1\n---\na: 010", "1: %YAML 1.1 is not allowed: must be %YAML 1.2 or left out"),
+        (
+            b"%YAML 1.1\n---\na: 010",
+            "1: %YAML 1.1 is not allowed: must be %YAML 1.2: correct the line, or remove it",
+        ),
         (b"{" * 60_000, "1: is nested too deeply"),
         (b"- " * 3_000, "1: is nested too deeply"),
         (b"x" * 70_000, "1: has 70000 bytes: must have at most 65536"),
@@ -105,7 +108,7 @@ def test_without_the_cases_beginning_the_rest_is_good() -> None:
                 for old, new in zip(b"abcdefgh", b"bcdefghi", strict=True)
             )
             + b"tags: *i\n",
-            "10: has more than 5000 values, its aliases resolved",
+            "10: has more than 5000 values after its aliases are resolved",
         ),
     ],
     ids=lambda value: str(value)[:40],

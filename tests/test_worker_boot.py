@@ -324,7 +324,7 @@ def test_the_real_programs_are_accepted_by_the_digest_that_the_docs_compute(
     cloud.archive = archive.getvalue()
     sha256 = computed.stdout.split()[0]
     done = instance.boot(asset_sha256=sha256, volume_key=1)
-    _refused(instance, done, "worker.json: volume_key is 1; allowed: text")
+    _refused(instance, done, "worker.json: volume_key is 1; allowed: a string")
 
 
 @pytest.mark.parametrize(

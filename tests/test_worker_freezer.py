@@ -76,7 +76,7 @@ def test_a_standstill_is_bounded_and_not_repeated_until_there_was_a_growth(
     assert testbed.machine.frozen_seconds == pytest.approx(60, abs=0.5)
     assert not testbed.machine.stopped
     thawed = [event for event in _events(capsys) if event["event"] == "scratch thawed"]
-    assert [event["reason"] for event in thawed] == ["no space came in 60 s"]
+    assert [event["reason"] for event in thawed] == ["no space was added in 60 s"]
     testbed.machine.rate_gib, testbed.ec2.throttled_until = 0, 0
     testbed.run(120)
     assert testbed.machine.in_volume > 50
@@ -178,7 +178,7 @@ def test_where_nothing_can_grow_any_more_tasks_run_and_no_further_one_comes(
     assert not testbed.machine.stopped
     assert testbed.ecs.states == ["DRAINING"]
     (full,) = [event for event in _events(capsys) if event["event"] == "scratch full"]
-    assert full["reason"] == "scratch has 80 GiB, its ceiling is 80"
+    assert full["reason"] == "scratch has 80 GiB, its maximum is 80"
     # The next daemon knows whose doing it was.
     testbed.start()
     testbed.machine.used_gib = 39
@@ -206,7 +206,7 @@ def test_draining_is_tried_again_and_what_is_wrong_is_said(
         event["reason"] for event in _events(capsys) if event["event"].endswith("not drained")
     ]
     assert "AccessDeniedException" in reasons[0]
-    assert reasons[1].startswith("the ECS agent does not say who it is: ")
+    assert reasons[1].startswith("the ECS agent did not return its container instance: ")
     assert len(reasons) == 2
 
 

@@ -196,7 +196,7 @@ def test_at_the_ceiling_nobody_is_called(
     testbed.machine.used_gib = 119
     testbed.run(3600, every=1)
     assert testbed.ec2.calls == before
-    assert testbed.watch.controller.blocked == "scratch has 120 GiB, its ceiling is 120"
+    assert testbed.watch.controller.blocked == "scratch has 120 GiB, its maximum is 120"
     assert len(_events(capsys)) < 5
 
 
@@ -348,7 +348,7 @@ def test_money_is_a_ceiling(testbed: Testbed) -> None:
     assert testbed.machine.in_volume > 190
     spent = testbed.machine.in_volume * 0.08 + 5 * len(testbed.machine.group)
     assert spent <= 13 + 20 + 8
-    assert "its ceiling is 41.00" in testbed.watch.controller.blocked
+    assert "its maximum is 41.00" in testbed.watch.controller.blocked
 
 
 def test_without_a_slot_a_volume_is_enlarged(testbed: Testbed) -> None:
@@ -393,7 +393,7 @@ def test_modifications_of_a_day_are_remembered_by_the_next_daemon(testbed: Testb
     testbed.start()
     testbed.grow()
     assert testbed.watch.controller.blocked == (
-        "scratch has 1 volumes, its ceiling, and none of them can be enlarged now"
+        "scratch has 1 volumes, its maximum, and none can be enlarged now"
     )
     assert testbed.ec2.calls["ModifyVolume"] == 4
     testbed.machine.used_gib = 0

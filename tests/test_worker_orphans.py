@@ -59,7 +59,7 @@ def test_a_refusal_is_said_and_stops_nothing(
     testbed.machine.pause(ORPHAN_SECONDS)
     for operation, event in [
         ("DeleteVolume", "scratch orphan not deleted"),
-        ("DescribeVolumes", "scratch orphans not looked for"),
+        ("DescribeVolumes", "scratch orphan search failed"),
     ]:
         testbed.ec2.refuse[operation] = refusal("UnauthorizedOperation")
         testbed.watch.sweep()

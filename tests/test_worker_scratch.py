@@ -85,14 +85,14 @@ def test_a_volume_with_data_is_never_taken(machine: Machine) -> None:
     machine.path("/dev").mkdir()
     machine.path("/dev/nvme1n1").touch()
     machine.path("/dev/xvdba").symlink_to("nvme1n1")
-    with pytest.raises(WorkerError, match=r"\(/dev/nvme1n1\) carries data already"):
+    with pytest.raises(WorkerError, match=r"\(/dev/nvme1n1\) already contains data"):
         _blank(machine)
 
 
 def test_another_filesystem_on_the_volume_is_refused(machine: Machine) -> None:
     machine.group, machine.volume = ["/dev/nvme1n1"], True
     machine.signatures["/dev/nextflow/scratch"] = "ext4"
-    with pytest.raises(WorkerError, match="carries ext4, not xfs"):
+    with pytest.raises(WorkerError, match="contains ext4, not xfs"):
         Scratch(machine).assemble(lambda _: "/dev/nvme1n1", Deadline(machine, 60))
 
 
@@ -442,7 +442,7 @@ def test_the_daemon_adds_and_then_enlarges_real_disks_under_data(tmp_path: Path)
             cwd=scratch.mount_point,
             check=True,
         )
-        # Three volumes are the ceiling.
+        # Three volumes are the maximum.
         assert grown_to(usage.look().total + 5)
         assert set(scratch.disks(Deadline(host, 60))) == disks
         assert sum(ec2.sizes.values()) == pytest.approx(usage.reading.total, abs=1)

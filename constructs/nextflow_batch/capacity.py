@@ -80,15 +80,15 @@ class Capacity(Arguments):
         if self.bid_percentage is not None and self.purchase != "spot":
             yield Problem(
                 ("bid_percentage",),
-                f"{self.bid_percentage} is not allowed: it is for purchase: spot only",
+                f"{self.bid_percentage} is not allowed: it applies to purchase: spot only",
             )
         yield from self._image_conflicts()
         smallest = min((entry.vcpus for entry in self._types().values()), default=0)
         if not self.unknown_types and smallest > self.max_vcpus:
             yield Problem(
                 ("max_vcpus",),
-                f"{self.max_vcpus} is not allowed: must be at least {smallest}, which the smallest"
-                f" of {', '.join(self.instance_types)} has",
+                f"{self.max_vcpus} is not allowed: must be at least {smallest}, the vCPUs of the"
+                f" smallest of {', '.join(self.instance_types)}",
             )
 
     def _unfit(self, name: str, before: tuple[str, ...]) -> str | None:
@@ -102,8 +102,8 @@ class Capacity(Arguments):
         most = max((entry.memory_mib for entry in resources(name)), default=None)
         if most is not None and int(most * MEMORY_SHARE) < _SMALLEST_TASK:
             return (
-                f"it leaves {int(most * MEMORY_SHARE)} MiB to jobs: must leave"
-                f" {_SMALLEST_TASK}, the memory of a task that asks for none"
+                f"jobs can use only {int(most * MEMORY_SHARE)} MiB of it: must be at least"
+                f" {_SMALLEST_TASK}, the default memory of a task"
             )
         return None
 
@@ -122,7 +122,7 @@ class Capacity(Arguments):
         if gpu and plain:
             yield Problem(
                 ("instance_types",),
-                f"must be all with or all without NVIDIA GPUs, got {', '.join(gpu)} with and"
+                f"must all have NVIDIA GPUs, or none of them: got {', '.join(gpu)} with and"
                 f" {', '.join(plain)} without",
             )
         elif gpu and self.image_type == "ECS_AL2023":

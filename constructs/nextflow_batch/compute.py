@@ -129,8 +129,8 @@ class Compute(Construct):
         if unknown:
             Annotations.of(self).add_warning_v2(
                 "nextflow-batch:unknownInstanceTypes",
-                f"tasks get no resource limits, as the sizes of {', '.join(sorted(unknown))} are"
-                " not known: `make instance-types` asks EC2 for them",
+                f"tasks get no resource limits, because the sizes of {', '.join(sorted(unknown))}"
+                " are not known: run `make instance-types`",
             )
             return None
         # In each queue the environment with the largest instance counts; of the queues, what both

@@ -76,7 +76,10 @@ class Head(Arguments):
     def conflicts(self) -> Iterator[Problem]:
         """Attempts that go nowhere."""
         if self.spot_attempts is not None and not self.on_demand_queue:
-            text = f"{self.spot_attempts} is not allowed without an on_demand_queue"
+            text = (
+                f"{self.spot_attempts} is not allowed without on_demand_queue: set it, or remove"
+                " spot_attempts"
+            )
             yield Problem(("spot_attempts",), text)
 
     @property
@@ -114,15 +117,15 @@ class Head(Arguments):
         prefix = f"{quote(name)} is not allowed"
         first = queues[name].compute_environments[0]
         if capacities[first].purchase != "on-demand":
-            text = f"{prefix}: its first compute environment must be on-demand, {first} is not"
+            text = f"{prefix}: its first compute environment must be on-demand, but {first} is not"
             yield Problem(("on_demand_queue",), text)
         first_of_tasks = queues[self.task_queue].compute_environments[0]
         expected = capacities[first_of_tasks].architecture
         actual = capacities[first].architecture
         if actual != expected:
             text = (
-                f"{prefix}: must be of {expected}, as task_queue {quote(self.task_queue)} is,"
-                f" and is of {actual}"
+                f"{prefix}: must run {expected}, like task_queue {quote(self.task_queue)}, but runs"
+                f" {actual}"
             )
             yield Problem(("on_demand_queue",), text)
 
@@ -149,8 +152,11 @@ class Head(Arguments):
         right = [entry for entry in capacities if entry.architecture == self.architecture]
         if not right:
             others = " or ".join(sorted({entry.architecture for entry in capacities}))
-            text = f"{quote(self.architecture)} is not allowed: must be {others}, which the queues"
-            return [Problem(("architecture",), f"{text} run")]
+            text = (
+                f"{quote(self.architecture)} is not allowed: must be {others}, the architecture of"
+                " the queues' instances"
+            )
+            return [Problem(("architecture",), text)]
         if any(entry.runs(Resources(self.vcpus, self.memory_mib)) for entry in right):
             return []
         names = ", ".join(dict.fromkeys(name for entry in right for name in entry.instance_types))
@@ -158,8 +164,14 @@ class Head(Arguments):
         if self.vcpus > most:
             limit = max(entry.max_vcpus for entry in right)
             within = f" within max_vcpus {limit}" if limit < self.vcpus else ""
-            text = f"{self.vcpus} does not fit: {names} has at most {most}{within}"
+            text = (
+                f"{self.vcpus} is not allowed: must be at most {most}, the vCPUs of the largest of"
+                f" {names}{within}"
+            )
             return [Problem(("vcpus",), text)]
         leaves = max(entry.memory_beside(self.vcpus) for entry in right)
-        text = f"{self.memory_mib} does not fit: {names} leaves {leaves}"
+        text = (
+            f"{self.memory_mib} is not allowed: must be at most {leaves}, the memory that jobs can"
+            f" use on {names}"
+        )
         return [Problem(("memory_mib",), text)]

@@ -128,8 +128,8 @@ def unknown_reason(name: str) -> str | None:
     like = get_close_matches(family, _table(), n=1)
     hint = f" (did you mean {like[0]}?)" if like else ""
     return (
-        f"no such family is known{hint}; one that is newer than the table of instance types"
-        " gets into it by `make instance-types`"
+        f"no such family is known{hint}; if it is newer than the table of instance types,"
+        " run `make instance-types`"
     )
 
 

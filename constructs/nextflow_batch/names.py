@@ -113,9 +113,11 @@ def _prefix(prefix: str) -> str:
             " such as lab/nextflow"
         )
     if {".", ".."} & set(parts):
-        raise ValueError("must not have a part named . or ..: tools resolve them, S3 does not")
+        raise ValueError("must not have . or .. as a part: tools resolve them, S3 does not")
     if len(prefix) > _LONGEST_PREFIX:
-        raise ValueError(f"must have at most {_LONGEST_PREFIX} characters: a key of S3 has 1,024")
+        raise ValueError(
+            f"must have at most {_LONGEST_PREFIX} characters: an S3 key has at most 1,024"
+        )
     return prefix
 
 

@@ -183,7 +183,7 @@ class NextflowBatch(Construct):
             self,
             "HowItEnded",
             value="aws batch describe-jobs --jobs JOBID --query jobs[].tags",
-            description="Says how a head ended, and why",
+            description="Command that shows how a head ended, and why",
         )
 
     def _names_of_others(self, queues: Mapping[str, QueueOrder]) -> Iterator[Problem]:
@@ -202,20 +202,21 @@ class NextflowBatch(Construct):
             }
             for key, names in names_in_use.items():
                 for name in names:
-                    text = f"{quote(name)} is not allowed: {other.node.path} has that name already"
+                    text = f"{quote(name)} is not allowed: {other.node.path} already uses that name"
                     yield Problem((key,), text)
 
 
 def _vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
     if vpc is None:
         if subnets:
-            yield Problem(("subnets",), "is not allowed without the vpc that they are in")
+            yield Problem(("subnets",), "is not allowed without vpc: pass the VPC of the subnets")
         return
     if not hasattr(vpc, "private_subnets"):
         yield Problem(("vpc",), f"{quote(vpc)} is not allowed: must be a VPC (ec2.IVpc)")
     elif not subnets and not vpc.private_subnets:
         yield Problem(
             ("vpc",),
-            "is not allowed without subnets: it has no private ones with a way out; public ones are"
+            "is not allowed without subnets: the VPC has no private subnets with outbound"
+            " access; for public subnets, pass"
             " subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
         )

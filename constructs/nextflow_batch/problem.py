@@ -141,7 +141,7 @@ def _text(
     if kind == "extra_forbidden":
         return f"unknown setting{_suggestion(path, model, source or quote(value))}"
     if value is None:
-        return "has no value: give it one, or remove it"
+        return "has no value: set one, or remove the key"
     hidden = isinstance(detail.get("ctx", {}).get("error"), HiddenValueError)
     text = "its value" if hidden else source or quote(value)
     return f"{text} is not allowed: {_allowed(detail, path, source)}"
@@ -195,7 +195,7 @@ def _number_hint(text: str, name: str) -> str:
 def _suggestion(path: Path, model: type[BaseModel] | None, value: str) -> str:
     """The present name, the nearest known name, or all names that are known at this place."""
     if new := _new_name(path, model):
-        return f": it is called {new}: write {new}: {value}"
+        return f": it is now called {new}: write {new}: {value}"
     model = _model_at(path[:-1], model)
     if model is None:
         return ""

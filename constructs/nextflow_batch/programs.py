@@ -18,7 +18,7 @@ def bundled_folder(name: str) -> Path:
     folder = _BUNDLED / name
     if not folder.is_dir():
         raise ValueError(
-            f"the library was not installed from a wheel and carries no {name} programs:"
-            f" say where they are"
+            f"the library was not installed from a wheel and contains no {name} programs:"
+            f" pass their folder"
         )
     return folder

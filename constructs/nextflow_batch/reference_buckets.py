@@ -29,7 +29,10 @@ def reference_conflicts(own: str | None, names: Sequence[str]) -> Iterator[Probl
     """
     for position, name in enumerate(names):
         if name == own:
-            text = f"{quote(name)} is not allowed: it is the bucket itself, which is read anyway"
+            text = (
+                f"{quote(name)} is not allowed: it is the deployment's own bucket, which can be"
+                " read anyway"
+            )
             yield Problem(("reference_buckets", position), text)
         elif name in names[:position]:
             text = f"{quote(name)} is not allowed: it is listed twice"

@@ -92,8 +92,8 @@ class Scratch(Arguments):
         if self.max_size_gib < self.size_gib:
             yield Problem(
                 ("max_size_gib",),
-                f"{self.max_size_gib} is not allowed: must be at least {self.size_gib}, as size_gib"
-                " is",
+                f"{self.max_size_gib} is not allowed: must be at least {self.size_gib}, the value"
+                " of size_gib",
             )
         most = max(gp3.FREE_IOPS, gp3.IOPS_PER_GIB * self.size_gib)
         if self.iops > most:
@@ -112,7 +112,7 @@ class Scratch(Arguments):
             yield Problem(
                 ("max_usd_per_month",),
                 f"{self.max_usd_per_month:g} is not allowed: must be at least"
-                f" {self.first_usd_per_month:.2f}, which the first volume costs",
+                f" {self.first_usd_per_month:.2f}, the price of the first volume",
             )
 
     @property

@@ -195,7 +195,11 @@ def _conflicts(
     name: str | None, existing: s3.IBucket | None, work_expires: Duration | None
 ) -> Iterator[Problem]:
     if existing and name:
-        yield Problem(("bucket_name",), f"{quote(name)} is not allowed beside existing_bucket")
+        text = f"{quote(name)} is not allowed together with existing_bucket"
+        yield Problem(("bucket_name",), text)
     if existing and work_expires:
-        text = "is not allowed beside existing_bucket: set the lifecycle where that bucket is made"
+        text = (
+            "applies to a new bucket only: set the lifecycle of existing_bucket where that bucket"
+            " is created"
+        )
         yield Problem(("work_expires",), text)

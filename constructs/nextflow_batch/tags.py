@@ -33,7 +33,7 @@ def _key(key: str) -> str:
             " reserved"
         )
     if key.lower() == "name":
-        raise ValueError("must be another key: each instance gets a Name of its own")
+        raise ValueError("must be another key: each instance has its own Name")
     return key
 
 
@@ -45,12 +45,12 @@ def _value(value: str) -> str:
 
 def _tags(tags: dict[str, str]) -> dict[str, str]:
     if len({key.lower() for key in tags}) < len(tags):
-        raise ValueError("must have keys that differ by more than their case, as IAM's do")
+        raise ValueError("must have keys that differ by more than case, because IAM ignores case")
     length = len(json.dumps(tags))
     if length > MOST_BYTES:
         raise ValueError(
-            f"must have at most {MOST_BYTES} bytes of JSON, as they travel in the workers' user"
-            f" data: these have {length}"
+            f"must have at most {MOST_BYTES} bytes of JSON, because they are part of the workers'"
+            f" user data; these have {length}"
         )
     return tags
 

@@ -93,7 +93,7 @@ class Worker(Construct):
         refuse(
             "Worker",
             (
-                Problem(("binaries",), f"lacks {name}: must have {', '.join(names)}")
+                Problem(("binaries",), f"does not contain {name}: must contain {', '.join(names)}")
                 for name in names
                 if name not in binaries
             ),

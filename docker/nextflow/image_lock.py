@@ -4,7 +4,7 @@
 
 Asks the base's registry for its digest, fetches Nextflow's release and each plugin, and writes
 digest and checksums into the Dockerfile; what was locked before is asked for anew. All or nothing:
-if something cannot be had, one line says what, the Dockerfile stays, and the exit status is 2.
+if a download fails, one line names it, the Dockerfile stays, and the exit status is 2.
 Needs Python only, and the internet.
 """
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     except LockError as error:
         print(f"lock-image: {error}", file=sys.stderr)
         return 2
-    print(f"lock-image: {dockerfile.name} is locked; read the difference before you commit it")
+    print(f"lock-image: {dockerfile.name} is locked; review the difference before you commit it")
     return 0
 
 
@@ -46,7 +46,7 @@ def locked(dockerfile: str) -> str:
     """The Dockerfile with a digest and checksums of today.
 
     Raises:
-        LockError: Something cannot be had.
+        LockError: Something cannot be downloaded.
     """
     given = block(dockerfile)
     base = given["BASE_IMAGE"].partition("@")[0]
@@ -86,10 +86,10 @@ def _sha256(url: str) -> str:
                 digest.update(piece)
             missing = response.length
     except (OSError, ValueError, HTTPException) as error:
-        raise LockError(f"{url} cannot be fetched: {error}") from error
+        raise LockError(f"{url} cannot be downloaded: {error}") from error
     # Python reads what comes and leaves it to us to see that something is missing.
     if missing:
-        raise LockError(f"{url} cannot be fetched: it ended {missing} bytes too early")
+        raise LockError(f"{url} cannot be downloaded: {missing} bytes are missing")
     return digest.hexdigest()
 
 
@@ -114,7 +114,7 @@ def _digest(image: str) -> str:
                 raise
             headers = _head(url, _token(refusal.headers))
     except (OSError, ValueError, KeyError, HTTPException) as error:
-        raise LockError(f"the digest of {image} cannot be had: {error}") from error
+        raise LockError(f"cannot read the digest of {image}: {error}") from error
     if headers.get_content_type() not in _INDEX:
         raise LockError(f"{image} is for one platform only: name an image for amd64 and arm64")
     return str(headers["Docker-Content-Digest"])

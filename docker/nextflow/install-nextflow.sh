@@ -20,14 +20,14 @@ fail() {
 fetch() {
   said=$(curl --fail --silent --show-error --location --retry 2 --connect-timeout 20 \
     --speed-limit 1 --speed-time 30 --output "$3" "$2" 2>&1) ||
-    fail "$1: $2 cannot be fetched: $(echo "$said" | tail -n 1)"
+    fail "$1: $2 cannot be downloaded: $(echo "$said" | tail -n 1)"
 }
 
 # check ARGUMENT SHA256 FILE URL
 check() {
   actual=$(sha256sum "$3")
   [ "${actual%% *}" = "$2" ] ||
-    fail "$1: $4 has the SHA-256 ${actual%% *}, not $2"
+    fail "$1: $4 has the SHA-256 ${actual%% *}, expected $2"
 }
 
 if [ -z "$NEXTFLOW_SHA256" ] && [ "$NEXTFLOW_DISTRIBUTION" != "$NEXTFLOW_RELEASE" ]; then
@@ -49,7 +49,7 @@ else
   install -m 0755 "$file" "$root/bin/nextflow"
 fi
 [ -x "$root/bin/nextflow" ] ||
-  fail "NEXTFLOW_DISTRIBUTION: $NEXTFLOW_DISTRIBUTION holds no executable bin/nextflow"
+  fail "NEXTFLOW_DISTRIBUTION: $NEXTFLOW_DISTRIBUTION contains no executable bin/nextflow"
 
 if [ -f "$root/no-plugins" ]; then
   echo "install-nextflow: no plugins in this image: $(cat "$root/no-plugins")"
@@ -67,5 +67,5 @@ for plugin in $NEXTFLOW_PLUGINS; do
   fetch NEXTFLOW_PLUGINS "$url" "$work/plugin.zip"
   [ "$sha256" = "$plugin" ] || check NEXTFLOW_PLUGINS "$sha256" "$work/plugin.zip" "$url"
   unzip -q "$work/plugin.zip" -d "$root/plugins/$id-$version" 2>"$work/not-zip" ||
-    fail "NEXTFLOW_PLUGINS: $url is no zip archive"
+    fail "NEXTFLOW_PLUGINS: $url is not a zip archive"
 done

@@ -16,7 +16,7 @@ fail() {
 }
 
 if [ -f "$root/no-plugins" ]; then
-  echo "install-plugin: the head's own is left out too: $(cat "$root/no-plugins")"
+  echo "install-plugin: the head's own plugin is not installed either: $(cat "$root/no-plugins")"
   exit
 fi
 attribute() {
@@ -25,7 +25,7 @@ attribute() {
 plugin=$root/plugins/$(attribute Plugin-Id)-$(attribute Plugin-Version)
 [ ! -d "$plugin" ] || exit 0
 amazon=$(find "$root/plugins" -maxdepth 1 -name 'nf-amazon-*' | sort -V | tail -n 1)
-[ -n "$amazon" ] || fail "the head's plugin extends nf-amazon, and $root/plugins has none"
+[ -n "$amazon" ] || fail "the head's plugin extends nf-amazon, which is missing in $root/plugins"
 
 # A release is one executable with all libraries at its end, which Java reads as it is.
 core=$root/bin/nextflow

@@ -64,7 +64,7 @@ def evaluate(expression: Any, scope: Scope, value_of: Callable[[str], bool]) -> 
         return _LOGIC[name]([evaluate(operand, scope, value_of) for operand in operands])
     if name in _COMPARISONS:
         return _COMPARISONS[name](*(scope.resolve(operand) for operand in operands))
-    raise ValidationError(f"Template format error: {name} is no condition function")
+    raise ValidationError(f"Template format error: {name} is not a condition function")
 
 
 _LOGIC: Mapping[str, Callable[[list[bool]], bool]] = {

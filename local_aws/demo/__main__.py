@@ -62,7 +62,7 @@ def main() -> int:
         display.console.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
-        display.console.print("Stopped; nothing of it runs on.")
+        display.console.print("Stopped; nothing is left running.")
         return 130
     return 0 if outcome.state == "SUCCEEDED" else 1
 
@@ -73,8 +73,8 @@ def _run(display: Display) -> Outcome:
     with ExitStack() as stack:
         with display.together() as work:
             programs = work.start("Building the workers' programs (Go)", _build)
-            command_line = work.start("Installing the cdk command line (npm)", _install_cdk)
-            machine = work.start("Looking at this machine", _look).result()
+            command_line = work.start("Installing the cdk CLI (npm)", _install_cdk)
+            machine = work.start("Checking this machine", _look).result()
             runner = machine.make_runner(state, is_equipped=False)
             aws = stack.enter_context(LocalAws(runner=runner, state_dir=state))
             command_line.result()
@@ -114,7 +114,7 @@ def _install_cdk(_: Step) -> None:
 
 def _look(step: Step) -> capabilities.Capabilities:
     machine = capabilities.find(_DIRECTORY, lambda text: _tell(step, text))
-    step.detail = f"jobs run as {'rehearsed ' if machine.is_rehearsal else ''}{_kind(machine)}"
+    step.detail = f"jobs run as {'simulated ' if machine.is_rehearsal else ''}{_kind(machine)}"
     return machine
 
 

@@ -78,7 +78,7 @@ def find(directory: Path, progress: Callable[[str], None]) -> Capabilities:
 
 def _with_docker(directory: Path, progress: Callable[[str], None]) -> Capabilities:
     found = images.ensure(progress)
-    progress("asking for Nextflow's release and its plugins")
+    progress("checking Nextflow's release and plugins")
     refusal = official.refusal(official.arguments(_DOCKERFILE.read_text()))
     if refusal:
         return rehearse(directory, progress, refusal)
@@ -104,7 +104,7 @@ def rehearse(directory: Path, progress: Callable[[str], None], why: str) -> Capa
         ImagesUnavailable: No base image can be had.
     """
     found = images.ensure(progress)
-    progress("preparing the rehearsal of Nextflow")
+    progress("preparing the stand-in for Nextflow")
     libraries, core_lists = _core(directory, why)
     lists = _docker_lists(found)
     archive = distribution.build(directory / "distribution", libraries, found.task)
@@ -119,21 +119,21 @@ def rehearse(directory: Path, progress: Callable[[str], None], why: str) -> Capa
 
 def _docker_lists(found: images.Images) -> _Lists:
     real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
-    base = "the base image: Debian trixie made here, as no registry answers"
+    base = "the base image: Debian trixie built here, because no registry responds"
     return _Lists(real, [] if found.pulled else [base])
 
 
 def _with_processes(directory: Path, progress: Callable[[str], None]) -> Capabilities:
-    progress("preparing the rehearsal of Nextflow")
-    libraries, core_lists = _core(directory, "only a head image can bring the plugin")
+    progress("preparing the stand-in for Nextflow")
+    libraries, core_lists = _core(directory, "the plugin is only available in a head image")
     home = distribution.unpacked(directory / "nextflow", libraries)
     return Capabilities(
         is_docker=False,
         path=home / "bin",
         real=["the head's program", *core_lists.real],
         rehearsed=[
-            "the head image: not built, and jobs are processes of this machine, as no Docker"
-            " engine answers (start one, and `make demo` uses it)",
+            "the head image: not built; jobs run as local processes, because no Docker engine"
+            " responds (start one and run `make demo` again)",
             *core_lists.rehearsed,
         ],
         is_rehearsal=True,
@@ -148,7 +148,7 @@ class _Lists:
 
 def _core(directory: Path, why: str) -> tuple[Path | None, _Lists]:
     """Nextflow's core, and what that means for the demo."""
-    plugin = f"what its awsbatch plugin asks of AWS: a replay of its calls for hello, as {why}"
+    plugin = f"the AWS calls of its awsbatch plugin: replayed for hello, because {why}"
     try:
         libraries = core.fetch(directory / "core")
     except core.CoreUnavailable as reason:

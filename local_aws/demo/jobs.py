@@ -73,7 +73,7 @@ class Jobs:
                 return
             if time.monotonic() - started > _PATIENCE_SECONDS:
                 state = f"{followed.get('status')} {followed.get('statusReason', '')}".strip()
-                raise TimeoutError(f"the job has not ended after ten minutes, it is {state}")
+                raise TimeoutError(f"the job is still {state} after ten minutes")
             time.sleep(_POLL_SECONDS)
 
     def outcome(self, job_id: str) -> Outcome:

@@ -66,12 +66,12 @@ def _wrong(url: str, sha256: str, beginning: bytes) -> str:
         return _wrong_content(url, sha256, beginning)
     except urllib.error.HTTPError as error:
         error.close()
-        return f"answers {error.code} {error.reason}"
+        return f"returned {error.code} {error.reason}"
     except (HTTPException, OSError, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, TimeoutError):
-            return f"was silent for {SILENCE_SECONDS:g} s"
-        return f"fails: {reason}"
+            return f"sent nothing for {SILENCE_SECONDS:g} s"
+        return f"failed: {reason}"
 
 
 def _wrong_content(url: str, sha256: str, beginning: bytes) -> str:
@@ -80,11 +80,11 @@ def _wrong_content(url: str, sha256: str, beginning: bytes) -> str:
     with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as answer:  # noqa: S310
         piece = answer.read(len(beginning))
         if piece != beginning:
-            page = " but a web page, perhaps a proxy's" if piece[:1] == b"<" else ""
-            return f"is not what it should be{page}"
+            page = " but a web page, perhaps from a proxy" if piece[:1] == b"<" else ""
+            return f"is not the expected file{page}"
         while sha256 and piece:
             digest.update(piece)
             piece = answer.read(_PIECE)
     if sha256 and digest.hexdigest() != sha256:
-        return f"has the SHA-256 {digest.hexdigest()}, not {sha256}"
+        return f"has the SHA-256 {digest.hexdigest()}, expected {sha256}"
     return ""

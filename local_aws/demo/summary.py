@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from local_aws.server import LocalAws
 
 _NEXT = {
-    "make local-aws": "a local AWS of your own, until Ctrl-C; then cdk, aws and nextflow",
+    "make local-aws": "your own local AWS, until Ctrl-C; then cdk, aws and nextflow",
     "make diff SETTINGS=default": "what our recommendation would deploy to your account",
     "make deploy SETTINGS=default": "deploy it",
     "docs/head.md": "pipelines, parameters, logs and reports",
-    "docs/workshop.md": "the workshop's table and each departure from it",
+    "docs/workshop.md": "the workshop's table and each difference from it",
 }
 _LOG_LINES = 40
 
@@ -46,13 +46,11 @@ def summarize(console: Console, aws: LocalAws, outcome: Outcome, machine: Capabi
         else f"[red]FAILED[/] {outcome.reason}"
     )
     console.print(f"hello: {ended}\n\n[bold]What was real[/]")
-    console.print(
-        _list("[green]●[/]", "the templates, deployed by the cdk command line", *machine.real)
-    )
-    console.print("[bold]What was rehearsed[/]")
-    rehearsed = ["AWS itself: moto with our patches, on this machine", *machine.rehearsed]
+    console.print(_list("[green]●[/]", "the templates, deployed by the cdk CLI", *machine.real))
+    console.print("[bold]What was simulated[/]")
+    rehearsed = ["AWS itself: moto with our changes, on this machine", *machine.rehearsed]
     if aws.skipped_resource_types:
-        rehearsed.append(f"nothing stands behind {', '.join(aws.skipped_resource_types)}")
+        rehearsed.append(f"not emulated: {', '.join(aws.skipped_resource_types)}")
     console.print(_list("[yellow]○[/]", *rehearsed))
     console.print("\n[bold]What next[/]")
     following = Table.grid(padding=(0, 3))

@@ -137,7 +137,7 @@ def _download(lib: Path) -> None:
 def _maven(*arguments: str) -> None:
     for tool, meaning in (("java", "Java 17 or later"), ("mvn", "Maven")):
         if shutil.which(tool) is None:
-            raise CoreUnavailable(f"Nextflow's core needs {meaning}: there is no `{tool}` here.")
+            raise CoreUnavailable(f"Nextflow's core needs {meaning}: `{tool}` is not installed.")
     try:
         result = subprocess.run(
             ["mvn", "-q", "-B", "-Dstyle.color=never", *arguments],
@@ -148,10 +148,10 @@ def _maven(*arguments: str) -> None:
         )
     except subprocess.TimeoutExpired:
         raise CoreUnavailable(
-            f"Maven did not fetch Nextflow's core in {_DOWNLOAD_TIMEOUT_SECONDS} s."
+            f"Maven did not download Nextflow's core in {_DOWNLOAD_TIMEOUT_SECONDS} s."
         ) from None
     if result.returncode != 0:
-        raise CoreUnavailable(f"Maven could not fetch Nextflow's core: {_reason(result.stdout)}")
+        raise CoreUnavailable(f"Maven could not download Nextflow's core: {_reason(result.stdout)}")
 
 
 def _reason(output: str) -> str:
@@ -161,5 +161,5 @@ def _reason(output: str) -> str:
         output: Maven's standard output; its errors go there.
     """
     errors = re.findall(r"^\[ERROR\]\s*(.+)$", output, flags=re.MULTILINE)
-    first = errors[0] if errors else output.strip() or "it said nothing"
+    first = errors[0] if errors else output.strip() or "no output"
     return re.sub(r"\s+", " ", first)[:300]

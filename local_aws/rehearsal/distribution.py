@@ -13,7 +13,7 @@ HELLO_IMAGE: Final = "quay.io/nextflow/bash"
 _REPLAY: Final = Path(__file__).with_name("replay")
 
 _LAUNCHER = """#!/bin/sh
-# A rehearsal of Nextflow; what it is and what it is not, it says itself.
+# A stand-in for Nextflow; its output says what is simulated.
 self=$(readlink -f "$0")
 home=${self%/bin/*}
 exec python3 "$home/lib/rehearsal.pyz" "$home" "$@"
@@ -66,7 +66,9 @@ def unpacked(home: Path, core: Path | None, task_image: str = HELLO_IMAGE) -> Pa
     launcher = home / "bin" / "nextflow"
     launcher.write_text(_LAUNCHER)
     launcher.chmod(0o755)
-    (home / "no-plugins").write_text("this is a rehearsal; it replays what nf-amazon would do\n")
+    (home / "no-plugins").write_text(
+        "this is a simulation, which replays the AWS calls of nf-amazon\n"
+    )
     entry = b"import sys\n\nfrom replay.main import main\n\nsys.exit(main())\n"
     with zipfile.ZipFile(home / "lib" / "rehearsal.pyz", "w", zipfile.ZIP_DEFLATED) as program:
         program.writestr(zipfile.ZipInfo("__main__.py"), entry)

@@ -32,7 +32,7 @@ class Head(HeadArguments):
         """The library's, and a secret that serves twice."""
         yield from super().conflicts()
         if self.git_secret and self.git_secret == self.seqera_secret:
-            text = f"{quote(self.seqera_secret)} is not allowed: it is the git_secret already"
+            text = f"{quote(self.seqera_secret)} is not allowed: it is already the git_secret"
             yield Problem(("seqera_secret",), text)
 
     def secret_conflicts(self, region: str, account: str | None) -> Iterator[Problem]:
@@ -57,7 +57,8 @@ class Head(HeadArguments):
             ):
                 if actual != expected:
                     text = (
-                        f"{quote(arn)} is not allowed: must be of {word} {expected}, is of {actual}"
+                        f"{quote(arn)} is not allowed: must be in {word} {expected}, but is in"
+                        f" {actual}"
                     )
                     yield Problem((key,), text)
                     break

@@ -75,7 +75,7 @@ class Network(Arguments):
         """Settings of our own VPC beside an existing one, or a range that is too small."""
         if self.existing:
             for key in sorted(self.model_fields_set & {"cidr", "zones", "egress"}):
-                yield Problem((key,), "is for a VPC of our own, not for an existing one")
+                yield Problem((key,), "applies to a new VPC only: remove it, or remove existing")
         else:
             yield from too_small(self.cidr, self.egress)
 
@@ -94,7 +94,10 @@ class Network(Arguments):
         """
         most = zone_count(region)
         if self.zones and most and self.zones > most:
-            text = f"{self.zones} is not allowed: must be at most {most}, as {region} has no more"
+            text = (
+                f"{self.zones} is not allowed: must be at most {most}, the number of zones in"
+                f" {region}"
+            )
             yield Problem(("zones",), text)
         for position, subnet in enumerate(self.existing.subnets if self.existing else ()):
             if subnet.zone[:-1] != region:

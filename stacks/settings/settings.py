@@ -82,7 +82,7 @@ class Settings(Arguments):
         used = {key for queue in self.queues.values() for key in queue.compute_environments}
         for name in () if conflicts else self.compute_environments:
             if name not in used:
-                text = "is not used: must be in the compute_environments of a queue, or be removed"
+                text = "is not used: add it to the compute_environments of a queue, or remove it"
                 conflicts.append(Problem(("compute_environments", name), text))
         if not conflicts:
             about_head = self.head.queue_problems(self.queues, self.compute_environments)
@@ -98,8 +98,8 @@ class Settings(Arguments):
                 most = scratch_volumes(name)
                 if most is not None and self.scratch.max_volumes > most:
                     text = (
-                        f"{self.scratch.max_volumes} is not allowed: must be at most {most}, which"
-                        f" is what {name} of compute_environments.{key} takes"
+                        f"{self.scratch.max_volumes} is not allowed: must be at most {most}, the"
+                        f" limit of {name} in compute_environments.{key}"
                     )
                     yield Problem(("scratch", "max_volumes"), text)
                     return

@@ -51,17 +51,23 @@ class Storage(Arguments):
     def conflicts(self) -> Iterator[Problem]:
         """Settings that exclude each other, and buckets that are named twice."""
         if self.bucket and self.existing_bucket:
-            text = f"{quote(self.existing_bucket)} is not allowed beside bucket: give one of them"
+            text = (
+                f"{quote(self.existing_bucket)} is not allowed together with bucket: set only one"
+                " of them"
+            )
             yield Problem(("existing_bucket",), text)
         if self.existing_bucket and self.work_expires_days:
             yield Problem(
                 ("work_expires_days",),
-                "is for a bucket of our own: set the lifecycle of existing_bucket where that bucket"
-                " is made",
+                "applies to a new bucket only: set the lifecycle of existing_bucket where that"
+                " bucket is created",
             )
         if self.delete_with_stack != self.delete_data_for_good:
             key = "delete_data_for_good" if self.delete_with_stack else "delete_with_stack"
             other = "delete_with_stack" if self.delete_with_stack else "delete_data_for_good"
-            text = f"false is not allowed beside {other}: true: both let a destroy delete data"
+            text = (
+                f"false is not allowed: must be true if {other} is true: a destroy deletes data"
+                " only if both are true"
+            )
             yield Problem((key,), text)
         yield from reference_conflicts(self.bucket or self.existing_bucket, self.reference_buckets)

@@ -170,7 +170,7 @@ class Scratch:
         if not found:
             self._run("mkfs.xfs", "-q", "-L", "scratch", self._volume, deadline=deadline)
         elif found != "xfs":
-            message = f"{self._volume} carries {found}, not xfs"
+            message = f"{self._volume} contains {found}, not xfs"
             raise WorkerError(message)
 
     def _report(self, command: str, column: str, deadline: Deadline) -> list[str]:

@@ -123,7 +123,12 @@ def _document(host: Host) -> dict[str, Any]:
     return values
 
 
-_NAMES = {str: "text", int: "a whole number", float: "a number", dict: "an object of texts"}
+_NAMES = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    dict: "an object with string values",
+}
 
 
 def _parse(model: Any, place: str, values: Any) -> Any:

@@ -75,7 +75,7 @@ def place(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     drive = name[1:3] == ":/" and name[0].isalpha()
     if path.is_absolute() or ".." in path.parts or drive or "\0" in name:
-        raise ProjectError(f"{name!r} is a path out of the folder")
+        raise ProjectError(f"{name!r} leads out of the folder")
     return path
 
 

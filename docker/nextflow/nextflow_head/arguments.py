@@ -15,7 +15,7 @@ from nextflow_head.s3_uri import S3Uri
 
 #: What to do instead of an option of `nextflow` itself.
 _INSTEAD = {
-    "-C": "it would replace the deployment's configuration; give yours with -c",
+    "-C": "it would replace the deployment's configuration; pass yours with -c",
     "-D": "set the variable NXF_JVM_ARGS, such as NXF_JVM_ARGS=-Dname=value",
     "-debug": "set the variable NXF_DEBUG, such as NXF_DEBUG=1",
     "-trace": "set the variable NXF_TRACE, such as NXF_TRACE=nextflow",
@@ -99,8 +99,8 @@ def notes(arguments: Sequence[str]) -> list[str]:
     """Words that Nextflow probably reads otherwise than the user meant, a line each."""
     line = options.read(arguments)
     found = [
-        f"the word {word.text!r} belongs to no option: Nextflow passes it to the script in `args`,"
-        " which few scripts read"
+        f"the argument {word.text!r} does not belong to an option: Nextflow passes it to the script"
+        " in `args`, which few scripts read"
         for word in line.words[1:]
         if word.at is not None
     ]
@@ -110,7 +110,7 @@ def notes(arguments: Sequence[str]) -> list[str]:
             words = json.dumps(name.split(maxsplit=1), ensure_ascii=False)
             found.append(
                 f"Nextflow reads {arguments[option.at]!r} as the name of a parameter; name and"
-                f" value are two words, such as {words}"
+                f" value are two arguments, such as {words}"
             )
     return found
 
@@ -159,8 +159,8 @@ def _check_options(line: CommandLine, arguments: Sequence[str]) -> None:
         first, *more = option.name.split() or [""]
         if more and first in options.FLAGS | options.VALUED:
             raise InputError(
-                f"{arguments[option.at]!r} is not allowed: an option and its value are two words of"
-                f" the command, such as {_split(arguments, option.at, option.name)}"
+                f"{arguments[option.at]!r} is not allowed: an option and its value are two"
+                f" arguments of the command, such as {_split(arguments, option.at, option.name)}"
             )
 
 
@@ -183,13 +183,13 @@ def _check_project(line: CommandLine, at: int, arguments: Sequence[str]) -> None
         )
     if len(name.split()) > 1 and not S3Uri.is_meant(name):
         raise InputError(
-            f"the project {name!r} is not allowed: it is one word with blanks; the command must be"
-            f" a list of words, such as {_split(arguments, at, name)}"
+            f"the project {name!r} is not allowed: it is one argument with spaces; the command"
+            f" must be a list of arguments, such as {_split(arguments, at, name)}"
         )
     if "," in name and ":" not in name:
         raise InputError(
-            f"the project {name!r} is not allowed: it is one word with commas; the command must be"
-            f" a list of words, such as {_split(arguments, at, name.replace(',', ' '))}"
+            f"the project {name!r} is not allowed: it is one argument with commas; the command"
+            f" must be a list of arguments, such as {_split(arguments, at, name.replace(',', ' '))}"
         )
     named = line.find("-resume")
     if named and named[0].at == at - 1 and len(line.words) > 1 and _RUN_NAME.fullmatch(name):

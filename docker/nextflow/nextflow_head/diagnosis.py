@@ -58,9 +58,9 @@ def of(ended: Exit, log: Path, heap: int | None, origins: Origins, s3: S3Access)
 def _out_of_memory(used: str) -> Outcome:
     return Outcome.of(
         State.OUT_OF_MEMORY,
-        f"out of memory: Nextflow used up {used}; give the head more with head.memory_mib in the"
-        ' settings or --container-overrides \'{"resourceRequirements": [{"type": "MEMORY",'
-        ' "value": "16384"}]}\'',
+        f"out of memory: Nextflow used all of {used}; increase the head's memory with"
+        " head.memory_mib in the settings or --container-overrides"
+        ' \'{"resourceRequirements": [{"type": "MEMORY", "value": "16384"}]}\'',
     )
 
 

@@ -167,7 +167,7 @@ class Environment:
         metadata=_row(
             "NF_SCM",
             TEXT,
-            "content of Nextflow's file of Git credentials, from a secret",
+            "content of Nextflow's SCM file, from a secret",
             secret=True,
         ),
     )
@@ -186,7 +186,7 @@ class Environment:
     )
     retry_mode: str = field(
         default="standard",
-        metadata=_row("AWS_RETRY_MODE", RETRY_MODE, "how AWS calls are repeated; tasks get it too"),
+        metadata=_row("AWS_RETRY_MODE", RETRY_MODE, "retry mode of AWS calls; tasks get it too"),
     )
     jvm_arguments: str = field(
         default="",

@@ -133,7 +133,7 @@ class Head:
                 count = orphans.terminate(
                     self._session, self._environment, batch, orphans.NEXT_HEAD_REPEATS
                 )
-                say(f"{count} tasks of an earlier attempt were still alive and were terminated")
+                say(f"terminated {count} tasks that an earlier attempt left running")
             outcome = self._nextflow.run(upload)
         except (InputError, Stopped) as error:
             outcome = _outcome(error)
@@ -157,7 +157,7 @@ class Head:
                 say(line)
             return
         if count:
-            say(f"{count} tasks that Nextflow had not ended were terminated")
+            say(f"terminated {count} tasks that Nextflow left running")
 
     def _announce(self) -> None:
         """Prints what this run is, and nothing of the environment that could be a secret."""

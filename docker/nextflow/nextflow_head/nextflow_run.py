@@ -128,7 +128,7 @@ class NextflowRun:
 
     def _run_once(self, local: list[str], upload: ReportUpload) -> Outcome:
         def on_stop(signal: str) -> None:
-            say(f"{signal} was passed on to Nextflow, which now cancels its tasks")
+            say(f"sent {signal} to Nextflow, which now cancels its tasks")
             upload.hurry()
 
         folder = self._folder

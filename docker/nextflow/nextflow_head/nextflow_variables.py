@@ -10,7 +10,7 @@ from nextflow_head.environment import Environment
 from nextflow_head.plugin import Plugin
 from nextflow_head.session import Session
 
-#: The variable with the content of Nextflow's file of Git credentials.
+#: The variable with the content of Nextflow's SCM file.
 _GIT_CREDENTIALS = "NF_SCM"
 
 

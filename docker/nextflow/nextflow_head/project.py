@@ -139,7 +139,7 @@ def _place(key: str, prefix: str) -> PurePosixPath:
     try:
         path = archive.place(name)
     except ProjectError:
-        raise ProjectError(f"the key {key!r} is a path out of the folder") from None
+        raise ProjectError(f"the key {key!r} leads out of the folder") from None
     # Such as a//b and a/./b, which would be the same file as a/b.
     if name and str(path) != name.removesuffix("/"):
         raise ProjectError(f"the key {key!r} has a part that cannot be the name of a folder")
@@ -198,9 +198,9 @@ def _not_a_project(project: S3Uri, script: str | None) -> InputError:
     advice = f"it must be a folder, or an archive ({_ARCHIVES}) of one, that contains main.nf or"
     hint = ""
     if project.key.endswith(".nf"):
-        hint = f"; for a script, give its folder, {project.parent}, and {_SCRIPT} {project.name}"
+        hint = f"; for a script, pass its folder, {project.parent}, and {_SCRIPT} {project.name}"
     elif re.search(r"\s-", project.key):
-        hint = "; each option and value is a word of its own in the command"
+        hint = "; each option and value is a separate argument of the command"
     return InputError(f"{project} is not a Nextflow project: {advice} nextflow.config{hint}")
 
 

@@ -148,7 +148,7 @@ def _wrong(uri: S3Uri, answer: Mapping[str, str]) -> str:
 
 def _no_answer(uri: S3Uri, reason: str) -> Outcome:
     line = (
-        f"S3 did not answer for {_short(uri)} ({reason[:80]}): resume this run with NF_RESUME and"
+        f"S3 did not respond for {_short(uri)} ({reason[:80]}): resume this run with NF_RESUME and"
         " this job's id"
     )
     return Outcome.of(State.UNREACHABLE, line)

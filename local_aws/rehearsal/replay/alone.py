@@ -49,7 +49,9 @@ def run(chosen: Settings, session: str, log: Path) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
-    log.write_text(f"{LABEL} session {session}; there is no Nextflow here to write more.\n")
+    log.write_text(
+        f"{LABEL} session {session}; Nextflow is not installed here, so there is no more to log.\n"
+    )
     executor = Executor(chosen)
     pending: dict[str, Task] = {}
     try:

@@ -64,9 +64,9 @@ class CommandLine:
         pipeline = self.positional[0] if self.positional else ""
         if pipeline not in _HELLO:
             raise Refused(
-                f"{pipeline!r} cannot run on this local AWS, only `hello` can be rehearsed:"
-                " Nextflow's plugin for AWS Batch could not be fetched; where the internet and a"
-                " Docker engine are there, `make local-aws` runs any pipeline"
+                f"{pipeline!r} cannot run on this local AWS: without Nextflow's plugin for AWS"
+                " Batch, which could not be downloaded, only `hello` runs. With internet access and"
+                " a Docker engine, `make local-aws` runs any pipeline"
             )
 
 

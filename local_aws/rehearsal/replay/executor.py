@@ -137,7 +137,7 @@ class Executor:
             containerProperties=self._properties(),
             tags={
                 "nextflow.io/createdAt": datetime.now(UTC).isoformat(),
-                "nextflow.io/version": "rehearsal",
+                "nextflow.io/version": "simulation",
             },
         )
         definition = f"{answer['jobDefinitionName']}:{answer['revision']}"

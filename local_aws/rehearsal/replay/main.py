@@ -17,7 +17,7 @@ def main() -> int:
     """Runs one command line; the first argument is the distribution's folder.
 
     Returns:
-        The exit code: Nextflow's, or 2 for what cannot be rehearsed.
+        The exit code: Nextflow's, or 2 for what cannot be simulated.
     """
     home = Path(sys.argv[1])
     core = home / "core" / "bin" / "nextflow"
@@ -34,24 +34,25 @@ def _dispatch(core: Path | None, arguments: list[str]) -> int:
     if line.command == "run":
         return _run(core, line)
     if line.command == "plugin":
-        say(f"`nextflow {' '.join(arguments)}`: plugins cannot be had here; nothing was installed.")
+        command = " ".join(arguments)
+        say(f"`nextflow {command}`: plugins are not available here; nothing was installed.")
         return 0
     if core is not None:
         os.execv(core, [str(core), *arguments])  # noqa: S606 - the core takes over
     if not line.command:
-        print(f"nextflow {LABEL}: there is no Nextflow here, only its AWS calls for `hello`.")
+        print(f"nextflow {LABEL}: Nextflow is not installed here, only its AWS calls for `hello`.")
         return 0
-    raise Refused(f"`nextflow {line.command}` needs Nextflow itself, which cannot be had here")
+    raise Refused(f"`nextflow {line.command}` needs Nextflow itself, which is not installed here")
 
 
 def _run(core: Path | None, line: CommandLine) -> int:
     """Rehearses `hello`."""
     line.require_hello()
     if core is not None:
-        say("the real Nextflow core runs `hello`; its plugin for AWS Batch cannot be had here,")
-        say("so the plugin's calls to AWS are replayed. Lines without this mark are Nextflow's.")
+        say("the real Nextflow core runs `hello`; its plugin for AWS Batch is not available here,")
+        say("so the plugin's calls to AWS are replayed. Lines without this label are Nextflow's.")
     else:
-        say("there is no Nextflow here: only the AWS calls that it makes for `hello` are replayed.")
+        say("Nextflow is not installed here: only its AWS calls for `hello` are replayed.")
     configs = [Path(str(option.value)) for option in (*line.only_configs(), *line.configs())]
     # The distribution writes it: process.container = 'IMAGE'
     hello = resources.files(__package__).joinpath("hello", "nextflow.config").read_text()

@@ -25,7 +25,7 @@ _DROPPED = re.compile(
     r"-(w|work-dir|bucket-dir|plugins|r|revision|latest|d|deep"
     r"|with-(cloudcache|docker|wave|fusion|tower|weblog))"
 )
-_OVERRIDES = """// [rehearsal] The core without its cloud plugins; all else is as configured.
+_OVERRIDES = """// [simulation] The core without its cloud plugins; the rest is as configured.
 plugins { }
 process.executor = 'slurm'
 executor.'$slurm'.pollInterval = '500 ms'

@@ -2,7 +2,7 @@
 
 import threading
 
-LABEL = "[rehearsal]"
+LABEL = "[simulation]"
 _lock = threading.Lock()
 
 

@@ -56,7 +56,7 @@ def wrapper(settings: Settings, task: Task, task_dir: str) -> str:
 
 
 _WRAPPER = r"""#!/bin/bash
-# [rehearsal] Not Nextflow's wrapper: a short one that makes the same `aws` calls in the same order.
+# [simulation] Not Nextflow's wrapper, but a short one with the same `aws` calls in the same order.
 ### name: '@NAME@'
 set -e -u
 

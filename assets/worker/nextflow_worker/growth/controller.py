@@ -188,9 +188,9 @@ class GrowthController:
             if not self._modify(situation, stock) and self._cool_down.limit > GIVEN_UP:
                 raise WorkerError(self._failure)
         elif left < 1:
-            self._modify(situation, stock, f"scratch has {count} volumes, its ceiling")
+            self._modify(situation, stock, f"scratch has {count} volumes, its maximum")
         elif self._attachment_limit.free() - self._unattached() < 1:
-            self._modify(situation, stock, "this instance takes no further volume")
+            self._modify(situation, stock, "no more volumes can be attached to this instance")
         else:
             left = min(left, self._attachment_limit.free() - self._unattached())
             share = policy.share(stock.size_gib, self._settings.scratch.max_size_gib, left)
@@ -233,7 +233,7 @@ class GrowthController:
         if not volume:
             if not why:
                 return False
-            message = f"{why}, and none of them can be enlarged now"
+            message = f"{why}, and none can be enlarged now"
             raise WorkerError(message)
         # Each can be modified once now, and again when EC2 has optimized it, which takes hours.
         last = situation.rate * OPTIMIZE_SECONDS / len(fitting)

@@ -43,7 +43,7 @@ def room(settings: Settings, stock: Stock, *, new: int) -> int:
     size = stock.size_gib
     left = settings.scratch.max_size_gib - size
     if left < 1:
-        message = f"scratch has {size} GiB, its ceiling is {settings.scratch.max_size_gib}"
+        message = f"scratch has {size} GiB, its maximum is {settings.scratch.max_size_gib}"
         raise WorkerError(message)
     spent = sum(gp3.usd_per_month(settings, volume) for volume in stock.volumes)
     usd = settings.scratch.max_usd_per_month - spent
@@ -54,7 +54,7 @@ def room(settings: Settings, stock: Stock, *, new: int) -> int:
         left = 0
     if left < 1:
         message = (
-            f"scratch costs {spent:.2f} USD a month, its ceiling is"
+            f"scratch costs {spent:.2f} USD a month, its maximum is"
             f" {settings.scratch.max_usd_per_month:.2f}"
         )
         raise WorkerError(message)

@@ -30,7 +30,7 @@ def sweep(host: Host, volumes: EbsVolumes, events: Events) -> None:
             if host.wall() - _seconds(volume["CreateTime"]) > ORPHAN_SECONDS
         ]
     except WorkerError as refusal:
-        events.emit("orphans not looked for", reason=str(refusal))
+        events.emit("orphan search failed", reason=str(refusal))
         return
     for orphan in orphans:
         _delete(orphan, volumes, events)

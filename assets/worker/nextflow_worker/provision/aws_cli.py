@@ -77,7 +77,7 @@ def _check(archive: Path, url: str, expected: str | None) -> None:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     if expected is not None and digest.hexdigest() != expected:
-        message = f"{url} has SHA-256 {digest.hexdigest()}, locked is {expected}"
+        message = f"{url} has SHA-256 {digest.hexdigest()}, expected {expected}"
         raise WorkerError(message)
 
 

@@ -53,7 +53,9 @@ def block(host: Host, deadline: Deadline) -> None:
     host.run("systemctl", "daemon-reload", deadline=deadline)
     reached = _reached(host, deadline)
     if ADDRESSES[0] not in reached:
-        message = "the host itself cannot send to the metadata service, so nothing was proved"
+        message = (
+            "the host itself cannot send to the metadata service, so the block could not be tested"
+        )
         raise WorkerError(message)
     # A kernel or systemd that cannot filter by cgroup says so in the events and goes on.
     reached = _reached(

@@ -28,7 +28,7 @@ def blank(host: Host, name: str, deadline: Deadline) -> str:
         Its path.
 
     Raises:
-        WorkerError: There is none, more than one, or the one carries data already.
+        WorkerError: There is none, more than one, or it already contains data.
     """
 
     def look() -> str:
@@ -36,7 +36,7 @@ def blank(host: Host, name: str, deadline: Deadline) -> str:
         if link.exists():
             disk = "/dev/" + os.path.basename(os.path.realpath(link))  # noqa: PTH119 - a string
             if not _is_blank(host, disk, deadline):
-                message = f"scratch volume {name} ({disk}) carries data already"
+                message = f"scratch volume {name} ({disk}) already contains data"
                 raise WorkerError(message)
             return disk
         volumes = [disk.path for disk in nvme.disks(host) if disk.model == nvme.EBS]

@@ -34,7 +34,7 @@ def install(host: Host, deadline: Deadline, *, clients: Path = CLIENTS) -> None:
         return
     client = clients / platform.machine() / "aws"
     if not client.is_file():
-        message = f"there is no S3 client for {platform.machine()} among the programs"
+        message = f"the programs contain no S3 client for {platform.machine()}"
         raise WorkerError(message)
     target = host.path(f"{aws_cli.HOME}/bin/aws")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -47,7 +47,7 @@ class ContainerInstance:
             self._host.write(DRAINED, reason)
             self.drained = True
             self._events.emit(
-                "full", reason=reason, consequence="no further task comes here", **remedy(reason)
+                "full", reason=reason, consequence="no new tasks start here", **remedy(reason)
             )
 
     def rejoin(self) -> None:
@@ -55,7 +55,7 @@ class ContainerInstance:
         if self.drained and self._change("ACTIVE", "there is space again"):
             self._host.path(DRAINED).unlink(missing_ok=True)
             self.drained = False
-            self._events.emit("free", consequence="tasks come here again")
+            self._events.emit("free", consequence="new tasks can start here")
 
     def _change(self, state: str, reason: str) -> bool:
         if self._host.now() < self._not_before:
@@ -74,7 +74,7 @@ class ContainerInstance:
                 who = json.load(answer)
             cluster, instance = str(who["Cluster"]), str(who["ContainerInstanceArn"])
         except (OSError, ValueError, LookupError, TypeError) as error:
-            message = f"the ECS agent does not say who it is: {error}"
+            message = f"the ECS agent did not return its container instance: {error}"
             raise WorkerError(message) from error
         answer = self._ecs.call(
             "UpdateContainerInstancesState",

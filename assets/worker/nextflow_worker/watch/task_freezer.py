@@ -97,7 +97,7 @@ class TaskFreezer:
         elif reading.free >= reserve * SLACK:
             self._thaw(reading, "there is space again")
         elif self._spent >= self._seconds:
-            self._thaw(reading, f"no space came in {self._seconds:.0f} s")
+            self._thaw(reading, f"no space was added in {self._seconds:.0f} s")
         elif not self._hopeful():
             self._thaw(reading, "scratch cannot grow any more")
 

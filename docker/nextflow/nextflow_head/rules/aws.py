@@ -93,8 +93,8 @@ RULES = (
     Rule(
         State.OUT_OF_MEMORY,
         r"java\.lang\.OutOfMemoryError",
-        "out of memory: Nextflow used up its heap; give the head more with head.memory_mib in the"
-        " settings or --container-overrides",
+        "out of memory: Nextflow used all of its heap; increase the head's memory with"
+        " head.memory_mib in the settings or --container-overrides",
     ),
     # What was lost or did not answer
     Rule(
@@ -106,7 +106,7 @@ RULES = (
     Rule(
         State.UNREACHABLE,
         _NO_FOLDER + rf"(?=[\s\S]*?Failed to create directory[\s\S]*?{_PASSING})",
-        f"S3 did not answer when Nextflow created {{path}}; {RESUME}",
+        f"S3 did not respond when Nextflow created {{path}}; {RESUME}",
     ),
     Rule(
         State.NO_PERMISSION,
@@ -122,6 +122,6 @@ RULES = (
     Rule(
         State.UNREACHABLE,
         rf"(?:Session aborted -- Cause: |^Caused by:\n\s+)(?P<why>[^\n]*{_PASSING}[^\n]*)",
-        f"AWS did not answer: {{why}}; {RESUME}",
+        f"AWS did not respond: {{why}}; {RESUME}",
     ),
 )

@@ -38,8 +38,8 @@ RULES = (
     Rule(
         State.UNREACHABLE,
         r"Cannot parse params file: (?P<file>https?://.+?)$(?=[\s\S]*?\.(?P<why>\w+Exception))",
-        "the params file {file} cannot be fetched ({why}): give the head a route to its host, or"
-        " put the file into S3",
+        "the params file {file} cannot be downloaded ({why}): give the head network access to"
+        " its host, or put the file into S3",
     ),
     Rule(
         State.BAD_INPUT,

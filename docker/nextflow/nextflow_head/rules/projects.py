@@ -25,8 +25,8 @@ RULES = (
         State.UNREACHABLE,
         r"cause: Unable to connect to (?P<host>https?://[^/\s]+)[\s\S]*Plugin with id"
         r" (?P<plugin>\S+) not found in any repository",
-        "the plugin {plugin} cannot be fetched because {host} does not answer: give the head a"
-        " route to it, or build the plugin into the head's image (NEXTFLOW_PLUGINS)",
+        "the plugin {plugin} cannot be downloaded because {host} does not respond: give the"
+        " head network access to it, or build the plugin into the head's image (NEXTFLOW_PLUGINS)",
     ),
     Rule(
         State.BAD_INPUT,
@@ -38,8 +38,8 @@ RULES = (
         r"^Pulling (?P<project>\S+) \.\.\.(?=[\s\S]*\b(?P<why>UnresolvedAddressException"
         r"|UnknownHostException|ConnectException|\w*TimeoutException|NoRouteToHostException"
         r"|SSL\w*Exception))",
-        "the Git host of {project} did not answer ({why}): give the head a route to it, or put the"
-        f" project into S3; {_NAMED}",
+        "the Git host of {project} did not respond ({why}): give the head network access to it, or"
+        f" put the project into S3; {_NAMED}",
     ),
     Rule(
         State.BAD_INPUT,
@@ -69,7 +69,7 @@ RULES = (
         State.BAD_INPUT,
         r"^Pulling (?P<project>\S+) \.\.\.[\s\S]*^(?P<why>(?:Not authorized|Forbidden"
         r"|Cannot find|Not a valid Nextflow project).*)",
-        f"the project {{project}} cannot be fetched: {{why}}; {_GIT}",
+        f"the project {{project}} cannot be downloaded: {{why}}; {_GIT}",
     ),
     Rule(
         State.BAD_INPUT,
@@ -80,8 +80,8 @@ RULES = (
     Rule(
         State.BAD_INPUT,
         r"Unknown project `(?P<project>[^`]+)`",
-        "the project {project} is not in the container, and cannot be fetched because -offline or"
-        f" NXF_OFFLINE is set; {_NAMED}",
+        "the project {project} is not in the container, and cannot be downloaded because -offline"
+        f" or NXF_OFFLINE is set; {_NAMED}",
     ),
     Rule(
         State.BAD_INPUT,

@@ -9,12 +9,12 @@ RULES = (
     Rule(
         State.FAILED,
         r"OutOfMemoryError: Container killed due to memory usage",
-        FAILED + "{process}used more memory than its limit: give the process more (`memory`)",
+        FAILED + "{process}used more memory than its limit: increase `memory` of the process",
     ),
     Rule(
         State.FAILED,
         r"Unschedulable AWS Batch job \S+ - (?P<why>.+)",
-        FAILED + "{process}no instance of this deployment is large enough ({why}): ask for less, or"
+        FAILED + "{process}no instance of this deployment is large enough ({why}): request less, or"
         " allow larger instance types in the settings",
     ),
     Rule(
@@ -25,7 +25,7 @@ RULES = (
     Rule(
         State.FAILED,
         r"Job attempt duration exceeded timeout",
-        FAILED + "{process}ran longer than its time limit: give the process more (`time`)",
+        FAILED + "{process}ran longer than its time limit: increase `time` of the process",
     ),
     Rule(
         State.FAILED,
@@ -71,7 +71,7 @@ RULES = (
         State.FAILED,
         r"^Command exit status:\n\s+137$",
         FAILED + "{process}exit status 137: it was killed, usually because it used more memory than"
-        " its limit; give the process more (`memory`)",
+        " its limit; increase `memory` of the process",
     ),
     Rule(
         State.FAILED,
