@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from syrupy.assertion import SnapshotAssertion
     from syrupy.location import PyTestLocation
 
-pytestmark = pytest.mark.xdist_group("cdk")
 
 SETTINGS = sorted(file.stem for file in paths.SETTINGS.glob("*.yaml"))
 STACKS = [

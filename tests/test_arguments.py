@@ -31,7 +31,6 @@ from testbed.resources import properties
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.xdist_group("cdk")
 
 SPOT = Capacity(purchase="spot", instance_types=("m6i",))
 ARM = Capacity(purchase="spot", instance_types=("m7g",))

@@ -11,8 +11,6 @@ from dataclasses import fields
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
-import pytest
-
 from assets.go_program import AWS_CLIENT, GO_PROGRAMS, TASK_S3
 from nextflow_batch import gp3, launch_template
 from nextflow_batch.head_container import AWS_CLI_PATH
@@ -28,8 +26,6 @@ from nextflow_worker.watch import metrics
 from stacks import paths
 from testbed.resources import only, text
 from testbed.synthesized import synthesize
-
-pytestmark = pytest.mark.xdist_group("cdk")
 
 HEAD = "docker/nextflow/nextflow_head"
 WORKER = "assets/worker"

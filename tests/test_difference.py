@@ -11,8 +11,6 @@ import pytest
 from stacks import difference, paths
 from testbed.synthesized import changed, of
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 SMALL = """\
 Stack lab-data
 Resources

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from testbed.synthesized import Templates
 
-pytestmark = pytest.mark.xdist_group("cdk")
 
 #: Nextflow's calls on Batch and IAM, read in its awsbatch executor, and the head's own: ListJobs,
 #: with which a later attempt finds what the one before left running.

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from testbed.synthesized import Templates
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:

@@ -18,8 +18,6 @@ from stacks.deployment import declare
 from testbed.resources import only
 from testbed.synthesized import CONTEXT, changed, of
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 #: What EC2 described to moto's authors, without the Macs.
 DESCRIBED = {
     name: Resources(entry["VCpuInfo"]["DefaultVCpus"], entry["MemoryInfo"]["SizeInMiB"])

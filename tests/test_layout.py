@@ -13,8 +13,6 @@ import pytest
 
 import nextflow_batch
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 ROOT = Path(__file__).resolve().parents[1]
 #: Each part's folder and the parts that it may import.
 MAY_IMPORT = {
@@ -144,19 +142,6 @@ def test_the_librarys_names_are_complete_and_sorted() -> None:
 
     assert all(hasattr(nextflow_batch, name) for name in names)
     assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
-
-
-def test_one_jsii_process_serves_all_tests() -> None:
-    """Each further file that imports the CDK would start another on the other worker."""
-    grouped = 'pytestmark = pytest.mark.xdist_group("cdk")'
-    files = [
-        file
-        for file in (ROOT / "tests").glob("test_*.py")
-        if _imports(file) & {"aws_cdk", "nextflow_batch"}
-    ]
-
-    assert files
-    assert [file.stem for file in files if grouped not in file.read_text(encoding="utf-8")] == []
 
 
 def test_app_is_a_table_of_contents() -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Match, Template
 
 from nextflow_batch import Network
 from testbed.resources import properties
 from testbed.synthesized import changed, of
-
-pytestmark = pytest.mark.xdist_group("cdk")
 
 
 def _network(**options: object) -> Template:

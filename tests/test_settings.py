@@ -20,8 +20,6 @@ from stacks import paths, settings_file, settings_table, yaml_document, yaml_tex
 from stacks.settings import Settings
 from stacks.settings_file import SettingsError, parse
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 GOOD: dict[str, Any] = {
     "deployment": "lab",
     "compute_environments": {

@@ -14,8 +14,6 @@ import pytest
 
 from stacks.settings_file import SettingsError, parse
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 REST = {
     "deployment": "deployment: lab\n",
     "compute_environments": """\

@@ -8,8 +8,6 @@ from aws_cdk.assertions import Match, Template
 from testbed.resources import properties, statement, text
 from testbed.synthesized import Templates, changed, of
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 @pytest.fixture(scope="module")
 def data() -> Template:

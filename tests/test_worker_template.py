@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Reader = Callable[[dict[str, Any]], dict[str, Any]]
 
-pytestmark = pytest.mark.xdist_group("cdk")
-
 
 @pytest.fixture(scope="module")
 def batch(templates: Callable[[str], Templates]) -> Template:
