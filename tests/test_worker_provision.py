@@ -395,7 +395,10 @@ def test_the_shim_finds_its_own_libraries_and_passes_arguments_on(tmp_path: Path
         ({"colour": "red"}, "worker.json: colour is not known to these programs"),
         ({"fetch_seconds": "60"}, "worker.json: fetch_seconds is '60'; allowed: a whole number"),
         ({"fetch_seconds": True}, "worker.json: fetch_seconds is True; allowed: a whole number"),
-        ({"volume_tags": {"a": 1}}, "worker.json: volume_tags is {'a': 1}; allowed: an object with"),
+        (
+            {"volume_tags": {"a": 1}},
+            "worker.json: volume_tags is {'a': 1}; allowed: an object with",
+        ),
     ],
 )
 def test_a_wrong_value_of_the_document_is_named(
