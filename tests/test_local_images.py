@@ -109,7 +109,7 @@ def without_images(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
 def test_no_docker_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     without_images(monkeypatch, "docker")
     with pytest.raises(
-        images.ImagesUnavailable, match=r"no `docker` command: install Docker's client\.$"
+        images.ImagesUnavailable, match=r"the `docker` command is missing: install Docker's CLI\.$"
     ):
         images.ensure()
 

@@ -30,7 +30,7 @@ def local_testbed(folder: Path) -> Iterator[LocalAws]:
 
 def impatient(aws: LocalAws, service: str) -> Any:
     """Make a client that does not try again."""
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=5)
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60)
     session: Any = boto3.session.Session()
     return session.client(service, region_name=REGION, endpoint_url=aws.endpoint, config=config)
 
