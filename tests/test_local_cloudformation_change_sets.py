@@ -75,6 +75,16 @@ def test_a_stack_can_be_created_by_a_change_set(stack: Stack) -> None:
     assert found["StackId"] == stack.describe()["StackId"]
 
 
+def test_a_deleted_stack_is_created_again_by_a_change_set_of_the_same_name(stack: Stack) -> None:
+    """As `cdk deploy` does after `cdk destroy`: its change sets all have one name."""
+    for _ in range(2):
+        plan(stack, {"Note": parameter("1")}, "CREATE")
+        stack.api.execute_change_set(ChangeSetName="plan", StackName=stack.name)
+
+        assert stack.status == "CREATE_COMPLETE"
+        stack.delete()
+
+
 def test_a_change_set_without_changes_fails_as_the_cdk_expects(stack: Stack) -> None:
     """AWS's own command line waits for these words.
 

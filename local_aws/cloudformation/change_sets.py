@@ -88,7 +88,9 @@ class ChangeSets:
             return change_set
 
     def find(self, name_or_arn: str, stack_name: str | None) -> ChangeSet:
-        """Returns a change set by its ARN, or by its name and its stack's.
+        """Returns a change set by its ARN, or by its name and its stack's name or id.
+
+        A stack that is deleted has no name any more: another one may have it.
 
         Raises:
             ChangeSetNotFoundError: If there is none.
@@ -96,7 +98,8 @@ class ChangeSets:
         if name_or_arn in self._by_arn:
             return self._by_arn[name_or_arn]
         for item in self._by_arn.values():
-            if item.name == name_or_arn and stack_name in {item.stack.name, item.stack.stack_id}:
+            is_named = stack_name == item.stack.name and item.stack.status != "DELETE_COMPLETE"
+            if item.name == name_or_arn and (is_named or stack_name == item.stack.stack_id):
                 return item
         raise ChangeSetNotFoundError(f"ChangeSet [{name_or_arn}] does not exist")
 
