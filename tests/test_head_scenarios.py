@@ -239,11 +239,12 @@ def test_a_minute_without_aws_ends_no_run(
 def test_a_nextflow_that_gave_up_on_aws_is_started_again(
     testbed: HeadTestbed, services: tuple[str, ...]
 ) -> None:
-    # As after a longer outage with the attempts that the head sets. Tasks are submitted one by one:
-    # Nextflow gives up on a submission, but repeats a poll.
-    project = testbed.put_project("slow-naps", config="executor.submitRateLimit = '1/1sec'")
-    job = testbed.submit(project, "--tasks", "20", "--seconds", "1", AWS_MAX_ATTEMPTS="3")
-    testbed.until(lambda: len(testbed.tasks(job)) >= 4, "tasks are submitted")
+    # As after a longer outage with the attempts that the head sets. So many that some are still to be
+    # submitted when it begins: Nextflow gives up on a submission, but repeats a poll.
+    job = testbed.submit(
+        testbed.put_project("naps"), "--tasks", "60", "--seconds", "1", AWS_MAX_ATTEMPTS="3"
+    )
+    testbed.until(lambda: testbed.tasks(job) != [], "a task is submitted")
 
     for service in services:
         testbed.aws.faults.unavailable(service, 30)
@@ -254,7 +255,7 @@ def test_a_nextflow_that_gave_up_on_aws_is_started_again(
     assert any(
         "Nextflow will be restarted" in line for line in testbed.log(testbed.describe(job)[0])
     )
-    assert sum(testbed.record(job)["tasks"].values()) == 20
+    assert sum(testbed.record(job)["tasks"].values()) == 60
     assert testbed.alive(job) == []
 
 
