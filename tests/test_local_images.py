@@ -32,11 +32,11 @@ def docker_run(image: str, *command: str) -> str:
 
 @pytest.mark.docker
 def test_a_second_call_finds_the_images(made: images.Images) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     started = time.monotonic()
-    assert images.ensure(said.append) == made
+    assert images.ensure(messages.append) == made
     assert time.monotonic() - started < 3
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.docker
@@ -109,7 +109,7 @@ def without_images(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
 def test_no_docker_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     without_images(monkeypatch, "docker")
     with pytest.raises(
-        images.ImagesUnavailable, match=r"no `docker` command: install Docker's client\.$"
+        images.ImagesUnavailable, match=r"the `docker` command is missing: install Docker's CLI\.$"
     ):
         images.ensure()
 

@@ -283,9 +283,9 @@ def test_each_refusal_leaves_nothing_and_says_in_one_line_what_to_do(
     testbed.run(60)
     assert testbed.ec2.added == []
     assert testbed.growth_log_is_empty
-    said = _refused(capsys)
-    assert said["reason"] == f"CreateVolume: you may not ({code})"
-    assert said["remedy"] == REMEDIES[code]
+    event = _refused(capsys)
+    assert event["reason"] == f"CreateVolume: you may not ({code})"
+    assert event["remedy"] == REMEDIES[code]
 
 
 def test_throttling_that_lasts_says_in_one_line_what_to_do(
@@ -328,16 +328,16 @@ def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
     testbed.ec2.fails_to_create = fate
     testbed.machine.used_gib = 99
     testbed.run(45)
-    told = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
-    assert bool(told) == (fate == "error"), "what EC2 does not know yet may come"
+    events = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
+    assert bool(events) == (fate == "error"), "what EC2 does not know yet may come"
     testbed.run(30)
-    said = (told or [_refused(capsys)])[0]
+    event = (events or [_refused(capsys)])[0]
     testbed.machine.used_gib = 0
     testbed.ec2.fails_to_create = ""
     testbed.run_until_quiet()
     assert testbed.ec2.left_behind == []
-    assert said["reason"].endswith("; may the role use its KMS key?"), said
-    assert said["remedy"] == REMEDIES["KMS key"]
+    assert event["reason"].endswith("; may the role use its KMS key?"), event
+    assert event["remedy"] == REMEDIES["KMS key"]
 
 
 def test_money_is_a_ceiling(testbed: Testbed) -> None:
