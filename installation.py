@@ -193,11 +193,11 @@ def _run(*command: str, path: str | None = None) -> None:
 
 
 def _reason(command: str, status: int) -> str:
-    said = _LOG.read_text(encoding="utf-8", errors="replace")
+    output = _LOG.read_text(encoding="utf-8", errors="replace")
     # On a full disk there is no room for the log either.
-    if any(word in said for word in _FULL) or shutil.disk_usage(ROOT).free < _LEAST_BYTES:
+    if any(word in output for word in _FULL) or shutil.disk_usage(ROOT).free < _LEAST_BYTES:
         return _FULL_DISK
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     unreachable = [line for line in lines if any(word in line for word in _UNREACHABLE)]
     if unreachable:
         return (

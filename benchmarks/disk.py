@@ -126,7 +126,7 @@ class _Outcome:
 def _run(
     latency: int, rate: float, gib: float, seconds: float, *, daemon: bool, freeze: int = 0
 ) -> _Outcome:
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as said:
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as log:
         half = latency / 2
         testbed = Testbed(
             Path(folder), size_gib=_START_GIB, ebs=False, create_seconds=half, attach_seconds=half
@@ -138,7 +138,7 @@ def _run(
             testbed.watch = model  # type: ignore[assignment]
         testbed.machine.rate_gib, testbed.machine.limit_gib = rate, gib
         testbed.run(seconds)
-    events = [json.loads(line) for line in said.getvalue().splitlines()]
+    events = [json.loads(line) for line in log.getvalue().splitlines()]
     took = [event["took_s"] for event in events if event["event"] == "scratch grown"]
     return _Outcome(testbed, took if daemon else model.grown)
 

@@ -151,13 +151,13 @@ def define_alone(testbed: HeadTestbed, pipeline: str, plugins: list[str]) -> str
         plugins: The plugins that the image brings, as run.json names them.
     """
     container = testbed.definition["containerProperties"]
-    told = {entry["name"]: entry["value"] for entry in container["environment"]}
+    variables = {entry["name"]: entry["value"] for entry in container["environment"]}
     tag = "nextflow-batch-bench/alone:local"
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder, "project")
         project.mkdir()
         (project / "main.nf").write_text(pipeline)
-        (project / "nextflow.config").write_text(_plain_config(testbed, told, plugins))
+        (project / "nextflow.config").write_text(_plain_config(testbed, variables, plugins))
         Path(folder, "Dockerfile").write_text(_ALONE.format(image=testbed.image))
         subprocess.run(["docker", "build", "--tag", tag, folder], check=True, capture_output=True)
     testbed.batch.register_job_definition(
@@ -168,7 +168,7 @@ def define_alone(testbed: HeadTestbed, pipeline: str, plugins: list[str]) -> str
     return "alone"
 
 
-def _plain_config(testbed: HeadTestbed, told: dict[str, str], plugins: list[str]) -> str:
+def _plain_config(testbed: HeadTestbed, variables: dict[str, str], plugins: list[str]) -> str:
     endpoint = testbed.aws.container_endpoint
     pinned = "\n".join(f"id '{plugin}'" for plugin in plugins if plugin.startswith("nf-amazon@"))
     return f"""
@@ -179,8 +179,8 @@ def _plain_config(testbed: HeadTestbed, told: dict[str, str], plugins: list[str]
     process.container = 'nextflow-batch/task:local'
     process.containerOptions = '-e AWS_ENDPOINT_URL={endpoint}'
     aws.region = '{testbed.aws.region}'
-    aws.batch.cliPath = '{told["NF_AWS_CLI"]}'
-    aws.batch.jobRole = '{told["NF_JOB_ROLE"]}'
+    aws.batch.cliPath = '{variables["NF_AWS_CLI"]}'
+    aws.batch.jobRole = '{variables["NF_JOB_ROLE"]}'
     aws.client.endpoint = '{endpoint}'
     aws.client.s3PathStyleAccess = true
     """

@@ -234,8 +234,8 @@ def _others() -> dict[str, list[str]]:
         if program := shutil.which(name):
             found[name] = [program, *arguments]
     for name in ("cli", "s5cmd", "rclone", "curl"):
-        said = _version(found[name][0], *_ASKS.get(name, ["--version"])) if name in found else ""
-        print(f"{name}: {said or 'left out, it is not installed'}", file=sys.stderr)
+        version = _version(found[name][0], *_ASKS.get(name, ["--version"])) if name in found else ""
+        print(f"{name}: {version or 'left out, it is not installed'}", file=sys.stderr)
     return found
 
 
@@ -243,8 +243,8 @@ _ASKS = {"s5cmd": ["version"], "rclone": ["version"]}
 
 
 def _version(program: str, *arguments: str) -> str:
-    said = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    return (said.stdout.splitlines() or [""])[0]
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
+    return (done.stdout.splitlines() or [""])[0]
 
 
 def _built(folder: Path, name: str) -> str:

@@ -27,7 +27,7 @@ from stacks import paths
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-#: A task that says which it is and takes its time; `--fail N` lets task N fail.
+#: Tasks that say which they are, and take their time.
 PIPELINE = """
 params.tasks = 4
 params.seconds = 10

@@ -83,8 +83,8 @@ class Guest:
             self._shell = _Lines(self._connect("shell"))
         except OSError as error:
             self._process.kill()
-            said = self._process.communicate()[1]
-            raise RuntimeError(f"QEMU did not start: {said or error}") from error
+            output = self._process.communicate()[1]
+            raise RuntimeError(f"QEMU did not start: {output or error}") from error
 
     def __exit__(self, *_: object) -> None:
         """Pull the plug, whatever it does."""

@@ -322,7 +322,7 @@ def _chroot(root: Path, *command: str) -> str:
 def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        said = [*(done.stdout + done.stderr).strip().splitlines(), "it said nothing"]
-        wrong = [line for line in said if line.startswith("E:")]
-        raise NoKernel(f"{' '.join(command[:3])} failed: {(wrong or said[-2:])[0]}")
+        lines = [*(done.stdout + done.stderr).strip().splitlines(), "no output"]
+        wrong = [line for line in lines if line.startswith("E:")]
+        raise NoKernel(f"{' '.join(command[:3])} failed: {(wrong or lines[-2:])[0]}")
     return done.stdout

@@ -218,5 +218,5 @@ class Testbed:
         return False
 
     @property
-    def ledger_is_empty(self) -> bool:
+    def growth_log_is_empty(self) -> bool:
         return GrowthLog(self.machine).entries() == []

@@ -231,8 +231,8 @@ def test_why_an_instance_is_not_drained_is_told(
     who.write_text('{"Cluster": "workers", "ContainerInstanceArn": "arn:aws:ecs:instance"}')
     membership = ContainerInstance(Host(tmp_path), service("ecs"), Events(), who.as_uri())
     membership.drain("scratch is full")
-    said = json.loads(capsys.readouterr().out)
-    assert (said["event"], said["reason"]) == ("scratch not drained", "MISSING")
+    event = json.loads(capsys.readouterr().out)
+    assert (event["event"], event["reason"]) == ("scratch not drained", "MISSING")
     assert not membership.drained
 
 

@@ -51,9 +51,9 @@ def test_what_goes_wrong_is_a_sentence(
     monkeypatch.setattr(demo, "_run", fail)
 
     assert demo.main() == 2
-    said = capsys.readouterr().out
-    assert re.sub(r"\s+", " ", str(error)) in re.sub(r"\s+", " ", said)
-    assert "Traceback" not in said
+    output = capsys.readouterr().out
+    assert re.sub(r"\s+", " ", str(error)) in re.sub(r"\s+", " ", output)
+    assert "Traceback" not in output
 
 
 def test_a_second_demo_at_the_same_time_is_refused(
@@ -65,8 +65,8 @@ def test_a_second_demo_at_the_same_time_is_refused(
 
         assert demo.main() == 2
 
-    said = " ".join(capsys.readouterr().out.split())
-    assert said == "Another `make demo` of this folder is running: wait for it or stop it."
+    output = " ".join(capsys.readouterr().out.split())
+    assert output == "Another `make demo` of this folder is running: wait for it or stop it."
 
 
 def test_where_the_official_nextflow_is_wrong_the_demo_rehearses_and_says_why(

@@ -359,13 +359,13 @@ def test_every_argument_arrives_byte_for_byte(testbed: HeadTestbed) -> None:
     testbed.s3.put_object(
         Bucket=testbed.bucket, Key="more.json", Body=json.dumps([*words[2400:], ""])
     )
-    given = [words[start : start + 200] for start in range(0, 2400, 200)]
+    parts = [words[start : start + 200] for start in range(0, 2400, 200)]
 
     with recording(testbed) as definition:
-        jobs = [testbed.submit("hello", *part, definition=definition) for part in given]
+        jobs = [testbed.submit("hello", *part, definition=definition) for part in parts]
         file = f"s3://{testbed.bucket}/more.json"
         jobs.append(testbed.submit("hello", definition=definition, NF_ARGUMENTS=file))
         seen = [testbed.recorded(job) for job in jobs]
 
-    for part, arrived in zip([*given, [*words[2400:], ""]], seen, strict=True):
+    for part, arrived in zip([*parts, [*words[2400:], ""]], seen, strict=True):
         assert arrived[-len(part) - 1 :] == ["hello", *part]

@@ -55,10 +55,10 @@ def test_a_proxy_that_refuses_is_one_line_and_leaves_no_stamp(project: Project) 
         proxy = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
         process = project.start(**dict.fromkeys(names, proxy), PIP_NO_INDEX="", no_proxy="")
-        _, said = process.communicate()
+        _, output = process.communicate()
 
     assert process.returncode == 2
-    (line,) = said.splitlines()
+    (line,) = output.splitlines()
     assert line.startswith("The set-up failed: a package registry does not respond (pip: ")
     assert line.endswith("): check the network and the proxy variables, then try again")
     assert not project.stamp.exists()
@@ -70,10 +70,10 @@ def test_an_interrupted_set_up_is_one_line_and_leaves_no_stamp(project: Project)
         connection, _ = silent.accept()
         with connection:
             os.killpg(process.pid, signal.SIGINT)  # as a terminal's Ctrl-C does
-            _, said = process.communicate()
+            _, output = process.communicate()
 
     assert process.returncode == 130
-    assert said == "\nStopped. The next run repeats only what is missing.\n"
+    assert output == "\nStopped. The next run repeats only what is missing.\n"
     assert not project.stamp.exists()
     assert [path.name for path in (project.folder / "build").glob("installer-*")] == []
 
@@ -181,7 +181,7 @@ def test_a_stale_environment_is_made_anew(
 
 
 @pytest.mark.parametrize(
-    ("said", "line"),
+    ("output", "line"),
     [
         (
             "npm error code ENOTFOUND\nnpm error network request to https://r failed, reason:"
@@ -196,11 +196,11 @@ def test_a_stale_environment_is_made_anew(
     ],
 )
 def test_what_the_installers_print_becomes_one_line(
-    project: Project, monkeypatch: pytest.MonkeyPatch, said: str, line: str
+    project: Project, monkeypatch: pytest.MonkeyPatch, output: str, line: str
 ) -> None:
     log = project.folder / "build" / "log"
     log.parent.mkdir()
-    log.write_text(said)
+    log.write_text(output)
     monkeypatch.setattr(installation, "_LOG", log)
     monkeypatch.setattr(installation, "ROOT", project.folder)
     assert installation._reason("npm", 7) == line

@@ -173,9 +173,9 @@ def test_a_writer_never_finds_the_disk_full_while_it_grows_and_grows(life: Life)
     while "active (running)" in life.guest.run("systemctl status writer || true"):
         assert time.monotonic() < deadline, life.guest.run("df -h /scratch; ls /scratch/task")
         time.sleep(2)
-    said = life.guest.run("journalctl --unit writer --output cat")
+    journal = life.guest.run("journalctl --unit writer --output cat")
     daemon = life.guest.run("journalctl -u nextflow-worker-watch --output cat")
-    assert "longest write" in said, said + daemon
+    assert "longest write" in journal, journal + daemon
     added = set(life.cloud.volumes()) - {life.volume}
     assert len(added) >= 2, daemon
     life.guest.run(f"python3 /opt/writer.py {FILES} check")

@@ -11,8 +11,6 @@ from local_aws.batch.runner import Container, ContainerSpec, Exit
 from local_aws.batch.runtime import RUNTIME
 from tests.support.batch import Gate, Testbed, process_testbed
 
-USER_GUIDE = "https://docs.aws.amazon.com/batch/latest/userguide"
-
 
 @pytest.fixture(scope="module")
 def testbed() -> Iterator[Testbed]:

@@ -64,8 +64,8 @@ def test_a_build_gets_the_arguments_that_its_dockerfile_takes(
     monkeypatch.setenv("NEXTFLOW_DISTRIBUTION", "file:///not-asked-for")
     docker_cli.main(["build", "--tag", "t", str(context)])
 
-    given = ["build", "--build-arg", "BASE_IMAGE=nextflow-batch/base:local", "--tag", "t"]
-    assert docker.read_text().split("\n")[:-1] == [*given, str(context)]
+    arguments = ["build", "--build-arg", "BASE_IMAGE=nextflow-batch/base:local", "--tag", "t"]
+    assert docker.read_text().split("\n")[:-1] == [*arguments, str(context)]
 
 
 def test_a_registry_is_logged_into_without_one(docker: Path) -> None:

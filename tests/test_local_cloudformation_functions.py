@@ -202,9 +202,9 @@ def test_a_template_that_cannot_be_is_refused_before_anything_is_made(
 
 def test_a_parameter_that_the_template_lacks_is_refused(stack: Stack) -> None:
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html."""
-    given = [{"ParameterKey": "Sise", "ParameterValue": "1"}]
+    parameters = [{"ParameterKey": "Sise", "ParameterValue": "1"}]
     with pytest.raises(ClientError, match=r"\[Sise\] do not exist in the template"):
-        stack.create({"Note": parameter("x")}, options={"Parameters": given})
+        stack.create({"Note": parameter("x")}, options={"Parameters": parameters})
 
 
 def test_an_attribute_that_the_type_lacks_fails_in_its_words(stack: Stack) -> None:

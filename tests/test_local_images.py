@@ -32,11 +32,11 @@ def docker_run(image: str, *command: str) -> str:
 
 @pytest.mark.docker
 def test_a_second_call_finds_the_images(made: images.Images) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     started = time.monotonic()
-    assert images.ensure(said.append) == made
+    assert images.ensure(messages.append) == made
     assert time.monotonic() - started < 3
-    assert said == []
+    assert messages == []
 
 
 @pytest.mark.docker

@@ -244,8 +244,8 @@ def test_jobs_carry_the_configuration(cloud: Cloud, alone: Path, tmp_path: Path)
     command = job["container"]["command"]
     assert command[:4] == ["bash", "-o", "pipefail", "-c"]
     assert command[4].endswith("- | bash > >(tee .command.log) 2>&1 & pid=$!; wait $pid")
-    given = {pair["name"]: pair["value"] for pair in job["container"]["environment"]}
-    assert given["AWS_MAX_ATTEMPTS"] == "100"
+    variables = {pair["name"]: pair["value"] for pair in job["container"]["environment"]}
+    assert variables["AWS_MAX_ATTEMPTS"] == "100"
     assert job["retryStrategy"]["attempts"] == 5
 
 

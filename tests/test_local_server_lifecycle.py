@@ -94,8 +94,8 @@ def test_the_command_prints_exports_that_lead_to_it_and_ends_when_told(
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         last = "unset AWS_PROFILE AWS_SESSION_TOKEN\n"
-        said = [line.rstrip("\n") for line in iter(process.stdout.readline, last)]
-        exports = dict(line.removeprefix("export ").split("=", 1) for line in said if "=" in line)
+        lines = [line.rstrip("\n") for line in iter(process.stdout.readline, last)]
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
         assert healthy("localhost", int(exports["AWS_ENDPOINT_URL"].rpartition(":")[2]))
         process.send_signal(number)
 

@@ -62,12 +62,12 @@ class Machine:
             self._patch.setattr(command, "make_runner", lambda *_, **__: bare)
         self._patch.setattr(*place, failing)
 
-    def check(self, said: str, *, port: int = 0, state: Path | None = None) -> None:
+    def check(self, message: str, *, port: int = 0, state: Path | None = None) -> None:
         """Run the command, which must say one line and end."""
         folder = state or self.folder
         assert main(["--port", str(port), "--state-dir", str(folder)]) == 2
         captured = self._capsys.readouterr()
-        assert captured.err.startswith(f"local AWS: {said.format(folder)}")
+        assert captured.err.startswith(f"local AWS: {message.format(folder)}")
         assert captured.err.count("\n") == 1
         assert captured.out == ""
 
@@ -96,7 +96,7 @@ OF_NETWORK = "cannot create the Docker network nextflow-batch-local: gone"
 
 
 @pytest.mark.parametrize(
-    ("place", "error", "said"),
+    ("place", "error", "message"),
     [
         ((worker_root, "prepare"), PermissionError(errno.EACCES, "Permission denied"), OF_FOLDER),
         ((worker_root, "_client"), LocalAwsError("No client."), "No client."),
@@ -107,10 +107,10 @@ OF_NETWORK = "cannot create the Docker network nextflow-batch-local: gone"
     ],
 )
 def test_what_fails_inside_is_one_line(
-    machine: Machine, place: tuple[object, str], error: Exception, said: str
+    machine: Machine, place: tuple[object, str], error: Exception, message: str
 ) -> None:
-    machine.fail(place, error, docker_answers=said == OF_NETWORK)
-    machine.check(said)
+    machine.fail(place, error, docker_answers=message == OF_NETWORK)
+    machine.check(message)
 
 
 def test_a_lock_that_cannot_be_had_is_one_line(
@@ -151,14 +151,14 @@ def test_an_engine_whose_network_is_elsewhere_is_not_used(
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "message"),
     [
         (errno.EADDRNOTAVAIL, "is not an address of this machine"),
         (errno.EADDRINUSE, "is not free on 169.254.170.2"),
     ],
 )
 def test_a_bridge_that_is_elsewhere_is_told_from_a_port_that_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, number: int, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, number: int, message: str
 ) -> None:
     class Listener:
         def __init__(self, address: str, port: int, _app: object) -> None:
@@ -178,7 +178,7 @@ def test_a_bridge_that_is_elsewhere_is_told_from_a_port_that_is_taken(
     monkeypatch.setattr(server, "is_docker", lambda _runner: True)
     runner = ProcessRunner(tmp_path)
     with (
-        pytest.raises(LocalAwsError, match=said),
+        pytest.raises(LocalAwsError, match=message),
         LocalAws(runner=runner, port=taken, state_dir=tmp_path),
     ):
         pass

@@ -21,9 +21,11 @@ def test_each_test_of_a_service_cites_its_source_or_is_ours(path: Path) -> None:
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
-    said = {test.name: ast.get_docstring(test) or "" for test in tests}
+    docstrings = {test.name: ast.get_docstring(test) or "" for test in tests}
 
     assert tests
     assert [
-        name for name in said if "https://" not in said[name] and "Ours: " not in said[name]
+        name
+        for name in docstrings
+        if "https://" not in docstrings[name] and "Ours: " not in docstrings[name]
     ] == []

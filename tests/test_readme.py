@@ -23,7 +23,6 @@ README = paths.ROOT / "README.md"
 DOCUMENTS = [README, *sorted((paths.ROOT / "docs").rglob("*.md"))]
 MAKEFILE = (paths.ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^([a-z0-9-]+):", MAKEFILE, re.MULTILINE))
-UNSET = "unset AWS_PROFILE AWS_SESSION_TOKEN"
 
 
 def _blocks(text: str) -> list[str]:

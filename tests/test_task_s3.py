@@ -49,10 +49,10 @@ def aws(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
     program = str(TASK_S3.here())
 
-    def call(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    def call(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
             [program, "--region", "us-west-2", *arguments],
-            input=given,
+            input=stdin,
             capture_output=True,
             check=False,
         )
@@ -82,7 +82,7 @@ def test_an_upload_that_fails_leaves_nothing(
     content = b"a" if operation == "PutObject" else LARGE
     server.faults.append(s3_server.unavailable(operation, 1000))
 
-    failed = aws(*UP, "-", "s3://bucket/a", given=content)
+    failed = aws(*UP, "-", "s3://bucket/a", stdin=content)
 
     assert failed.returncode == 1
     assert f"An error occurred (SlowDown) when calling the {operation} operation" in (
@@ -256,9 +256,9 @@ def test_a_message_is_one_line_whatever_the_name(aws: Callable[..., Any], name: 
     Path("d", name).symlink_to("none")
     done = aws(*UP, "--recursive", "d", "s3://bucket/d")
     assert done.returncode == 2
-    said = done.stderr.decode()
-    assert said.endswith("\n")
-    assert said[:-1].isprintable()
+    errors = done.stderr.decode()
+    assert errors.endswith("\n")
+    assert errors[:-1].isprintable()
 
 
 def test_an_object_that_changes_meanwhile_is_not_mixed(
@@ -472,7 +472,7 @@ def test_without_credentials_nothing_is_sent(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    failed = aws(*UP, "-", "s3://bucket/a", given=b"a")
+    failed = aws(*UP, "-", "s3://bucket/a", stdin=b"a")
     assert failed.returncode == 1
     assert b"credentials" in failed.stderr
     assert server.calls == []
@@ -516,7 +516,7 @@ def test_over_tls_everything_arrives_with_its_checksum(
         Path(name).write_bytes(content)
         assert aws(*CP, *ALL, name, f"s3://bucket/{name}").returncode == 0
         assert aws(*CP, f"s3://bucket/{name}", "-").stdout == content
-        assert aws(*UP, "-", f"s3://bucket/{name}", given=content).returncode == 0
+        assert aws(*UP, "-", f"s3://bucket/{name}", stdin=content).returncode == 0
         assert server.content(name) == content
     sent = [call for call in server.calls if call.operation in {"PutObject", "UploadPart"}]
     assert all(

@@ -98,7 +98,7 @@ def program(path: Path, form: Form, folder: Path) -> Done:
     done = subprocess.run(
         [str(path), *REGION, *endpoint, *form.arguments],
         cwd=folder,
-        input=form.given,
+        input=form.stdin,
         capture_output=True,
         check=False,
     )
@@ -116,7 +116,7 @@ def version_1(
         monkeypatch.setenv("AWS_DATA_PATH", "")
         driver = importlib.import_module("awscli.clidriver")
         monkeypatch.setenv("AWS_DATA_PATH", str(Path(driver.__file__ or "").parent / "data"))
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(form.given)))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(form.stdin)))
         monkeypatch.chdir(folder)
         capfdbinary.readouterr()
         code = driver.create_clidriver().main([*REGION, *form.arguments])

@@ -90,9 +90,11 @@ class _Cloud:
         target = headers.get("X-Amz-Target", "")
         self._check(method, path, headers, body, "logs" if target else "s3")
         if target.endswith("PutLogEvents"):
-            said = json.loads(body)
-            (event,) = said["logEvents"]
-            self.messages.append((said["logGroupName"], said["logStreamName"], event["message"]))
+            request = json.loads(body)
+            (event,) = request["logEvents"]
+            self.messages.append(
+                (request["logGroupName"], request["logStreamName"], event["message"])
+            )
         if target:
             return b"{}"
         self.fetches += 1

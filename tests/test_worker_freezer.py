@@ -165,8 +165,8 @@ def test_without_tasks_nothing_is_frozen_and_that_is_said_once(
     testbed.watch.freezer._tasks = Tasks(Host(testbed.machine.root / "nowhere"))
     testbed.machine.rate_gib, testbed.machine.limit_gib = 20, 49.5
     testbed.run(30)
-    said = [event for event in _events(capsys) if event["event"] == "scratch not frozen"]
-    assert [event["reason"] for event in said] == ["there is no control group of ECS tasks"]
+    events = [event for event in _events(capsys) if event["event"] == "scratch not frozen"]
+    assert [event["reason"] for event in events] == ["there is no control group of ECS tasks"]
 
 
 def test_where_nothing_can_grow_any_more_tasks_run_and_no_further_one_comes(

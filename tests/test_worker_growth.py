@@ -52,7 +52,7 @@ def test_growth_adds_an_encrypted_gp3_volume_that_ends_with_the_instance(testbed
     assert request["ClientToken"] == tags["nextflow-batch:growth"]
     assert testbed.machine.group == ["/dev/nvme1n1", volume.device]
     assert testbed.machine.in_volume == 100 + volume.size
-    assert testbed.ledger_is_empty
+    assert testbed.growth_log_is_empty
     assert testbed.ec2.left_behind == []
 
 
@@ -99,7 +99,7 @@ def test_the_daemon_may_die_at_any_moment_and_again_at_any_later_one(tmp_path: P
         assert testbed.ec2.left_behind == [], where
         assert all(volume.device in testbed.machine.group for volume in testbed.ec2.added), where
         assert len(set(testbed.machine.group)) == len(testbed.machine.group), where
-        assert testbed.ledger_is_empty, where
+        assert testbed.growth_log_is_empty, where
         assert testbed.machine.in_volume == 100 + sum(v.size for v in testbed.ec2.added), where
         # One growth for the need, and one more where the first was done before the last need.
         assert 1 <= len(testbed.ec2.added) <= 2, where
@@ -123,7 +123,7 @@ def test_the_daemon_may_die_at_any_moment_of_enlarging_too(tmp_path: Path) -> No
             testbed.grow()
         where = f"after {moments} moments"
         (volume,) = testbed.ec2.volumes.values()
-        assert testbed.ledger_is_empty, where
+        assert testbed.growth_log_is_empty, where
         assert testbed.machine.in_volume == volume.size > 100, where
         assert 1 <= len(volume.modified_at) <= 2, where
         if not died:
@@ -146,7 +146,7 @@ def test_what_is_always_refused_leaves_nothing_and_is_tried_ever_less(
     testbed.machine.pause(60)
     testbed.run_until_quiet()
     assert testbed.ec2.added == []
-    assert testbed.ledger_is_empty
+    assert testbed.growth_log_is_empty
     assert testbed.machine.group == ["/dev/nvme1n1"]
     assert 4 < testbed.ec2.calls["CreateVolume"] < 20
     assert testbed.ec2.calls.total() < 150
@@ -236,7 +236,7 @@ def test_a_volume_that_lvm_has_is_never_deleted(testbed: Testbed, command: str) 
     assert testbed.machine.in_volume > 100
     assert all(volume.device in testbed.machine.group for volume in testbed.ec2.added)
     assert testbed.ec2.calls["DeleteVolume"] == 0
-    assert testbed.ledger_is_empty
+    assert testbed.growth_log_is_empty
 
 
 @pytest.mark.parametrize("operation", ["DetachVolume", "DeleteVolume"])
@@ -249,7 +249,7 @@ def test_a_volume_that_cannot_be_deleted_is_deleted_later(testbed: Testbed, oper
     testbed.machine.used_gib = 99
     testbed.run(GROW_SECONDS + 30)
     assert len(testbed.ec2.added) >= 1
-    assert not testbed.ledger_is_empty
+    assert not testbed.growth_log_is_empty
     testbed.ec2.refuse = {}
     testbed.machine.used_gib = 0
     testbed.machine.pause(60)
@@ -264,7 +264,7 @@ def test_an_answer_that_is_lost_makes_no_second_volume(testbed: Testbed, operati
     testbed.grow()
     assert len(testbed.ec2.added) == 1
     assert testbed.ec2.left_behind == []
-    assert testbed.ledger_is_empty
+    assert testbed.growth_log_is_empty
 
 
 def _refused(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -282,10 +282,10 @@ def test_each_refusal_leaves_nothing_and_says_in_one_line_what_to_do(
     testbed.machine.used_gib = 99
     testbed.run(60)
     assert testbed.ec2.added == []
-    assert testbed.ledger_is_empty
-    said = _refused(capsys)
-    assert said["reason"] == f"CreateVolume: you may not ({code})"
-    assert said["remedy"] == REMEDIES[code]
+    assert testbed.growth_log_is_empty
+    event = _refused(capsys)
+    assert event["reason"] == f"CreateVolume: you may not ({code})"
+    assert event["remedy"] == REMEDIES[code]
 
 
 def test_throttling_that_lasts_says_in_one_line_what_to_do(
@@ -328,16 +328,16 @@ def test_a_missing_permission_on_the_key_leaves_nothing_and_is_named(
     testbed.ec2.fails_to_create = fate
     testbed.machine.used_gib = 99
     testbed.run(45)
-    told = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
-    assert bool(told) == (fate == "error"), "what EC2 does not know yet may come"
+    events = [event for event in _events(capsys) if event["event"] == "scratch not grown"]
+    assert bool(events) == (fate == "error"), "what EC2 does not know yet may come"
     testbed.run(30)
-    said = (told or [_refused(capsys)])[0]
+    event = (events or [_refused(capsys)])[0]
     testbed.machine.used_gib = 0
     testbed.ec2.fails_to_create = ""
     testbed.run_until_quiet()
     assert testbed.ec2.left_behind == []
-    assert said["reason"].endswith("; may the role use its KMS key?"), said
-    assert said["remedy"] == REMEDIES["KMS key"]
+    assert event["reason"].endswith("; may the role use its KMS key?"), event
+    assert event["remedy"] == REMEDIES["KMS key"]
 
 
 def test_money_is_a_ceiling(testbed: Testbed) -> None:
@@ -437,7 +437,7 @@ def test_what_was_learned_of_ec2_is_known_to_the_next_daemon(testbed: Testbed) -
     assert Latency(testbed.machine).prepared("create") == 14
 
 
-def test_a_ledger_from_before_is_finished_whatever_the_need(testbed: Testbed) -> None:
+def test_a_growth_from_before_is_finished_whatever_the_need(testbed: Testbed) -> None:
     testbed.ec2.lose = {"CreateVolume"}
     testbed.machine.used_gib = 99
     testbed.run(0.3)

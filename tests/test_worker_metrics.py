@@ -99,14 +99,14 @@ def _must_be_embedded_metrics(record: dict[str, Any]) -> None:
 def test_each_growth_is_told_with_its_metrics(testbed: Testbed, metrics: Metrics) -> None:
     testbed.grow()
     assert metrics.send()
-    (told,) = [event for event in testbed.logs.events if event["event"] == "scratch grown"]
-    _must_be_embedded_metrics(told)
+    (event,) = [event for event in testbed.logs.events if event["event"] == "scratch grown"]
+    _must_be_embedded_metrics(event)
     (volume,) = testbed.ec2.added
-    assert told["SpaceAdded"] == volume.size * 1024**3
-    assert told["Growths"] == 1
-    assert told["GrowthTime"] == told["took_s"] > 8
-    assert (told["deployment"], told["instance"]) == ("lab", "i-0123")
-    assert told["volume"] == volume.id
+    assert event["SpaceAdded"] == volume.size * 1024**3
+    assert event["Growths"] == 1
+    assert event["GrowthTime"] == event["took_s"] > 8
+    assert (event["deployment"], event["instance"]) == ("lab", "i-0123")
+    assert event["volume"] == volume.id
     assert testbed.logs.streams == ["worker/i-0123"]
 
 
@@ -117,9 +117,9 @@ def test_each_event_is_in_the_embedded_metric_format(
     facts: dict[str, object] = {"added_gib": 10, "took_s": 8.5, "after_s": 3.25, "reason": "é"}
     metrics.take(event, facts)
     metrics.send()
-    (told,) = testbed.logs.events
-    _must_be_embedded_metrics(told)
-    assert told["reason"] == "é"
+    (entry,) = testbed.logs.events
+    _must_be_embedded_metrics(entry)
+    assert entry["reason"] == "é"
 
 
 def test_freezes_and_faults_are_told_too(testbed: Testbed, metrics: Metrics) -> None:
@@ -128,8 +128,8 @@ def test_freezes_and_faults_are_told_too(testbed: Testbed, metrics: Metrics) -> 
     testbed.machine.rate_gib = 5
     testbed.run(120)
     metrics.send()
-    told = {event["event"] for event in testbed.logs.events}
-    assert {"scratch frozen", "scratch thawed", "scratch grown", "scratch full"} <= told
+    kinds = {event["event"] for event in testbed.logs.events}
+    assert {"scratch frozen", "scratch thawed", "scratch grown", "scratch full"} <= kinds
 
 
 def test_what_cloudwatch_does_not_take_now_is_sent_later_once_and_in_order(

@@ -35,8 +35,12 @@ def test_what_nobody_has_attached_for_an_hour_is_deleted(
     testbed.watch.sweep()
 
     assert orphan.deleted
-    said = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert said == {"event": "scratch orphan deleted", "volume": orphan.id, "size_gib": orphan.size}
+    event = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert event == {
+        "event": "scratch orphan deleted",
+        "volume": orphan.id,
+        "size_gib": orphan.size,
+    }
 
 
 def test_what_is_being_made_or_used_stays(tmp_path: Path) -> None:

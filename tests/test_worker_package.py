@@ -90,8 +90,8 @@ def _verify(*units: Path) -> None:
         capture_output=True,
         text=True,
     )
-    said = [line for line in done.stderr.splitlines() if str(units[0].parent) in line]
-    assert (done.returncode, said) == (0, [])
+    lines = [line for line in done.stderr.splitlines() if str(units[0].parent) in line]
+    assert (done.returncode, lines) == (0, [])
 
 
 def test_units_are_sound() -> None:

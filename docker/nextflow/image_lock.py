@@ -48,14 +48,14 @@ def locked(dockerfile: str) -> str:
     Raises:
         LockError: Something cannot be downloaded.
     """
-    given = block(dockerfile)
-    base = given["BASE_IMAGE"].partition("@")[0]
-    plugins = [plugin.partition("=")[0] for plugin in given["NEXTFLOW_PLUGINS"].split()]
-    registry = given["NEXTFLOW_PLUGIN_REGISTRY"]
+    arguments = block(dockerfile)
+    base = arguments["BASE_IMAGE"].partition("@")[0]
+    plugins = [plugin.partition("=")[0] for plugin in arguments["NEXTFLOW_PLUGINS"].split()]
+    registry = arguments["NEXTFLOW_PLUGIN_REGISTRY"]
     checked = [f"{plugin}={_sha256(_plugin_url(registry, plugin))}" for plugin in plugins]
     values = {
         "BASE_IMAGE": f"{base}@{_digest(base)}",
-        "NEXTFLOW_SHA256": _sha256(given["NEXTFLOW_RELEASE"]),
+        "NEXTFLOW_SHA256": _sha256(arguments["NEXTFLOW_RELEASE"]),
         "NEXTFLOW_PLUGINS": f'"{" ".join(checked)}"',
     }
     for name, value in values.items():
@@ -130,13 +130,15 @@ def _head(url: str, token: str | None) -> Message:
 
 
 def _token(refusal: Message) -> str:
-    """A token for whom nobody knows, from where the registry's refusal says.
+    """An anonymous token, from the address that the registry's refusal names.
 
     https://distribution.github.io/distribution/spec/auth/token/
     """
-    said = dict(re.findall(r'(\w+)="([^"]*)"', refusal.get("WWW-Authenticate", "")))
-    query = urllib.parse.urlencode({n: said[n] for n in ("service", "scope") if n in said})
-    with _open(f"{said['realm']}?{query}") as response:
+    challenge = dict(re.findall(r'(\w+)="([^"]*)"', refusal.get("WWW-Authenticate", "")))
+    query = urllib.parse.urlencode(
+        {n: challenge[n] for n in ("service", "scope") if n in challenge}
+    )
+    with _open(f"{challenge['realm']}?{query}") as response:
         return str(json.load(response)["token"])
 
 

@@ -68,7 +68,7 @@ def _list(mark: str, *entries: str) -> Table:
 
 
 def _bucket_lines(aws: LocalAws) -> list[str]:
-    """The environment's bucket: its folders and what is in each."""
+    """The deployment's bucket: its folders and what is in each."""
     s3 = aws.client("s3")
     outputs = aws.client("cloudformation").describe_stacks(StackName="nextflow-workshop-data")
     bucket = next(

@@ -42,7 +42,7 @@ class Form:
     Attributes:
         name: What it is about.
         arguments: What follows `aws --region us-west-2`.
-        given: What comes on its standard input.
+        stdin: What comes on its standard input.
         files: Files that are there before, by name.
         links: Symbolic links that are there before: name and target.
         objects: Objects that are there before: key and content.
@@ -56,7 +56,7 @@ class Form:
 
     name: str
     arguments: tuple[str, ...]
-    given: bytes = b""
+    stdin: bytes = b""
     files: dict[str, bytes] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -145,10 +145,10 @@ _CHECKSUM = ("x-amz-checksum-", "x-amz-trailer", "content-md5")
 
 
 def _said(call: Call) -> tuple[str, ...]:
-    told = [f"{name}: {call.headers.get(f'x-amz-{name}')}" for name in _TOLD]
+    headers = [f"{name}: {call.headers.get(f'x-amz-{name}')}" for name in _TOLD]
     carries = call.operation in {"PutObject", "UploadPart"}
     has_checksum = carries and any(name.startswith(_CHECKSUM) for name in call.headers)
-    return (call.operation, *told, f"checksum: {has_checksum}")
+    return (call.operation, *headers, f"checksum: {has_checksum}")
 
 
 def _local(path: Path) -> object:
@@ -313,12 +313,12 @@ def _folders_up() -> Iterable[Form]:
 
 def _streams() -> Iterable[Form]:
     for name, content in (("one line", b"0\n"), ("nothing", b""), ("parts", LARGE)):
-        yield Form(f"{name} from a stream", (*UP, "-", "s3://bucket/p/x.html"), given=content)
+        yield Form(f"{name} from a stream", (*UP, "-", "s3://bucket/p/x.html"), stdin=content)
         yield Form(f"{name} to a stream", (*CP, "s3://bucket/a", "-"), objects={"a": content})
-    yield Form("parts with all from a stream", (*CP, *ALL, "-", "s3://bucket/a"), given=LARGE)
+    yield Form("parts with all from a stream", (*CP, *ALL, "-", "s3://bucket/a"), stdin=LARGE)
     yield Form("a missing object to a stream", (*CP, "s3://bucket/a", "-"))
     yield Form("no bucket to a stream", (*CP, "s3://none/a", "-"))
-    yield Form("a stream into no bucket", (*UP, "-", "s3://none/a"), given=b"a")
+    yield Form("a stream into no bucket", (*UP, "-", "s3://none/a"), stdin=b"a")
 
 
 def _downloads() -> Iterable[Form]:

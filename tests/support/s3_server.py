@@ -103,7 +103,7 @@ class S3Server:
         for key in list(self._moto.buckets[BUCKET].keys):
             stored = self._moto.get_object(BUCKET, key)
             assert stored is not None
-            told = {
+            details = {
                 "etag": stored.etag,
                 "metadata": {
                     name: value
@@ -114,7 +114,7 @@ class S3Server:
                 "encryption": stored.encryption,
                 "key": stored.kms_key_id,
             }
-            found[key] = (stored.value, told)
+            found[key] = (stored.value, details)
         return found
 
     def pending(self) -> int:
