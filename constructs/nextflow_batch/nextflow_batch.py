@@ -172,12 +172,18 @@ class NextflowBatch(Construct):
         return storage
 
     def _add_outputs(self) -> None:
-        CfnOutput(self, "HeadImage", value=self.head.image.image_uri)
+        CfnOutput(
+            self,
+            "HeadImage",
+            value=self.head.image.image_uri,
+            description="The image of the head job",
+        )
         CfnOutput(
             self,
             "TryIt",
             value=f"aws batch submit-job --job-name nf-hello --job-queue {self.head_queue}"
             f" --job-definition {self._definition} --container-overrides command=hello",
+            description="Command that submits the pipeline hello",
         )
         CfnOutput(
             self,

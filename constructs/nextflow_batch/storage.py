@@ -160,7 +160,12 @@ class Storage(Construct):
 
     def add_outputs(self, scope: Construct) -> None:
         """Show where data and logs are as outputs of a stack."""
-        CfnOutput(scope, "Bucket", value=self.bucket.bucket_name)
+        CfnOutput(
+            scope,
+            "Bucket",
+            value=self.bucket.bucket_name,
+            description="Work files, logs and results",
+        )
         CfnOutput(
             scope,
             "LogGroup",
