@@ -66,6 +66,8 @@ lint: setup ## Checks format and style
 
 types: setup ## Checks static types
 	mypy
+	@python -m assets.go_program >/dev/null
+	python -m pytest -m types tests/test_examples.py
 
 check: lint types test synth ## Runs everything that must pass before a commit
 

@@ -118,6 +118,7 @@ def test_parts_can_be_composed_by_another_app(python: Path, tmp_path: Path) -> N
         assert device["Ebs"]["KmsKeyId"]
 
 
+@pytest.mark.types
 @pytest.mark.timeout(900)
 def test_apps_are_checked_against_the_types_of_the_wheel(python: Path, tmp_path: Path) -> None:
     command = [
