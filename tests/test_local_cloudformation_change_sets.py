@@ -76,7 +76,11 @@ def test_a_stack_can_be_created_by_a_change_set(stack: Stack) -> None:
 
 
 def test_a_deleted_stack_is_created_again_by_a_change_set_of_the_same_name(stack: Stack) -> None:
-    """As `cdk deploy` does after `cdk destroy`: its change sets all have one name."""
+    """As `cdk deploy` does after `cdk destroy`: its change sets all have one name.
+
+    A deleted stack is known by its id alone:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+    """
     for _ in range(2):
         plan(stack, {"Note": parameter("1")}, "CREATE")
         stack.api.execute_change_set(ChangeSetName="plan", StackName=stack.name)
