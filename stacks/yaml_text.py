@@ -55,6 +55,14 @@ def decode(data: bytes) -> str:
     return text
 
 
+#: What a scalar is not, by its YAML type.
+_KINDS = {
+    "float": "not a number",
+    "int": "not a whole number",
+    "timestamp": "not a date: as text it needs quotes",
+}
+
+
 class _Constructor(RoundTripConstructor):
     """ruamel.yaml's own, but it says where a value is that it cannot read: 2026-13-45."""
 
@@ -62,7 +70,11 @@ class _Constructor(RoundTripConstructor):
         try:
             return super().construct_object(node, deep)
         except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-            reason = f"{node.value!r:.40}: {error}" if isinstance(node, ScalarNode) else str(error)
+            reason = str(error)
+            if isinstance(node, ScalarNode):
+                # Python's own words differ from version to version.
+                kind = _KINDS.get(str(node.tag).rpartition(":")[2])
+                reason = f"{node.value!r:.40}{f' is {kind}' if kind else f': {error}'}"
             raise ConstructorError(None, None, reason, node.start_mark) from None
 
 
