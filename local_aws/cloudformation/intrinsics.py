@@ -125,8 +125,8 @@ def _sub(scope: Scope, argument: Any) -> str:
     text, variables = argument if isinstance(argument, list) else (argument, {})
     values = scope.resolve(variables)
 
-    def substitute(found: re.Match[str]) -> str:
-        name = found[1].strip()
+    def substitute(match: re.Match[str]) -> str:
+        name = match[1].strip()
         if name in values:
             return str(values[name])
         return _text(scope.attribute(name) if "." in name else scope.ref(name))

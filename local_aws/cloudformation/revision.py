@@ -117,11 +117,11 @@ def revise(
     return Revision(template, parameters, dict(tags), declarations, scope)
 
 
-def _check_outputs(template: Template, known: set[str], scope: Scope) -> None:
+def _check_outputs(template: Template, names: set[str], scope: Scope) -> None:
     for output in template.section("Outputs").values():
         if "Condition" in output and not scope.conditions[output["Condition"]]:
             continue
-        unknown = references(output.get("Value")) - known - {"AWS::NoValue"}
+        unknown = references(output.get("Value")) - names - {"AWS::NoValue"}
         if unknown and "Fn::If" not in str(output.get("Value")):
             raise ValidationError(
                 "Template format error: Unresolved resource dependencies "

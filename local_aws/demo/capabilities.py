@@ -117,10 +117,10 @@ def rehearse(directory: Path, progress: Callable[[str], None], why: str) -> Capa
     )
 
 
-def _docker_lists(found: images.Images) -> _Lists:
+def _docker_lists(base_images: images.Images) -> _Lists:
     real = ["the head image: built from docker/nextflow, run by Docker", "every job: a container"]
     base = "the base image: Debian trixie built here, because no registry responds"
-    return _Lists(real, [] if found.pulled else [base])
+    return _Lists(real, [] if base_images.pulled else [base])
 
 
 def _with_processes(directory: Path, progress: Callable[[str], None]) -> Capabilities:

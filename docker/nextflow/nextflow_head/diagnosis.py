@@ -98,10 +98,10 @@ def _own(status: int) -> int:
     return 1 if status in STATUSES.values() else status
 
 
-def _groups(found: re.Match[str]) -> dict[str, str]:
+def _groups(match: re.Match[str]) -> dict[str, str]:
     return {
         name: " ".join(_AWS_NUMBERS.sub("", text or "").split()).rstrip(".")
-        for name, text in found.groupdict().items()
+        for name, text in match.groupdict().items()
     }
 
 
