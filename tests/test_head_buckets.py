@@ -7,9 +7,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from nextflow_head import buckets
-from nextflow_head.environment import Environment
 from nextflow_head.input_error import InputError, MissingPermissionError
 from tests.support.batch import KEYS, REGION, Testbed, process_testbed
+from tests.support.run_bucket import environment, make_bucket
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +20,7 @@ def testbed() -> Iterator[Testbed]:
 
 @pytest.fixture
 def s3(testbed: Testbed) -> Any:
-    client = testbed.client("s3")
-    client.create_bucket(
-        Bucket=(name := testbed.unique("runs")),
-        CreateBucketConfiguration={"LocationConstraint": REGION},
-    )
-    client.name = name
-    return client
-
-
-def environment(bucket: str, **changes: str) -> Environment:
-    return Environment.read(
-        {
-            "AWS_BATCH_JOB_ID": "a",
-            "AWS_REGION": REGION,
-            "NF_JOB_QUEUE": "default",
-            "NF_WORKDIR": f"s3://{bucket}/runs",
-            "NF_LOGSDIR": f"s3://{bucket}/logs",
-            **changes,
-        }
-    )
+    return make_bucket(testbed)
 
 
 def test_buckets_must_be_there_and_in_the_queues_region(testbed: Testbed, s3: Any) -> None:

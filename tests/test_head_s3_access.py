@@ -148,6 +148,25 @@ def test_a_denied_abort_says_nothing_of_writing() -> None:
     assert problem(lambda: Unabortable(Way()), Access.WRITE, "s3://results/out") is None
 
 
+@pytest.mark.parametrize("access", Access)
+@pytest.mark.parametrize("far", [False, True])
+def test_a_denied_question_about_the_region_denies_nothing_else(access: Access, far: bool) -> None:
+    """S3 names the region without permission for HeadBucket too, as AWS documents it."""
+    headers = {"x-amz-bucket-region": FAR} if far else {}
+
+    class Unlisted(S3OfWay):
+        def head_bucket(self, **_: str) -> None:
+            answer = {
+                "Error": {"Code": "403"},
+                "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": headers},
+            }
+            raise ClientError(answer, "HeadBucket")  # type: ignore[arg-type]
+
+    found = problem(lambda: Unlisted(Way()), access, "s3://other-lab/x.fq")
+
+    assert (found.state if found else None) is (State.BAD_INPUT if far else None)
+
+
 def test_an_s3_that_cannot_be_reached_ends_in_a_line() -> None:
     class Absent:
         def get_object(self, **_: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from nextflow_head import session_lock
-from nextflow_head.environment import Environment
 from nextflow_head.input_error import InputError
 from nextflow_head.session import Session
-from tests.support.batch import REGION, Gate, Testbed, process_testbed
+from tests.support.batch import Gate, Testbed, process_testbed
+from tests.support.run_bucket import environment, make_bucket
 
 
 @pytest.fixture(scope="module")
@@ -20,26 +20,7 @@ def testbed() -> Iterator[Testbed]:
 
 @pytest.fixture
 def s3(testbed: Testbed) -> Any:
-    client = testbed.client("s3")
-    client.create_bucket(
-        Bucket=(name := testbed.unique("locks")),
-        CreateBucketConfiguration={"LocationConstraint": REGION},
-    )
-    client.name = name
-    return client
-
-
-def environment(bucket: str, job_id: str = "a", **changes: str) -> Environment:
-    return Environment.read(
-        {
-            "AWS_BATCH_JOB_ID": job_id,
-            "AWS_REGION": REGION,
-            "NF_JOB_QUEUE": "default",
-            "NF_WORKDIR": f"s3://{bucket}/runs",
-            "NF_LOGSDIR": f"s3://{bucket}/logs",
-            **changes,
-        }
-    )
+    return make_bucket(testbed)
 
 
 def test_only_the_first_head_of_a_session_finds_it_fresh(testbed: Testbed, s3: Any) -> None:

@@ -65,7 +65,7 @@ class S3Access:
         try:
             s3 = self._connect()
             (_read if access is Access.READ else _write)(uri, s3)
-            return self._in_other_region(access, uri, buckets.region(uri.bucket, s3))
+            return self._in_other_region(access, uri, _region(uri.bucket, s3))
         except ClientError as error:
             return self._answer(access, uri, error)
         except BotoCoreError as error:
@@ -132,6 +132,19 @@ def _write(uri: S3Uri, s3: Client) -> None:
     # Whether it may be aborted says nothing of writing; without parts it holds no data.
     with suppress(ClientError):
         s3.abort_multipart_upload(Bucket=uri.bucket, Key=f"{uri.key}/", UploadId=upload["UploadId"])
+
+
+def _region(bucket: str, s3: Client) -> str | None:
+    """A bucket's region; None where S3 does not say, as what was asked before it has succeeded."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see Aws.client
+
+    try:
+        return buckets.region(bucket, s3)
+    except ClientError as error:
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html: it needs ListBucket,
+        # but names the region without it too.
+        headers = error.response["ResponseMetadata"].get("HTTPHeaders", {})
+        return headers.get("x-amz-bucket-region")
 
 
 def _wrong(uri: S3Uri, answer: Mapping[str, str]) -> str:
