@@ -1,7 +1,7 @@
 """Why something in S3 could not be read or written; S3 is that of the local AWS."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -155,7 +155,7 @@ def test_a_denied_question_about_the_region_denies_nothing_else(access: Access, 
     headers = {"x-amz-bucket-region": FAR} if far else {}
 
     class Unlisted(S3OfWay):
-        def head_bucket(self, **_: str) -> None:
+        def head_bucket(self, **_: str) -> NoReturn:
             answer = {
                 "Error": {"Code": "403"},
                 "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": headers},
