@@ -22,6 +22,7 @@ from tests.support.service_model import strict
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
+SUBNET = "10.0.0.0/24"
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 IMAGE = "nextflow-batch/task:local"
 ENDED = ("SUCCEEDED", "FAILED")
@@ -67,7 +68,7 @@ class Testbed:
         self._numbers = itertools.count(1)
         ec2 = self.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
         group = ec2.create_security_group(GroupName="workers", Description="-", VpcId=vpc)
         iam = self.client("iam")
         trust = '{"Version": "2012-10-17", "Statement": []}'
@@ -85,6 +86,13 @@ class Testbed:
             "securityGroupIds": [group["GroupId"]],
             "instanceRole": "worker",
         }
+
+    def stands(self) -> bool:
+        """Say whether the account is still there: any test of moto's may have emptied all of it."""
+        subnets = self.client("ec2").describe_subnets()["Subnets"]
+        return self.inside is batch_of(ACCOUNT, REGION) and self.resources["subnets"] == [
+            subnet["SubnetId"] for subnet in subnets if subnet["CidrBlock"] == SUBNET
+        ]
 
     def client(self, service: str) -> Any:
         """Make a client of a service."""
@@ -162,6 +170,7 @@ class Testbed:
 
     def lines(self, job: dict[str, Any], group: str = "/aws/batch/job") -> list[str]:
         """Read a described job's output."""
+        assert "logStreamName" in job["container"], f"no log stream: {job}"
         stream = job["container"]["logStreamName"]
         events = self.client("logs").get_log_events(
             logGroupName=group, logStreamName=stream, startFromHead=True
@@ -184,10 +193,10 @@ _shared: list[Testbed] = []
 def process_testbed(*, stop_timeout: float = 30) -> Iterator[Testbed]:
     """Give a server whose jobs are processes, the same one to all modules that ask.
 
-    A server takes seconds to start. This one is used again unless another has been started in
-    between: a process has one AWS, and whoever starts it starts it empty.
+    A server takes seconds to start. This one is used again unless another has been started, or
+    moto emptied, in between: a process has one AWS, and whoever starts it starts it empty.
     """
-    if _shared and _shared[-1].inside is not batch_of(ACCOUNT, REGION):
+    if _shared and not _shared[-1].stands():
         _shared.pop().server.stop()
     if not _shared:
         root = Path(tempfile.mkdtemp(prefix="batch-testbed-"))
