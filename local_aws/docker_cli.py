@@ -163,7 +163,8 @@ def _push(image: str, note: dict[str, object]) -> int:
         "layers": [],
     }
     note = {"repositoryName": found[1], "imageTag": found[2], "imageManifest": json.dumps(manifest)}
-    scope = f"local/20260101/{os.environ['AWS_REGION']}/ecr/aws4_request"
+    key, region = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"]
+    scope = f"{key}/20260101/{region}/ecr/aws4_request"
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
         "Content-Type": "application/x-amz-json-1.1",

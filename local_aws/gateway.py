@@ -4,6 +4,7 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
@@ -70,10 +71,11 @@ class Gateway:
         if fault is not None:
             return _send(fault, environ, start_response)
         try:
-            refused = self._access_control and self._access_control.refusal(service, environ)
-            if refused:
-                return _send(refused, environ, start_response)
-            return self._services(environ, start_response)
+            refused = (
+                self._access_control.refusal(service, environ) if self._access_control else None
+            )
+            answering = self._services if refused is None else partial(_send, refused)
+            return answering(environ, start_response)
         except NotImplementedError as error:
             missing = error_answer(service, "NotImplemented", f"Not in the local AWS: {error}")
             return _send(("501 Not Implemented", *missing), environ, start_response)

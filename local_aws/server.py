@@ -180,7 +180,8 @@ class LocalAws:
         agent = Listener(self._container_address, 0, gateway)
         undo.callback(agent.close)
         agent_endpoint = f"http://{agent.address}:{agent.port}"
-        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint)
+        authorize = self.access_control.refusal_of if self.access_control else None
+        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint, authorize)
         undo.callback(jobs.stop)
         undo.callback(self._cancel_reopening)
         self.faults.jobs = jobs.faults

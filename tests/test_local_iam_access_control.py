@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -215,9 +217,7 @@ def test_a_bucket_policy_counts_with_its_conditions(aws: LocalAws) -> None:
     with pytest.raises(ClientError) as error:
         role.client("s3").put_object(Bucket="policed", Key="a", Body=b"")
     assert "with an explicit deny in a resource-based policy" in refused(error)[2]
-    role.client("s3").put_object(
-        Bucket="policed", Key="a", Body=b"", ServerSideEncryption="AES256"
-    )
+    role.client("s3").put_object(Bucket="policed", Key="a", Body=b"", ServerSideEncryption="AES256")
 
 
 def test_registering_a_definition_needs_its_role_to_be_passed(aws: LocalAws) -> None:
@@ -307,7 +307,9 @@ def test_the_tags_that_a_volume_has_decide(aws: LocalAws) -> None:
 def test_who_has_no_key_has_no_access(aws: LocalAws) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html."""
     with pytest.raises(ClientError) as error:
-        client(aws, "sts", aws_access_key_id="local", aws_secret_access_key="local").get_caller_identity()
+        client(
+            aws, "sts", aws_access_key_id="local", aws_secret_access_key="local"
+        ).get_caller_identity()
     assert refused(error)[:2] == (403, "InvalidClientTokenId")
     unsigned = client(aws, "s3", UNSIGNED)
     with pytest.raises(ClientError):
@@ -377,3 +379,106 @@ def test_what_cannot_be_decided_is_neither_allowed_nor_denied(aws: LocalAws) -> 
         role.client("s3").get_object(Bucket="bucket", Key="raw/a")
     assert refused(error)[0] == 501
     assert "the condition key aws:Unheard is not known" in refused(error)[2]
+
+
+def test_a_job_holds_its_roles_credentials_and_no_more(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html."""
+    role = Role(aws, "job-task", {"Action": "s3:GetObject", "Resource": "arn:aws:s3:::bucket/*"})
+    worker = Role(aws, "job-worker", LOGS)
+    queue = place_for_jobs(aws, worker)
+    script = """
+import boto3
+s3 = boto3.client("s3", "us-west-2")
+print(s3.get_object(Bucket="bucket", Key="raw/a")["Body"].read().decode())
+try:
+    s3.put_object(Bucket="bucket", Key="raw/a", Body=b"mine")
+except s3.exceptions.ClientError as error:
+    print(error.response["Error"]["Message"])
+"""
+    ended = run(aws, queue, [sys.executable, "-c", script], jobRoleArn=role.arn)
+
+    assert ended["status"] == "SUCCEEDED"
+    lines = log(aws, ended)
+    assert lines[0] == "raw"
+    assert f"{SESSION}/job-task/" in lines[1]
+    assert "not authorized to perform: s3:PutObject" in lines[1]
+
+
+def test_the_agent_needs_its_own_permissions(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html."""
+    queue = place_for_jobs(aws, Role(aws, "mute-worker"))
+    image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/lab/head:1"
+
+    ended = run(aws, queue, ["true"])
+    assert ended["status"] == "FAILED"
+    assert "failed to create Cloudwatch log stream: AccessDeniedException" in reason(ended)
+    execution = Role(aws, "execution", LOGS)
+    assert run(aws, queue, ["true"], executionRoleArn=execution.arn)["status"] == "SUCCEEDED"
+    ended = run(aws, queue, ["true"], executionRoleArn=execution.arn, image=image)
+    assert reason(ended).startswith("CannotPullECRContainerError: AccessDeniedException: User: ")
+    secret = aws.client("secretsmanager").create_secret(Name="s", SecretString="x")["ARN"]
+    named = [{"name": "S", "valueFrom": secret}]
+    ended = run(aws, queue, ["true"], executionRoleArn=execution.arn, secrets=named)
+    # Batch keeps the first 255 characters.
+    assert "is not authorized to perform: secretsmanager:GetSecretValue" in reason(ended)
+
+
+LOGS = {"Action": "logs:*", "Resource": "*"}
+
+
+def place_for_jobs(aws: LocalAws, worker: Role) -> str:
+    """Make a queue whose instances have a role."""
+    iam, ec2, batch = (aws.client(name) for name in ("iam", "ec2", "batch"))
+    iam.create_instance_profile(InstanceProfileName=worker.name)
+    iam.add_role_to_instance_profile(InstanceProfileName=worker.name, RoleName=worker.name)
+    batch.create_compute_environment(
+        computeEnvironmentName=worker.name,
+        type="MANAGED",
+        computeResources={
+            "type": "EC2",
+            "minvCpus": 0,
+            "maxvCpus": 4,
+            "instanceTypes": ["optimal"],
+            "subnets": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "securityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+            "instanceRole": worker.name,
+        },
+    )
+    order = [{"order": 1, "computeEnvironment": worker.name}]
+    batch.create_job_queue(jobQueueName=worker.name, priority=1, computeEnvironmentOrder=order)
+    return worker.name
+
+
+def run(aws: LocalAws, queue: str, command: list[str], **properties: Any) -> dict[str, Any]:
+    """Run a job to its end."""
+    batch = aws.client("batch")
+    needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}]
+    batch.register_job_definition(
+        jobDefinitionName="job",
+        type="container",
+        containerProperties={
+            "image": "image",
+            "command": command,
+            "resourceRequirements": needs,
+            **properties,
+        },
+    )
+    job = batch.submit_job(jobName="job", jobQueue=queue, jobDefinition="job")["jobId"]
+    while True:
+        (described,) = batch.describe_jobs(jobs=[job])["jobs"]
+        if described["status"] in ("SUCCEEDED", "FAILED"):
+            return dict(described)
+        time.sleep(0.1)
+
+
+def log(aws: LocalAws, job: dict[str, Any]) -> list[str]:
+    events = aws.client("logs").get_log_events(
+        logGroupName="/aws/batch/job",
+        logStreamName=job["container"]["logStreamName"],
+        startFromHead=True,
+    )["events"]
+    return [event["message"] for event in events]
+
+
+def reason(job: dict[str, Any]) -> str:
+    return str(job["container"]["reason"])

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
+from local_aws.batch.agent import AgentCall
 from local_aws.batch.place import Place
 from local_aws.error_forms import error_answer
 from local_aws.iam import resources
@@ -17,7 +18,7 @@ from local_aws.iam.call import Call
 from local_aws.iam.evaluation import Denial, Principal, denial_of
 from local_aws.iam.keys import UndecidableError, Value
 from local_aws.iam.needs import needs_of
-from local_aws.iam.principals import BadCredentialsError, principal_of
+from local_aws.iam.principals import BadCredentialsError, principal_of, role_principal
 from local_aws.iam.requests import parse
 
 if TYPE_CHECKING:
@@ -103,12 +104,8 @@ class AccessControl:
         try:
             return self._decide(principal, place, service, environ)
         except UndecidableError as error:
-            message = f"The local AWS cannot decide about {principal.role}: {error}"
-            self._record(principal, "", "", {}, message)
-            return (
-                "501 Not Implemented",
-                *error_answer(service, "NotImplemented", message),
-            )
+            message = self._undecided(principal, error)
+            return ("501 Not Implemented", *error_answer(service, "NotImplemented", message))
 
     def _decide(
         self, principal: Principal, place: Place, service: str, environ: "WSGIEnvironment"
@@ -117,17 +114,26 @@ class AccessControl:
         if service == "s3":
             encryption = resources.encryption_of(place, operation, parameters)
             parameters = {**parameters, "_Encryption": encryption}
-        call = Call(
-            service,
-            operation,
-            parameters,
-            place.account_id,
-            place.region,
-            context_of(principal, place.region, source=str(environ.get("REMOTE_ADDR", ""))),
-            lambda arn: resources.tags_of(place, arn),
-        )
+        source = str(environ.get("REMOTE_ADDR", ""))
+        call = _call(principal, place, service, operation, parameters, source=source)
         denial = self.check(principal, place, call)
         return None if denial is None else denied_answer(service, principal, denial)
+
+    def refusal_of(self, asked: AgentCall) -> str | None:
+        """Return why the ECS agent may not make a call, or None if it may."""
+        place = asked.place
+        principal = role_principal(place, asked.role, asked.session)
+        try:
+            call = _call(principal, place, asked.service, asked.operation, asked.parameters)
+            denial = self.check(principal, place, call)
+        except UndecidableError as error:
+            return self._undecided(principal, error)
+        return message_of(principal, denial) if denial else None
+
+    def _undecided(self, principal: Principal, error: UndecidableError) -> str:
+        message = f"The local AWS cannot decide about {principal.role}: {error}"
+        self._record(principal, "", "", {}, message)
+        return message
 
     def check(self, principal: Principal, place: Place, call: Call) -> Denial | None:
         """Decide about a call, and record what it needed.
@@ -153,6 +159,26 @@ class AccessControl:
         keys = tuple(sorted((name, str(value)) for name, value in own.items() if value is not None))
         with self._lock:
             self.recorded[Recorded(principal.role, action, resource, keys, denied)] += 1
+
+
+def _call(
+    principal: Principal,
+    place: Place,
+    service: str,
+    operation: str,
+    parameters: Mapping[str, Any],
+    *,
+    source: str = "",
+) -> Call:
+    return Call(
+        service,
+        operation,
+        parameters,
+        place.account_id,
+        place.region,
+        context_of(principal, place.region, source=source),
+        lambda arn: resources.tags_of(place, arn),
+    )
 
 
 def context_of(principal: Principal, region: str, *, source: str) -> dict[str, Value]:

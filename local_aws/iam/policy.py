@@ -64,8 +64,7 @@ class Statement:
             UndecidableError: The condition has what is not known.
         """
         return (
-            any(action_matches(need.action, each) for each in self.actions)
-            != self.excludes_actions
+            any(action_matches(need.action, each) for each in self.actions) != self.excludes_actions
             and any(arn_matches(need.resource, each, need.keys) for each in self.resources)
             != self.excludes_resources
             and conditions_hold(self.condition, need.keys)

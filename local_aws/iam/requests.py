@@ -8,10 +8,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-import botocore.session
 from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, ServiceModel
 from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.utils import get_service_model
 from werkzeug.datastructures import EnvironHeaders, MultiDict
 
 from local_aws.browsers import bucket_of
@@ -100,11 +100,11 @@ def _path(service: str, environ: "WSGIEnvironment") -> str:
 
 @cache
 def _model(service: str) -> ServiceModel:
-    name = _MODELS.get(service, service)
     try:
-        return botocore.session.get_session().get_service_model(name)
+        model: ServiceModel = get_service_model(_MODELS.get(service, service))
     except UnknownServiceError as error:
         raise UndecidableError(f"the service {service} is not known") from error
+    return model
 
 
 def _route(

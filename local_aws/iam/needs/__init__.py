@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from local_aws.iam.call import Call
 from local_aws.iam.keys import UndecidableError
-from local_aws.iam.needs import batch, ec2, further, s3
+from local_aws.iam.needs import batch, deploying, ec2, further, s3
 from local_aws.iam.policy import Need
 
 _SERVICES: dict[str, dict[str, Callable[[Call], list[Need]]]] = {
@@ -16,6 +16,8 @@ _SERVICES: dict[str, dict[str, Callable[[Call], list[Need]]]] = {
     "ec2": ec2.NEEDS,
     "s3": s3.NEEDS,
     **further.SERVICES,
+    **deploying.SERVICES,
+    "ecr": {**deploying.SERVICES["ecr"], **further.SERVICES["ecr"]},
 }
 
 
@@ -28,6 +30,7 @@ def needs_of(call: Call) -> list[Need]:
     found = _SERVICES.get(call.service, {}).get(call.operation)
     if found is None:
         raise UndecidableError(
-            f"what {call.service}:{call.operation} needs is not known: add it to local_aws/iam/needs"
+            f"what {call.service}:{call.operation} needs is not known: "
+            "add it to local_aws/iam/needs"
         )
     return found(call)

@@ -20,13 +20,19 @@ def _register(call: Call) -> list[Need]:
     definition = call.arn("batch", f"job-definition/{parameters['jobDefinitionName']}")
     tags = parameters.get("tags") or {}
     needs = [
-        call.need("batch:RegisterJobDefinition", definition, _container_keys(container), new_tags=tags)
+        call.need(
+            "batch:RegisterJobDefinition", definition, _container_keys(container), new_tags=tags
+        )
     ]
     needs += _tagging(call, definition, tags)
     roles = (container.get("jobRoleArn"), container.get("executionRoleArn"))
     return needs + [
         # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
-        call.need("iam:PassRole", role, {"iam:PassedToService": _TASKS, "iam:AssociatedResourceArn": definition})
+        call.need(
+            "iam:PassRole",
+            role,
+            {"iam:PassedToService": _TASKS, "iam:AssociatedResourceArn": definition},
+        )
         for role in dict.fromkeys(filter(None, roles))
     ]
 

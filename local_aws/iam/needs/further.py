@@ -23,7 +23,11 @@ def _on_stream(action: str) -> Callable[[Call], list[Need]]:
 
 def _log_group(call: Call) -> str:
     name = call.parameters.get("logGroupName") or call.parameters["logGroupIdentifier"]
-    return name.removesuffix(":*") if name.startswith("arn:") else call.arn("logs", f"log-group:{name}")
+    return (
+        name.removesuffix(":*")
+        if name.startswith("arn:")
+        else call.arn("logs", f"log-group:{name}")
+    )
 
 
 def _on_group(action: str) -> Callable[[Call], list[Need]]:
@@ -42,7 +46,9 @@ def _secret(action: str) -> Callable[[Call], list[Need]]:
 
 def _repository(action: str) -> Callable[[Call], list[Need]]:
     return lambda call: [
-        call.need(f"ecr:{action}", call.arn("ecr", f"repository/{call.parameters['repositoryName']}"))
+        call.need(
+            f"ecr:{action}", call.arn("ecr", f"repository/{call.parameters['repositoryName']}")
+        )
     ]
 
 
@@ -66,9 +72,7 @@ SERVICES: dict[str, Needs] = {
         **{name: _on_stream(name) for name in ("CreateLogStream", "GetLogEvents", "PutLogEvents")},
         **{name: _on_group(name) for name in ("CreateLogGroup", "DescribeLogStreams")},
     },
-    "secretsmanager": {
-        name: _secret(name) for name in ("DescribeSecret", "GetSecretValue")
-    },
+    "secretsmanager": {name: _secret(name) for name in ("DescribeSecret", "GetSecretValue")},
     "sts": {
         "AssumeRole": _assume_role,
         # "No permissions are required to perform this operation":

@@ -64,7 +64,7 @@ def _object(call: Call, action: str, bucket: str, key: str) -> Need:
 
 
 def _key_needs(call: Call, actions: tuple[str, ...]) -> list[Need]:
-    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html, Permissions."""
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html."""
     algorithm, key = call.parameters.get("_Encryption") or (None, None)
     if algorithm != "aws:kms" or not key:
         return []
@@ -137,6 +137,7 @@ NEEDS: dict[str, Callable[[Call], list[Need]]] = {
     "DeleteObjectTagging": _on_object("DeleteObjectTagging"),
     "DeleteObjects": _delete_objects,
     "GetBucketAcl": _on_bucket("GetBucketAcl"),
+    "GetBucketEncryption": _on_bucket("GetEncryptionConfiguration"),
     "GetBucketLocation": _on_bucket("GetBucketLocation"),
     "GetBucketPolicy": _on_bucket("GetBucketPolicy"),
     "GetBucketVersioning": _on_bucket("GetBucketVersioning"),
