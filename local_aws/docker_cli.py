@@ -16,8 +16,8 @@ Only Python's standard library is used: it is started by whatever Python is on t
 Environment:
     AWS_ENDPOINT_URL, AWS_REGION: The local AWS.
     LOCAL_AWS_IMAGES: The folder of these notes; set only where there is no engine.
-    BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGINS, NEXTFLOW_SHA256: Build
-        arguments to add, for Dockerfiles that take them.
+    BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGIN_REGISTRY, NEXTFLOW_PLUGINS,
+        NEXTFLOW_SHA256: Build arguments to add, for Dockerfiles that take them.
 """
 
 import hashlib
@@ -35,6 +35,7 @@ BUILD_ARGUMENTS = (
     "BASE_IMAGE",
     "FETCH_IMAGE",
     "NEXTFLOW_DISTRIBUTION",
+    "NEXTFLOW_PLUGIN_REGISTRY",
     "NEXTFLOW_PLUGINS",
     "NEXTFLOW_SHA256",
 )
