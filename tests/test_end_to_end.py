@@ -249,8 +249,8 @@ def test_the_roles_are_the_workshops(deployed: Deployed, iam: Iam) -> None:
 
     assert set(found) == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
     assert found["batch.amazonaws.com"] == {"AWSBatchServiceRole"}
-    assert "AmazonEC2ContainerServiceforEC2Role" in found["ec2.amazonaws.com"]
-    assert any("ScratchAccess" in name for name in found["ec2.amazonaws.com"])
+    for part in ("AgentAccess", "ClusterAccess", "ScratchAccess", "WorkerAccess"):
+        assert any(part in name for name in found["ec2.amazonaws.com"]), part
     for part in ("HeadAccess", "TaskAccess", "BatchAccess"):
         assert any(part in name for name in found["ecs-tasks.amazonaws.com"]), part
     assert set(profiles) == {
