@@ -44,7 +44,12 @@ class DataStack(Stack):
             else None,
             prefix=settings.prefix,
             reference_buckets=settings.reference_buckets,
+            results_buckets=settings.results_buckets,
+            store_dirs=settings.store_dirs,
             work_expires=Duration.days(work_days) if work_days else None,
+            noncurrent_expires=None
+            if settings.existing_bucket
+            else Duration.days(settings.noncurrent_days),
             log_retention=_RETENTION[settings.log_retention_days],
             key=self.key,
             removal_policy=removal,

@@ -25,6 +25,7 @@ from nextflow_head.kind import (
     ROLE,
     S3_FILE,
     S3_FOLDER,
+    S3_FOLDERS,
     SPOT_ATTEMPTS,
     TAG_VALUE,
     TEXT,
@@ -63,10 +64,14 @@ def _row(
 class Environment:
     """The head's environment variables; the row of each says what it is."""
 
-    work: S3Uri = field(
-        metadata=_row("NF_WORKDIR", S3_FOLDER, "S3 location of work directories and caches")
+    work: S3Uri = field(metadata=_row("NF_WORKDIR", S3_FOLDER, "S3 location of work directories"))
+    logs: S3Uri = field(
+        metadata=_row(
+            "NF_LOGSDIR",
+            S3_FOLDER,
+            "S3 location of logs, reports and task caches, where tasks cannot write",
+        )
     )
-    logs: S3Uri = field(metadata=_row("NF_LOGSDIR", S3_FOLDER, "S3 location of logs and reports"))
     job_queue: str = field(
         metadata=_row("NF_JOB_QUEUE", JOB_QUEUE, "queue (ARN or name) of the tasks")
     )
@@ -104,6 +109,15 @@ class Environment:
         default=None,
         metadata=_row(
             "NF_ARGUMENTS", S3_FILE, "S3 file with further arguments, a JSON list of strings"
+        ),
+    )
+    stores: tuple[S3Uri, ...] = field(
+        default=(),
+        metadata=_row(
+            "NF_STORE_DIRS",
+            S3_FOLDERS,
+            "S3 folders, separated by commas, that tasks may write too (`storage.store_dirs`)",
+            default="none",
         ),
     )
     owner: str | None = field(

@@ -59,4 +59,10 @@ S3_FOLDER = Kind(
     "an S3 location such as s3://my-bucket/_nextflow/runs",
     S3Uri.parse,
 )
+_FOLDER = rf"{_BUCKET}(/[^\s/,]+)+"
+S3_FOLDERS = Kind(
+    rf"{_FOLDER}(,{_FOLDER})*",
+    "folders in S3, separated by commas, such as s3://my-bucket/store",
+    lambda text: tuple(S3Uri.parse(uri) for uri in text.split(",")),
+)
 TEXT = Kind(r"(?s:.*)", "a text")
