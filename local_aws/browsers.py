@@ -39,3 +39,10 @@ def refusal(environ: "WSGIEnvironment") -> str | None:
         f"Host is {host!r}; allowed are {allowed} and names under the first two, "
         f"with port {environ['SERVER_PORT']}"
     )
+
+
+def bucket_of(environ: "WSGIEnvironment") -> str:
+    """Returns the bucket that a request's host names, or an empty text."""
+    name = environ.get("HTTP_HOST", "").lower().partition(":")[0]
+    known = next((f".{each}" for each in _NAMES if name.endswith(f".{each}")), "")
+    return name.removesuffix(known) if known else ""

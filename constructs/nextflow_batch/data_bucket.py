@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_s3 as s3
 
+from nextflow_batch.bucket_encryption import other_encryption
+
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
@@ -88,3 +90,5 @@ class DataBucket(s3.Bucket):
             expiration=work_expires,
             noncurrent_version_expiration=_NONCURRENT_WORK_FILES,
         )
+        for statement in other_encryption(self, key) if key else ():
+            self.add_to_resource_policy(statement)

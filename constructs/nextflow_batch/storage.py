@@ -18,6 +18,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import InstanceOf
 
+from nextflow_batch import log_retention as retention
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.data_bucket import DataBucket
 from nextflow_batch.folders import Folders
@@ -78,7 +79,8 @@ class Storage(Construct):
                 run is then no longer possible.
             noncurrent_expires: How long a new bucket keeps what was overwritten or deleted, but
                 work files; 30 days when not given.
-            log_retention: How long log events are kept.
+            log_retention: How long log events are kept, and the log of accesses to the bucket,
+                which is kept for a year at least.
             key: Encrypts bucket and logs; S3's and CloudWatch's own keys when not given.
             removal_policy: What `cdk destroy` does with the bucket and the log group.
 
@@ -106,6 +108,7 @@ class Storage(Construct):
         folders = Folders(prefix)
         self.key = key
         self._removal_policy = removal_policy
+        self._access_log_days = max(365, retention.days(log_retention) or 3653)
         self.bucket = existing_bucket or DataBucket(
             self,
             "Bucket",
@@ -165,7 +168,9 @@ class Storage(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            lifecycle_rules=[s3.LifecycleRule(id="OldLogs", expiration=Duration.days(365))],
+            lifecycle_rules=[
+                s3.LifecycleRule(id="OldLogs", expiration=Duration.days(self._access_log_days))
+            ],
             removal_policy=self._removal_policy,
             auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
         )
