@@ -99,7 +99,7 @@ def test_the_head_submits_to_its_own_queues_only(batch: Template) -> None:
     assert resources == {
         "<ComputedefaultqueueCD222977.JobQueueArn>",
         "<Computehighpriorityqueue8F791DD0.JobQueueArn>",
-        "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/nf-*",
+        "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/nf-default_*",
         "arn:aws:batch:us-west-2:<AWS::AccountId>:job/*",
     }
 

@@ -80,6 +80,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 # Batch sets neither on EC2, and Nextflow's clients look at different ones.
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
+                **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
                 **_limits(largest_task),
             },

@@ -94,7 +94,14 @@ class HeadJob(Construct):
         self.role = self._make_role("Role", "Nextflow itself, which submits the tasks")
         storage.grant_head(self.role)
         self.role.add_managed_policy(
-            HeadAccess(self, "BatchAccess", queues=list(queues.values()), task_role=self.task_role)
+            HeadAccess(
+                self,
+                "BatchAccess",
+                deployment=deployment,
+                queues=list(queues.values()),
+                task_role=self.task_role,
+                privileged_tasks=head.privileged_tasks,
+            )
         )
         self.job_definition = HeadJobDefinition(
             self,

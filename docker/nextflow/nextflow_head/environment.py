@@ -27,6 +27,7 @@ from nextflow_head.kind import (
     S3_FOLDER,
     S3_FOLDERS,
     SPOT_ATTEMPTS,
+    SWITCH,
     TAG_VALUE,
     TEXT,
     Kind,
@@ -142,6 +143,15 @@ class Environment:
             "how often such a task is submitted to its own queue before that",
         ),
     )
+    privileged_tasks: bool = field(
+        default=False,
+        metadata=_row(
+            "NF_PRIVILEGED_TASKS",
+            SWITCH,
+            "whether tasks may have privileged containers (`head.privileged_tasks`)",
+            default="`false`",
+        ),
+    )
     max_cpus: int | None = field(
         default=None,
         metadata=_row("NF_MAX_CPUS", NUMBER, "vCPUs of the largest task", default="no limit"),
@@ -171,7 +181,8 @@ class Environment:
         metadata=_row(
             "NF_DEPLOYMENT",
             TAG_VALUE,
-            "name of the deployment, for the tag `nextflow-deployment`",
+            "name of the deployment, for the tag `nextflow-deployment` and the names of job"
+            " definitions",
             default="no tag",
         ),
     )

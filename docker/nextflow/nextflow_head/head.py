@@ -94,6 +94,7 @@ class Head:
             InputError: Logs cannot be kept, or Batch does not name the earlier attempts.
         """
         session = self._session
+        job_tags.claim(self._container, say)
         self._folder.create()
         batch = self._aws.client("batch")
         record = self._begin_record(batch)

@@ -47,6 +47,7 @@ LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
 # Nextflow requires the ending: the folder above it is what tasks see of the worker.
 AWS_CLI = Kind(r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
 SPOT_ATTEMPTS = Kind(r"[1-9]|10", "a number from 1 to 10", int)
+SWITCH = Kind(r"true|false", "true or false", lambda text: text == "true")
 NUMBER = Kind(r"[1-9][0-9]{0,8}", "a number from 1 to 999999999", int)
 TAG_VALUE = Kind(r"[A-Za-z0-9 _.:/=+@-]{1,256}", "a name that the value of an AWS tag can hold")
 # A key may hold any character.
