@@ -35,6 +35,7 @@ class Head(Arguments):
         on_demand_queue: The queue of a task's later attempts; the task queue when not given.
         spot_attempts: How many of a task's attempts stay in the task queue before that; 1 when not
             given.
+        privileged_tasks: Whether containers of tasks may have their host's privileges.
         architecture: For which processor its image is built.
     """
 
@@ -74,6 +75,11 @@ class Head(Arguments):
         default=None,
         description="How often a task is submitted to `task_queue` before it goes to"
         " `on_demand_queue`; unset: 1",
+    )
+    privileged_tasks: bool = Field(
+        default=False,
+        description="Whether pipelines may run privileged containers, which own their instance;"
+        " Fusion needs it",
     )
     architecture: Architecture = Field(
         default="x86_64",

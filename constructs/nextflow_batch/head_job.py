@@ -98,8 +98,10 @@ class HeadJob(Construct):
             HeadAccess(
                 self,
                 "BatchAccess",
+                deployment=deployment,
                 queues=[queue for name, queue in queues.items() if name != head.queue],
                 task_role=self.task_role,
+                privileged_tasks=head.privileged_tasks,
             )
         )
         self.job_definition = HeadJobDefinition(
