@@ -24,7 +24,12 @@ from nextflow_batch.bucket_encryption import other_encryption
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
-from nextflow_batch.storage_access import BucketAccess, HeadStorageAccess, WorkerLogAccess
+from nextflow_batch.storage_access import (
+    BucketAccess,
+    HeadStorageAccess,
+    WorkerLogAccess,
+    bucket_arn,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +44,8 @@ class Storage(Construct):
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
         key: The customer key that encrypts them, if there is one.
+        written_buckets: ARNs of the buckets that runs write to.
+        read_buckets: ARNs of those that they only read.
     """
 
     def __init__(
@@ -91,6 +98,8 @@ class Storage(Construct):
         self._removal_policy = removal_policy
         self._access_log_days = max(365, retention.days(log_retention) or 3653)
         self.bucket = existing_bucket or self._make_bucket(bucket_name, work_expires)
+        self.written_buckets = [self.bucket.bucket_arn]
+        self.read_buckets = [bucket_arn(scope, name) for name in reference_buckets]
         self.log_group = logs.LogGroup(
             self,
             "Logs",

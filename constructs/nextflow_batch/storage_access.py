@@ -43,7 +43,7 @@ class BucketAccess(iam.ManagedPolicy):
             reference_buckets: Names of the buckets to read.
             further: Statements besides.
         """
-        references = [_bucket_arn(scope, name) for name in reference_buckets]
+        references = [bucket_arn(scope, name) for name in reference_buckets]
         super().__init__(
             scope,
             construct_id,
@@ -178,7 +178,8 @@ def _stream_arn(scope: Construct, log_group: logs.ILogGroup, stream: str) -> str
     )
 
 
-def _bucket_arn(scope: Construct, name: str) -> str:
+def bucket_arn(scope: Construct, name: str) -> str:
+    """The ARN of a bucket by its name."""
     return Arn.format(
         ArnComponents(service="s3", region="", account="", resource=name), Stack.of(scope)
     )
