@@ -20,6 +20,7 @@ from stacks.settings.compute import ComputeEnvironment
 from stacks.settings.head import Head, Operations
 from stacks.settings.isolation import isolation_problems
 from stacks.settings.network import Network
+from stacks.settings.roles import Roles
 from stacks.settings.storage import Storage
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Settings(Arguments):
         description="Job queues, by name; a name must be unique in the account and region",
     )
     registries: Registries = Registries()
+    roles: Roles = Roles()
     head: Head = Head()
     operations: Operations | None = None
 
@@ -78,6 +80,8 @@ class Settings(Arguments):
             yield problem.below("network")
         for problem in self.storage.key_conflicts(self.region, self.account):
             yield problem.below("storage")
+        for problem in self.roles.boundary_conflicts(self.region, self.account):
+            yield problem.below("roles")
         for problem in self.head.secret_conflicts(self.region, self.account):
             yield problem.below("head")
         yield from self._registry_problems()

@@ -7,8 +7,8 @@ import nextflow.processor.TaskRun
 import nextflow.processor.TaskStatus
 
 /**
- * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory. A queue
- * whose name begins with `spot` loses the host of each job.
+ * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory; and one
+ * of the file `images`. A queue whose name begins with `spot` loses the host of each job.
  */
 class AwsBatchTaskHandler extends TaskHandler {
 
@@ -29,6 +29,7 @@ class AwsBatchTaskHandler extends TaskHandler {
         final line = [task.processor.name, config.queue, config.attempt, config.memory].join(' ')
         synchronized (AwsBatchTaskHandler) {
             new File('submitted') << "$line\n"
+            new File('images') << "${task.processor.name} ${task.container}\n"
         }
         job = new ProcessBuilder('bash', '.command.run').directory(task.workDir.toFile()).start()
         status = TaskStatus.SUBMITTED
