@@ -126,7 +126,8 @@ class Place:
     def _lets_in(self, group: str) -> bool:
         rules = self._network("AWS::EC2::SecurityGroup")[group]["SecurityGroupIngress"]
         return any(
-            text(rule["CidrIp"]).endswith(".CidrBlock>") and rule["FromPort"] == 443
+            rule["CidrIp"] == only(self.templates["network"], "AWS::EC2::VPC")["CidrBlock"]
+            and rule["FromPort"] == 443
             for rule in rules
         )
 

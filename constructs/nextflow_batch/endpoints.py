@@ -69,6 +69,7 @@ class Endpoints(Construct):
         construct_id: str,
         *,
         vpc: ec2.IVpc,
+        cidr: str,
         subnets: ec2.SubnetSelection,
         session_manager: bool = False,
     ) -> None:
@@ -78,6 +79,7 @@ class Endpoints(Construct):
             scope: The parent.
             construct_id: Its name below the parent.
             vpc: The VPC.
+            cidr: Its range, from which the endpoints may be called.
             subnets: Where the endpoints are, one subnet for each zone.
             session_manager: Whether people may open a shell on a worker.
         """
@@ -90,7 +92,7 @@ class Endpoints(Construct):
             allow_all_outbound=False,
         )
         self.security_group.add_ingress_rule(
-            ec2.Peer.ipv4(vpc.vpc_cidr_block), ec2.Port.tcp(443), "HTTPS from inside the VPC"
+            ec2.Peer.ipv4(cidr), ec2.Port.tcp(443), "HTTPS from inside the VPC"
         )
         account = Stack.of(self).account
         for endpoint in (*ENDPOINTS, *(SESSION_ENDPOINTS if session_manager else ())):

@@ -108,6 +108,7 @@ class Network(Construct):
                 self,
                 "Endpoints",
                 vpc=self.vpc,
+                cidr=cidr,
                 subnets=self.subnets,
                 session_manager=session_manager,
             )

@@ -85,7 +85,14 @@ class Settings(Arguments):
         for problem in self.head.secret_conflicts(self.region, self.account):
             yield problem.below("head")
         yield from self._registry_problems()
-        yield from isolation_problems(self)
+        if self.network.egress == "isolated":
+            yield from isolation_problems(
+                head=self.head,
+                registries=self.registries,
+                storage=self.storage,
+                task_s3_client=self.task_s3_client,
+                region=self.region,
+            )
         yield from self._volume_problems()
 
     def queue_problems(self) -> Iterator[Problem]:
