@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from nextflow_batch import Registries
-    from stacks.head import Head
-    from stacks.storage import Storage
+    from stacks.settings.head import Head
+    from stacks.settings.storage import Storage
 
 #: Where the public buckets are that settings files of this project name. An endpoint of S3 reaches
 #: the buckets of its own region only: https://registry.opendata.aws
