@@ -62,6 +62,7 @@ class Compute(Construct):
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
         own_service_role: bool = False,
+        isolated: bool = False,
     ) -> None:
         """Define environments and queues.
 
@@ -74,6 +75,7 @@ class Compute(Construct):
             capacities: Each environment's instances, by name.
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
+            isolated: Let instances call by HTTPS only, which is all that endpoints answer.
 
         Raises:
             ArgumentsError: A name, a capacity or an order is not allowed.
@@ -89,9 +91,7 @@ class Compute(Construct):
         super().__init__(scope, construct_id)
         self._capacities = capacities
         self._orders = queues
-        self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=vpc, description="Workers: everything out, nothing in"
-        )
+        self.security_group = self._make_security_group(vpc, isolated=isolated)
         service_role = self._make_service_role() if own_service_role else None
         self.compute_environments = {
             name: ComputeEnvironment(
@@ -136,6 +136,20 @@ class Compute(Construct):
             )
             for first in range(0, len(environments), _PER_POLICY)
         ]
+
+    def _make_security_group(self, vpc: ec2.IVpc, *, isolated: bool) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=vpc,
+            description=f"Workers: {'HTTPS' if isolated else 'everything'} out, nothing in",
+            allow_all_outbound=not isolated,
+        )
+        if isolated:
+            # To any address: those of S3 are a prefix list whose id CloudFormation does not know.
+            # The routes lead to S3 and into the VPC only.
+            group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to endpoints")
+        return group
 
     def largest_job(self, *queues: str) -> Resources | None:
         """What a job may ask for and be started, whichever of the queues it is submitted to.

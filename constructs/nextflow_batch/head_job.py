@@ -55,6 +55,7 @@ class HeadJob(Construct):
         largest_task: Resources | None = None,
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
+        registries: str = "",
         image_directory: Path | None = None,
     ) -> None:
         """Define the head.
@@ -72,6 +73,8 @@ class HeadJob(Construct):
             git_secret: Holds Nextflow's scm file, for private Git repositories
                 (https://www.nextflow.io/docs/latest/git.html).
             seqera_secret: Holds an access token of Seqera Platform.
+            registries: Where copies of images are, such as a `RegistryCache`'s variable; none when
+                empty.
             image_directory: Folder of the Dockerfile; the wheel's own when not given.
 
         Raises:
@@ -119,6 +122,7 @@ class HeadJob(Construct):
                 storage=storage,
                 queues=queues,
                 largest_task=largest_task,
+                registries=registries,
                 secrets={"NF_SCM": git_secret, "TOWER_ACCESS_TOKEN": seqera_secret},
             ),
         )

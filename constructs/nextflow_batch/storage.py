@@ -18,6 +18,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import InstanceOf
 
+from nextflow_batch import bucket_statements
 from nextflow_batch import log_retention as retention
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.data_bucket import DataBucket
@@ -44,6 +45,8 @@ class Storage(Construct):
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
         store_uris: `s3://` addresses of what else tasks may write (NF_STORE_DIRS).
         key: The customer key that encrypts them, if there is one.
+        written_buckets: ARNs of the buckets that runs write to.
+        read_buckets: ARNs of those that they only read.
     """
 
     def __init__(
@@ -120,6 +123,11 @@ class Storage(Construct):
             access_logs=self._make_access_logs(),
             removal_policy=removal_policy,
         )
+        self.written_buckets = [
+            self.bucket.bucket_arn,
+            *bucket_statements.arns(scope, results_buckets),
+        ]
+        self.read_buckets = bucket_statements.arns(scope, reference_buckets)
         self.log_group = logs.LogGroup(
             self,
             "Logs",
