@@ -36,6 +36,7 @@ class Storage(Construct):
         log_group: Where head, tasks and workers log.
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
+        uploads_uri: `s3://` address of what users launch: projects, parameters, configuration.
         key: The customer key that encrypts them, if there is one.
     """
 
@@ -96,6 +97,7 @@ class Storage(Construct):
         )
         self.logs_uri = self.bucket.s3_url_for_object(f"{prefix}/logs")
         self.runs_uri = self.bucket.s3_url_for_object(f"{prefix}/runs")
+        self.uploads_uri = self.bucket.s3_url_for_object(f"{prefix}/launch")
         self._head_access = HeadStorageAccess(
             self,
             "HeadAccess",
