@@ -50,7 +50,7 @@ class Aws:
         with self._lock:
             if service not in self._clients:
                 config = Config(
-                    retries={"mode": "standard", "total_max_attempts": 8},
+                    retries={"mode": "standard", "total_max_attempts": 5},
                     connect_timeout=10,
                     max_pool_connections=20,
                     user_agent_extra=f"nfbatch/{VERSION}",
