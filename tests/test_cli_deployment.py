@@ -175,7 +175,12 @@ def answered(code: str, message: str = "-") -> ClientError:
             Kind.NO_PERMISSION,
             "may not call ssm:GetParametersByPath on arn:aws:ssm:us-west-2:123456789012:parameter/x",
         ),
-        ("ValidationException", "bad\nthing", Kind.BAD_INPUT, "AWS refuses GetParametersByPath: bad thing"),
+        (
+            "ValidationException",
+            "bad\nthing",
+            Kind.BAD_INPUT,
+            "AWS refuses GetParametersByPath: bad thing",
+        ),
     ],
 )
 def test_an_answer_of_aws_is_one_line(code: str, message: str, kind: Kind, words: str) -> None:
@@ -301,8 +306,6 @@ def test_help_and_completion_need_no_boto3() -> None:
 
 
 def test_the_shell_can_complete_commands() -> None:
-    done = as_program(
-        _NFBATCH_COMPLETE="complete_bash", COMP_WORDS="nfbatch lau", COMP_CWORD="1"
-    )
+    done = as_program(_NFBATCH_COMPLETE="complete_bash", COMP_WORDS="nfbatch lau", COMP_CWORD="1")
 
     assert "launch" in done.stdout.split()

@@ -113,7 +113,7 @@ def _references(url: str, names: list[str]) -> dict[str, str]:
             check=False,
             timeout=_PATIENCE_SECONDS,
         )
-    except FileNotFoundError:
+    except OSError:
         raise _GitError("git is not installed") from None
     except subprocess.TimeoutExpired:
         raise _GitError(f"{url} did not respond within {_PATIENCE_SECONDS} seconds") from None
