@@ -334,16 +334,15 @@ def test_batch_accepts_the_overrides_around_the_longest(
 def test_bad_input_is_one_line_and_nothing_happens(
     lab: DeploymentTestbed,
     project: Path,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     words: list[str],
     sentence: str,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "notes.txt").touch()
-    (tmp_path / "t.csv").write_text("id,file\na,b\n")
-    (tmp_path / "bad.csv").write_text("id,file\na,b\nc\n")
+    monkeypatch.chdir(folder := project.parent)
+    (folder / "empty").mkdir()
+    (folder / "notes.txt").touch()
+    (folder / "t.csv").write_text("id,file\na,b\n")
+    (folder / "bad.csv").write_text("id,file\na,b\nc\n")
     before = lab.heads(), lab.keys("launch")
     answer = lab.nfbatch("launch", *words)
 

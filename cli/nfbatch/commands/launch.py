@@ -159,7 +159,9 @@ def launch(
     _report(target, requests, jobs, as_json=as_json)
     if follow:
         (head,) = run.describe(aws, jobs)
-        conclude(log_stream.follow(aws, run.Run(head), print))
+        # Standard output has only the JSON.
+        show = output.say if as_json else print
+        conclude(log_stream.follow(aws, run.Run(head), show))
 
 
 def _own_words(ctx: typer.Context, words: Sequence[str]) -> list[str]:
