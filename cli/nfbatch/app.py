@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
 from nfbatch import VERSION
+from nfbatch.commands.cancel import cancel
 from nfbatch.commands.deployments import deployments
 from nfbatch.commands.launch import launch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from nfbatch.commands.list_runs import list_runs
+from nfbatch.commands.logs import logs
+from nfbatch.commands.resume import resume
+from nfbatch.commands.status import status
 
 app = typer.Typer(
     name="nfbatch",
@@ -32,8 +35,17 @@ def _help(command: Callable[..., None]) -> str:
     return "\n\n".join(re.sub(r"\n(?!\$)", " ", paragraph) for paragraph in paragraphs)
 
 
+_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("list", list_runs),
+    ("status", status),
+    ("logs", logs),
+    ("cancel", cancel),
+    ("resume", resume),
+    ("deployments", deployments),
+)
 app.command(help=_help(launch), context_settings=_PASSED_ON)(launch)
-app.command(help=_help(deployments))(deployments)
+for _name, _command in _COMMANDS:
+    app.command(_name, help=_help(_command))(_command)
 
 
 def _version(is_wanted: bool) -> None:

@@ -69,6 +69,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], flexible:
             name, no_wrap=True, overflow="ellipsis" if is_flexible else "fold", ratio=None
         )
     cells = [list(row) for row in rows]
+    if not cells:
+        return
     if not printer.is_terminal:
         for line in [list(columns), *cells]:
             print("\t".join(line))

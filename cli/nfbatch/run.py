@@ -175,7 +175,7 @@ def find(aws: Aws, deployment: Deployment, name: str) -> Run:
         ids = [summary["jobId"] for summary in _summaries(aws, deployment, 1)]
     else:
         ids = _matching(aws, deployment, name)
-    runs = [run for run in _runs(aws, ids) if _is_head(run.job, deployment)]
+    runs = [run for run in _runs(aws, ids) if is_head(run.job, deployment)]
     if not runs:
         what = "runs" if name == "-" else f"run {name!r}"
         raise NfbatchError(
@@ -200,7 +200,7 @@ def _matching(aws: Aws, deployment: Deployment, name: str) -> list[str]:
         found = [
             summary
             for summary in _listed(aws, deployment, {"name": "JOB_NAME", "values": [f"{name}*"]})
-            if _is_head(summary, deployment)
+            if is_head(summary, deployment)
         ]
     # Batch ignores the case of names.
     exact = [entry for entry in found if entry["jobName"].lower() == name.lower()]
@@ -212,7 +212,8 @@ def _matching(aws: Aws, deployment: Deployment, name: str) -> list[str]:
     return [entry["jobId"] for entry in exact or beginning]
 
 
-def _is_head(job: dict[str, Any], deployment: Deployment) -> bool:
+def is_head(job: dict[str, Any], deployment: Deployment) -> bool:
+    """Whether a job is a head of the deployment: by its job definition."""
     definition = str(job.get("jobDefinition", "")).rpartition("/")[2]
     return definition.partition(":")[0] == deployment.job_definition
 

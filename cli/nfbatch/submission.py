@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # "Container Overrides length must be at most 8192"
 _LONGEST_OVERRIDES = 8192
-_LONGEST_NAME = 128
+LONGEST_NAME = 128
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that is easily taken for another
 #: Why a job of a cancelled launch ends.
@@ -37,7 +37,7 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise NfbatchError(
             Kind.BAD_INPUT,
-            f"the name {name!r} is not allowed: it must be up to {_LONGEST_NAME} letters, digits,"
+            f"the name {name!r} is not allowed: it must be up to {LONGEST_NAME} letters, digits,"
             " hyphens and underscores, and begin with a letter or digit",
         )
     return name
@@ -52,7 +52,7 @@ def make_name(project: str) -> str:
     stem = re.sub(r"\.(git|nf|zip|tar|tgz|tbz2|txz)(\.\w+)?$", "", stem)
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "run"
     suffix = "".join(secrets.choice(_LETTERS) for _ in range(4))
-    return f"{stem[: _LONGEST_NAME - len(suffix) - 1]}-{suffix}"
+    return f"{stem[: LONGEST_NAME - len(suffix) - 1]}-{suffix}"
 
 
 def request(
