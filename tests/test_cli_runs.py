@@ -311,7 +311,9 @@ def test_resume_launches_the_same_in_the_same_session(
     def passed(lines: list[str]) -> list[str]:
         words = [line for line in lines if line.startswith("argument: ")]
         # Each container has a folder of its own here.
-        return [word for word in words if "/.nextflow-head/" not in word and "-name" not in word][3:]
+        return [word for word in words if "/.nextflow-head/" not in word and "-name" not in word][
+            3:
+        ]
 
     assert made["name"] == "trial-resumed"
     assert again["tags"]["study"] == "7"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -18,7 +19,9 @@ from local_aws import worker_root
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.rehearsal import core, distribution
 from nextflow_batch.deployment_document import FORMAT, PATH
+from nfbatch import options
 from nfbatch.__main__ import run
+from nfbatch.aws import Aws
 from stacks import paths
 from tests.support.batch import KEYS, REGION, Testbed, batch_testbed
 
@@ -144,6 +147,11 @@ class DeploymentTestbed:
         """Where something is in the bucket."""
         return f"s3://{self.bucket}/_nextflow/{folder}"
 
+    @functools.cache  # noqa: B019 - lives as long as the tests
+    def _connect(self, profile: str | None, region: str | None) -> Aws:
+        """The same clients for all commands: they take most of a command's time."""
+        return Aws(profile, region)
+
     @cached_property
     def s3(self) -> Any:
         """A client of S3."""
@@ -180,6 +188,7 @@ class DeploymentTestbed:
         }
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(options, "connect", self._connect)
             for name, value in (own | variables).items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
