@@ -84,7 +84,6 @@ def look(aws: Aws, deployment: Deployment, head: Run) -> Progress:
     living: Counter[str] = Counter()
     # A head that has ended has ended its tasks too.
     if found is not None and not head.has_ended:
-        session = found.get("session")
-        jobs = tasks.alive(aws, deployment, head, session)
+        jobs = tasks.alive(aws, deployment, head, found)
         living.update(job["status"] for job in jobs)
     return Progress(head, deployment, found, dict(living))

@@ -26,7 +26,7 @@ _THREADS = 8
 
 
 def alive(
-    aws: Aws, deployment: Deployment, head: Run, session: dict[str, Any] | None
+    aws: Aws, deployment: Deployment, head: Run, known: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """The tasks of a run that have not ended, as DescribeJobs tells them.
 
@@ -38,7 +38,7 @@ def alive(
         aws: The account and region.
         deployment: The deployment.
         head: The run.
-        session: `session` of its run.json; a resumed run has that of another job.
+        known: Its run.json, if there is one.
     """
     batch = aws.client("batch")
     paginator = batch.get_paginator("list_jobs")
@@ -57,21 +57,33 @@ def alive(
     with ThreadPoolExecutor(_THREADS) as pool:
         # A job that moves on meanwhile is in two lists.
         ids = list(dict.fromkeys(job for jobs in pool.map(listed, places) for job in jobs))
-    folder = (session or {}).get("folder") or str(deployment.runs / f"run-{head.id}")
-    identity = (session or {}).get("id")
+    session = (known or {}).get("session", {}).get("id")
+    work = f"{work_directory(deployment, head, known)}/"
     return [
         job
         for job in run.describe(aws, ids)
-        if job["status"] in ALIVE and _belongs(job, identity, folder)
+        if job["status"] in ALIVE and _belongs(job, session, work)
     ]
 
 
-def _belongs(job: dict[str, Any], session: str | None, folder: str) -> bool:
+def work_directory(deployment: Deployment, head: Run, known: dict[str, Any] | None) -> S3Uri:
+    """The work directory of a run: of a resumed run, that of the job which began the session.
+
+    Args:
+        deployment: The deployment.
+        head: The run.
+        known: Its run.json, if there is one.
+    """
+    folder = str((known or {}).get("session", {}).get("folder") or f"run-{head.id}")
+    return deployment.runs / folder.rpartition("/")[2] / "work"
+
+
+def _belongs(job: dict[str, Any], session: str | None, work: str) -> bool:
     """Whether a task is of a session: by its tag, or by the work directory in its command."""
     if session and job.get("tags", {}).get(_SESSION_TAG) == session:
         return True
     command = job.get("container", {}).get("command", [])
-    return any(f"{folder}/work/" in word for word in command)
+    return any(work in word for word in command)
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class DeploymentTestbed:
         return f"s3://{self.bucket}/_nextflow/{folder}"
 
     @functools.cache  # noqa: B019 - lives as long as the tests
-    def _connect(self, profile: str | None, region: str | None) -> Aws:
+    def connect(self, profile: str | None, region: str | None) -> Aws:
         """The same clients for all commands: they take most of a command's time."""
         return Aws(profile, region)
 
@@ -188,7 +188,7 @@ class DeploymentTestbed:
         }
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(options, "connect", self._connect)
+            patch.setattr(options, "connect", self.connect)
             for name, value in (own | variables).items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

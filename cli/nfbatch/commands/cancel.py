@@ -72,11 +72,11 @@ def _stop_tasks(aws: Aws, target: Deployment, head: Run) -> int:
     Returns:
         How many there were.
     """
-    session = (record.read(aws, head.logs(target)) or {}).get("session")
+    known = record.read(aws, head.logs(target))
     batch = aws.client("batch")
     stopped: set[str] = set()
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while left := tasks.alive(aws, target, head, session):
+    while left := tasks.alive(aws, target, head, known):
         # A task that was terminated has 30 s to end.
         new = {job["jobId"] for job in left if not job.get("isTerminated")} - stopped
         with ThreadPoolExecutor(_THREADS) as pool:

@@ -122,7 +122,7 @@ class _Tasks:
         """The job of a task that has not ended; None if there is none of this name."""
         if self.head.has_ended:
             return None
-        alive = tasks.alive(self.aws, self.target, self.head, self.record["session"])
+        alive = tasks.alive(self.aws, self.target, self.head, self.record)
         found = tasks.matching_jobs(alive, name)
         if len(found) > 1:
             raise _several(name, [f"{job['jobName']} ({job['jobId'][:8]})" for job in found])
@@ -142,7 +142,7 @@ class _Tasks:
 
     def files(self, task: Task) -> TaskFiles | None:
         """What a task that has ended has left; None if its work directory is gone."""
-        work = S3Uri.parse(self.record["session"]["folder"]) / "work"
+        work = tasks.work_directory(self.target, self.head, self.record)
         folder = task_files.folder_of_hash(self.aws, work, task.hash)
         return TaskFiles.read(self.aws, folder) if folder else None
 
