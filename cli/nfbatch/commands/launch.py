@@ -59,7 +59,8 @@ def launch(
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the run; default: from the project.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the run; default: from the project."),
     ] = None,
     labels: Annotated[
         list[str] | None,

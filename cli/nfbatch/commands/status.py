@@ -63,7 +63,7 @@ def _shown(found: Progress) -> Text:
 
     text = Text(no_wrap=False, overflow="fold")
     for name, value in _rows(found):
-        text.append(f"{name:<12}", style="bold")
+        text.append(f"{name:<11} ", style="bold")
         text.append(f"{value}\n", style=output.style(found.run.state) if name == "State" else "")
     text.rstrip()
     return text
