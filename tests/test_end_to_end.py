@@ -344,6 +344,21 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
 
 
+def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
+    done = subprocess.run(
+        ["nfbatch", "launch", "--json", "--follow", "hello"],
+        env={**deployed.aws.environment(), "PATH": _path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["deployment"], run["queue"]) == ("workshop", "highpriority")
+    assert "Bonjour world!" in done.stderr.splitlines()
+
+
 def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:
     found = deployed.aws.client("batch").list_jobs(
         jobQueue="default", filters=[{"name": "JOB_NAME", "values": [SUBMISSION["jobName"]]}]

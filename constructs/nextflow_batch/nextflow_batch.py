@@ -10,6 +10,7 @@ from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.compute import DEFAULT_CAPACITIES, DEFAULT_QUEUES, Compute
+from nextflow_batch.deployment_document import DeploymentDocument
 from nextflow_batch.head import Head
 from nextflow_batch.head_job import HeadJob
 from nextflow_batch.names import DeploymentName
@@ -24,7 +25,7 @@ from nextflow_batch.worker import TaskS3Client, Worker
 from nextflow_batch.worker_options import WorkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from aws_cdk import aws_ec2 as ec2
@@ -181,8 +182,22 @@ class NextflowBatch(Construct):
             registries=self.registry_cache.variable if self.registry_cache else "",
         )
         self.head_queue = head.submit_queue(queues, capacities)
+        self._publish(queues)
         self._add_outputs()
         tag(self, deployment, tags or {})
+
+    def _publish(self, queues: Iterable[str]) -> None:
+        document = DeploymentDocument(
+            self,
+            "Document",
+            deployment=self.deployment,
+            job_definition=self._definition,
+            head_queue=self.head_queue,
+            queues=list(queues),
+            storage=self.storage,
+        )
+        # Whoever finds the deployment can use it.
+        document.node.add_dependency(self.head, self.compute)
 
     def _make_storage(self, key: kms.IKey | None) -> Storage:
         storage = Storage(self, "Storage", key=key)

@@ -44,6 +44,7 @@ class Storage(Construct):
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
         store_uris: `s3://` addresses of what else tasks may write (NF_STORE_DIRS).
+        uploads_uri: `s3://` address of what users launch: projects, parameters, configuration.
         key: The customer key that encrypts them, if there is one.
         written_buckets: ARNs of the buckets that runs write to.
         read_buckets: ARNs of those that they only read.
@@ -137,6 +138,7 @@ class Storage(Construct):
         )
         self.logs_uri = self.bucket.s3_url_for_object(folders.logs)
         self.runs_uri = self.bucket.s3_url_for_object(folders.runs)
+        self.uploads_uri = self.bucket.s3_url_for_object(folders.uploads)
         self.store_uris = [self.bucket.s3_url_for_object(name) for name in store_dirs]
         stored = [f"{name}/*" for name in store_dirs]
         self._head_access = HeadStorageAccess(
