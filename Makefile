@@ -104,7 +104,8 @@ instance-types: setup ## Updates the table of instance types from EC2, with your
 lock: setup ## Pins the newest versions that the requirements allow
 	pip install --quiet uv
 	cat requirements.txt requirements-demo.txt requirements-dev.txt | grep -v '^-[cr]' | uv pip compile - --universal --python-version 3.11 \
-		--no-header --no-annotate --no-emit-package nextflow-batch --output-file requirements.lock
+		--no-header --no-annotate --no-emit-package nextflow-batch --no-emit-package nfbatch \
+		--output-file requirements.lock
 
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py

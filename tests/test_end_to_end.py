@@ -249,8 +249,8 @@ def test_the_roles_are_the_workshops(deployed: Deployed, iam: Iam) -> None:
 
     assert set(found) == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
     assert found["batch.amazonaws.com"] == {"AWSBatchServiceRole"}
-    assert "AmazonEC2ContainerServiceforEC2Role" in found["ec2.amazonaws.com"]
-    assert any("ScratchAccess" in name for name in found["ec2.amazonaws.com"])
+    for part in ("AgentAccess", "ClusterAccess", "ScratchAccess", "WorkerAccess"):
+        assert any(part in name for name in found["ec2.amazonaws.com"]), part
     for part in ("HeadAccess", "TaskAccess", "BatchAccess"):
         assert any(part in name for name in found["ecs-tasks.amazonaws.com"]), part
     assert set(profiles) == {
@@ -342,6 +342,21 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert hello.state == "SUCCEEDED", hello.log
     greetings = {line for line in hello.log if line.endswith("world!")}
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
+
+
+def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
+    done = subprocess.run(
+        ["nfbatch", "launch", "--json", "--follow", "hello"],
+        env={**deployed.aws.environment(), "PATH": _path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["deployment"], run["queue"]) == ("workshop", "highpriority")
+    assert "Bonjour world!" in done.stderr.splitlines()
 
 
 def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:

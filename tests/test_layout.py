@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "app.py": {"stacks", "nextflow_batch"},
     "stacks": {"nextflow_batch", "assets"},
     "constructs/nextflow_batch": set[str](),
+    "cli/nfbatch": set[str](),
     "docker/nextflow/nextflow_head": set[str](),
     "assets/worker/nextflow_worker": set[str](),
     "assets/go_program.py": set[str](),
@@ -28,8 +29,10 @@ MAY_IMPORT = {
     "tests/support": {
         "assets",
         "local_aws",
+        "nextflow_batch",
         "nextflow_head",
         "nextflow_worker",
+        "nfbatch",
         "stacks",
         "testbed",
     },
@@ -37,6 +40,7 @@ MAY_IMPORT = {
 OWN_NAME = {
     "stacks": "stacks",
     "constructs/nextflow_batch": "nextflow_batch",
+    "cli/nfbatch": "nfbatch",
     "docker/nextflow/nextflow_head": "nextflow_head",
     "assets/worker/nextflow_worker": "nextflow_worker",
     "local_aws": "local_aws",

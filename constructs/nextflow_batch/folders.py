@@ -34,6 +34,11 @@ class Folders:
         return f"{self.logs}/sessions"
 
     @property
+    def uploads(self) -> str:
+        """What users launch: projects, parameters, configuration."""
+        return f"{self.prefix}/launch"
+
+    @property
     def work_files(self) -> str:
         """All objects of work directories, as IAM matches them."""
         return f"{self.runs}/*/work/*"

@@ -42,6 +42,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
         storage: Storage,
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None,
+        registries: str,
         secrets: Mapping[str, secretsmanager.ISecret | None],
     ) -> None:
         """Define it.
@@ -57,6 +58,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             storage: Where logs and work directories lie.
             queues: The queues by name.
             largest_task: What a task may ask for; without a limit when not given.
+            registries: Where copies of images are, by registry; empty without copies.
             secrets: By the variables that they fill.
         """
         queue = queues[head.task_queue]
@@ -83,6 +85,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
                 **_limits(largest_task),
+                **({"NF_REGISTRIES": registries} if registries else {}),
             },
             # Filled in by the ECS agent, so that no template and no job shows their values.
             secrets={

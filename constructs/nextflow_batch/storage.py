@@ -18,6 +18,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import InstanceOf
 
+from nextflow_batch import bucket_statements
 from nextflow_batch import log_retention as retention
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.data_bucket import DataBucket
@@ -43,7 +44,10 @@ class Storage(Construct):
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
         store_uris: `s3://` addresses of what else tasks may write (NF_STORE_DIRS).
+        uploads_uri: `s3://` address of what users launch: projects, parameters, configuration.
         key: The customer key that encrypts them, if there is one.
+        written_buckets: ARNs of the buckets that runs write to.
+        read_buckets: ARNs of those that they only read.
     """
 
     def __init__(
@@ -120,6 +124,11 @@ class Storage(Construct):
             access_logs=self._make_access_logs(),
             removal_policy=removal_policy,
         )
+        self.written_buckets = [
+            self.bucket.bucket_arn,
+            *bucket_statements.arns(scope, results_buckets),
+        ]
+        self.read_buckets = bucket_statements.arns(scope, reference_buckets)
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -129,6 +138,7 @@ class Storage(Construct):
         )
         self.logs_uri = self.bucket.s3_url_for_object(folders.logs)
         self.runs_uri = self.bucket.s3_url_for_object(folders.runs)
+        self.uploads_uri = self.bucket.s3_url_for_object(folders.uploads)
         self.store_uris = [self.bucket.s3_url_for_object(name) for name in store_dirs]
         stored = [f"{name}/*" for name in store_dirs]
         self._head_access = HeadStorageAccess(

@@ -138,11 +138,12 @@ class HeadStorageAccess(iam.ManagedPolicy):
 
 
 class WorkerLogAccess(iam.ManagedPolicy):
-    """What an instance itself may do: write its own log."""
+    """What an instance itself may do: write its own log and, for Docker, those of tasks."""
 
     def __init__(self, scope: Construct, construct_id: str, *, log_group: logs.ILogGroup) -> None:
         """Write the policy."""
-        streams = _stream_arn(scope, log_group, "worker/*")
+        own = _stream_arn(scope, log_group, "worker/*")
+        tasks = _stream_arn(scope, log_group, "nf-*")
         super().__init__(
             scope,
             construct_id,
@@ -151,11 +152,17 @@ class WorkerLogAccess(iam.ManagedPolicy):
                 iam.PolicyStatement(
                     sid="WriteLog",
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[streams],
+                    resources=[own, tasks],
                 )
             ],
         )
-        justify(self, {streams: "a worker's stream is named after its instance"})
+        justify(
+            self,
+            {
+                own: "a worker's stream is named after its instance",
+                tasks: "tasks log to streams named after their nf-... definitions",
+            },
+        )
 
 
 def _stream_arn(scope: Construct, log_group: logs.ILogGroup, stream: str) -> str:

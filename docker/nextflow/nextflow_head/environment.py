@@ -20,6 +20,7 @@ from nextflow_head.kind import (
     LOG_GROUP,
     NUMBER,
     REGION,
+    REGISTRIES,
     RESUMED_JOB,
     RETRY_MODE,
     ROLE,
@@ -174,6 +175,16 @@ class Environment:
         default="/opt/aws-cli/bin/aws",
         metadata=_row(
             "NF_AWS_CLI", AWS_CLI, "the workers' `aws` command, which is mounted into each task"
+        ),
+    )
+    registries: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_REGISTRIES",
+            REGISTRIES,
+            "where copies of the images of registries are: `REGISTRY=PLACE`, separated by spaces;"
+            " docker.io is also the registry of images that name none",
+            default="no copies",
         ),
     )
     deployment: str | None = field(

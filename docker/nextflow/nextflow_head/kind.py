@@ -44,6 +44,11 @@ JOB_QUEUE = Kind(
 )
 ROLE = Kind(r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an IAM role")
 LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
+REGISTRIES = Kind(
+    r"([a-z0-9.-]+=[a-z0-9.-]+(/[a-z0-9._-]+)+( |$))+",
+    "REGISTRY=PLACE for each registry, separated by spaces, such as"
+    " quay.io=123456789012.dkr.ecr.us-west-2.amazonaws.com/lab/quay",
+)
 # Nextflow requires the ending: the folder above it is what tasks see of the worker.
 AWS_CLI = Kind(r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
 SPOT_ATTEMPTS = Kind(r"[1-9]|10", "a number from 1 to 10", int)

@@ -54,6 +54,8 @@ def _run(core: Path | None, line: CommandLine) -> int:
     else:
         say("Nextflow is not installed here: only its AWS calls for `hello` are replayed.")
     configs = [Path(str(option.value)) for option in (*line.only_configs(), *line.configs())]
+    if home := os.environ.get("NXF_HOME"):
+        configs.insert(0, Path(home) / "config")  # the head's own
     # The distribution writes it: process.container = 'IMAGE'
     hello = resources.files(__package__).joinpath("hello", "nextflow.config").read_text()
     work_dir = line.value("-w", "-work-dir")

@@ -7,9 +7,9 @@ import nextflow.processor.TaskRun
 import nextflow.processor.TaskStatus
 
 /**
- * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory, and one
- * of the file `jobs`: job definition and tags. A queue whose name begins with `spot` loses the host of
- * each job.
+ * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory; one of
+ * the file `images`; and one of the file `jobs`: job definition and tags. A queue whose name begins
+ * with `spot` loses the host of each job.
  */
 class AwsBatchTaskHandler extends TaskHandler {
 
@@ -39,6 +39,7 @@ class AwsBatchTaskHandler extends TaskHandler {
         final line = [task.processor.name, config.queue, config.attempt, config.memory].join(' ')
         synchronized (AwsBatchTaskHandler) {
             new File('submitted') << "$line\n"
+            new File('images') << "${task.processor.name} ${task.container}\n"
         }
         final definition = normalizeJobDefinitionName(config.container ?: 'none')
         synchronized (AwsBatchTaskHandler) {

@@ -1,0 +1,80 @@
+"""The entry: whatever goes wrong is one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from nfbatch.app import app
+from nfbatch.error import Kind, NfbatchError
+from nfbatch.options import CONTEXT
+
+
+def main() -> None:
+    """Runs the command and exits."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: Those after the program's name.
+
+    Returns:
+        The exit status; docs/nfbatch.md lists them.
+    """
+    try:
+        status = app(arguments, prog_name="nfbatch", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Such as `nfbatch list | head`; Python would complain again when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except typer.TyperException as error:
+        return _usage(error)
+    except (Exception, KeyboardInterrupt) as error:
+        known = _known(error)
+        if known is None:
+            raise
+        return _fail(known.kind, str(known))
+    return int(status or 0)
+
+
+def _usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    # An error without words shows the help.
+    if not str(error) and context is not None:
+        print(context.get_help())
+        return Kind.BAD_INPUT
+    message = getattr(error, "format_message", lambda: str(error))()
+    command = context.command_path if context else "nfbatch"
+    return _fail(Kind.BAD_INPUT, f"{message} (`{command} --help` shows what is allowed)")
+
+
+def _known(error: BaseException) -> NfbatchError | None:
+    """What an error means to the user; None for a mistake in this program."""
+    if isinstance(error, NfbatchError):
+        return error
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return NfbatchError(Kind.INTERRUPTED, "interrupted")
+    # Without boto3 in memory, it cannot be an error of it.
+    if "botocore" in sys.modules:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        from nfbatch import aws_error  # noqa: PLC0415
+
+        if isinstance(error, BotoCoreError | ClientError):
+            return aws_error.translate(error, CONTEXT.profile)
+    return None
+
+
+def _fail(kind: Kind, message: str) -> int:
+    print(f"nfbatch: {message}", file=sys.stderr)
+    return kind
+
+
+if __name__ == "__main__":
+    main()
