@@ -10,6 +10,7 @@ import os
 import socket
 import tempfile
 from contextlib import ExitStack, closing, suppress
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TextIO
 
@@ -25,7 +26,9 @@ NAME = "nextflow-batch-local"
 GATEWAY = "169.254.170.2"
 """The host's address in it."""
 
-_SUBNET = "169.254.170.0/24"
+SUBNET = IPv4Network("169.254.170.0/24")
+"""The addresses in it."""
+
 # Each user's own: in a sticky folder nobody may open another's file to write.
 _LOCK = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid()}.lock"
 
@@ -104,14 +107,14 @@ class JobNetwork:
         try:
             existing = self._client.networks.get(NAME)
         except NotFound:
-            pool = IPAMPool(subnet=_SUBNET, gateway=GATEWAY)
+            pool = IPAMPool(subnet=str(SUBNET), gateway=GATEWAY)
             try:
                 self._client.networks.create(
                     NAME, driver="bridge", ipam=IPAMConfig(pool_configs=[pool])
                 )
             except APIError as error:
                 raise LocalAwsError(
-                    f"Docker cannot create the network {NAME} ({_SUBNET}): {error.explanation}; "
+                    f"Docker cannot create the network {NAME} ({SUBNET}): {error.explanation}; "
                     "remove the network that has these addresses (`docker network ls`)"
                 ) from error
             return

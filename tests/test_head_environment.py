@@ -19,6 +19,7 @@ GOOD = {
 }
 
 RESUMED = "5b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
+_FOLDER = "an S3 location such as s3://my-bucket/_nextflow/runs, without . or .. as a part"
 _RESUMED = (
     "the id of the Batch job to resume, not its name, such as 0b3ba3b5-9e1a-4a4c-9f3a-6f3ed5b1d4e9"
 )
@@ -112,8 +113,8 @@ def test_accepts_the_children_of_array_and_multi_node_jobs(separator: str) -> No
         ("AWS_BATCH_JOB_ID", _JOB_ID),
         ("AWS_REGION", "a region such as us-west-2"),
         ("NF_JOB_QUEUE", "the ARN or the name of a job queue"),
-        ("NF_WORKDIR", "an S3 location such as s3://my-bucket/_nextflow/runs"),
-        ("NF_LOGSDIR", "an S3 location such as s3://my-bucket/_nextflow/runs"),
+        ("NF_WORKDIR", _FOLDER),
+        ("NF_LOGSDIR", _FOLDER),
     ],
 )
 def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -> None:
@@ -145,14 +146,17 @@ def test_names_a_missing_variable_and_what_it_must_be(name: str, allowed: str) -
         ("NF_RESUME", "nf-hello", _RESUMED),
         ("NF_RESUME", "5b3ba3b5", _RESUMED),
         ("NF_ARGUMENTS", "s3://bucket", "a file in S3 such as s3://my-bucket/arguments.json"),
-        ("NF_WORKDIR", "bucket/runs", "an S3 location such as s3://my-bucket/_nextflow/runs"),
+        ("NF_WORKDIR", "bucket/runs", _FOLDER),
         (
             "NF_WORKDIR",
             "s3://bucket/my runs",
-            "an S3 location such as s3://my-bucket/_nextflow/runs",
+            _FOLDER,
         ),
-        ("NF_WORKDIR", "s3://bucket//runs", "an S3 location such as s3://my-bucket/_nextflow/runs"),
-        ("NF_LOGSDIR", "s3://A/", "an S3 location such as s3://my-bucket/_nextflow/runs"),
+        ("NF_WORKDIR", "s3://bucket//runs", _FOLDER),
+        ("NF_LOGSDIR", "s3://A/", _FOLDER),
+        ("NF_LOGSDIR", "s3://bucket/a/../x", _FOLDER),
+        ("NF_WORKDIR", "s3://bucket/..", _FOLDER),
+        ("NF_WORKDIR", "s3://bucket/./runs/", _FOLDER),
     ],
 )
 def test_names_a_malformed_variable_its_value_and_what_is_allowed(

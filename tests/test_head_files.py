@@ -58,6 +58,9 @@ def test_each_of_several_configuration_files_is_brought(
         "a,b.json",
         "x" * 250 + ".json",
         "a\n.yml",
+        "😀" * 200 + ".json",
+        "a/...json",
+        "a/../b.yaml",
     ],
 )
 def test_the_file_of_parameters_may_have_any_key(s3: Any, tmp_path: Path, key: str) -> None:
@@ -82,6 +85,35 @@ def test_what_is_no_such_file_in_s3_is_passed_on(
     s3: Any, tmp_path: Path, arguments: list[str]
 ) -> None:
     assert files.stage(arguments, tmp_path, s3) == arguments
+
+
+@pytest.mark.parametrize(
+    "key", ["a/..", "..", "...", "a/.", "~", "a." + "x" * 300, "a.😀" * 100, "x" * 900]
+)
+def test_a_configuration_file_may_have_any_key(s3: Any, tmp_path: Path, key: str) -> None:
+    put(s3, **{key: "process.cpus = 1"})
+
+    _, _, name = files.stage(["p", "-c", f"s3://bucket/{key}"], tmp_path, s3)
+
+    assert Path(name).read_text() == "process.cpus = 1"
+    assert Path(name).resolve().is_relative_to(tmp_path.resolve())
+
+
+@pytest.mark.parametrize("option", ["-params-file", "-c"])
+@pytest.mark.parametrize("key", ["a\0.json", "\udc80.json"])
+def test_a_key_that_s3_or_linux_cannot_have_is_refused(
+    s3: Any, tmp_path: Path, option: str, key: str
+) -> None:
+    uri = f"s3://bucket/{key}"
+    assert (
+        refused(s3, tmp_path, option, uri)
+        == f"{option} {uri!r} is not allowed: it must be s3://BUCKET/FILE"
+    )
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "y/" * 3000])
+def test_a_name_that_no_file_can_have_is_not_one_of_the_projects(tmp_path: Path, name: str) -> None:
+    assert files.inside(["p", "-c", name], tmp_path) == ["p", "-c", name]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

@@ -2,6 +2,10 @@
 
 import gzip
 import io
+import lzma
+import re
+import resource
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -98,12 +102,12 @@ def test_unpacks_an_archive_with_or_without_a_folder_around_it(
         (
             S3Uri("bucket", "broken.zip"),
             "the project s3://bucket/broken.zip cannot be read: it is neither a zip nor a tar"
-            " file (plain, gzip, bzip2 or xz)",
+            " file (plain, gzip, bzip2 or xz), or it is damaged",
         ),
         (
             S3Uri("bucket", "broken.tar.gz"),
             "the project s3://bucket/broken.tar.gz cannot be read: it is neither a zip nor a tar"
-            " file (plain, gzip, bzip2 or xz)",
+            " file (plain, gzip, bzip2 or xz), or it is damaged",
         ),
         (
             S3Uri("bucket", "escape"),
@@ -362,7 +366,7 @@ def test_a_hard_link_is_a_copy(s3: Any, tmp_path: Path) -> None:
             "it is neither a zip nor a tar",
         ),
         (zipped(("main.nf", b"x"), ("main.nf/y", b"x")), "'main.nf/y' is both a file and a folder"),
-        (zipped(("a" * 300, b"x")), f"{'a' * 300!r}: File name too long"),
+        (zipped(("a" * 300, b"x")), f"'{'a' * 200}…': File name too long"),
         (
             tarred(linked("main.nf", "/dev/null", tarfile.CHRTYPE)),
             "'main.nf' is neither a file nor a folder nor a link",
@@ -417,6 +421,106 @@ def test_a_damaged_archive_is_refused_or_read(
         assert {path.name for path in Path(name).iterdir()} == {"folder", "damaged"}
 
 
+def raw_header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """A tar header with a size that no content has to have."""
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT)
+
+
+def of_folder(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type = tarfile.DIRTYPE
+    return info
+
+
+def directory_of(entries: int) -> bytes:
+    """A zip file that is all central directory; Python holds all of it in memory."""
+    name = b"n"
+    fields = (20, 20, 0, 0, 0, 33, 0, 0, 0, len(name), 0, 0, 0, 0, 0, 0)
+    directory = (struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields) + name) * entries
+    end = struct.pack(
+        "<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, entries, entries, len(directory), 0
+    )
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, len(directory), 1)
+    return (
+        directory
+        + end
+        + locator
+        + struct.pack("<4s4H2IH", b"PK\5\6", *[0xFFFF] * 4, *[2**32 - 1] * 2, 0)
+    )
+
+
+PLAIN = tarred((tarfile.TarInfo("main.nf"), b"x" * 600), (tarfile.TarInfo("b"), b""), mode="w")
+
+
+@pytest.mark.parametrize(
+    ("archive", "reason"),
+    [
+        (PLAIN[:1536], "it is damaged, or its end is missing"),
+        (PLAIN[:1600], "it is damaged, or its end is missing"),
+        (PLAIN[:1000], "it is damaged, or not of a usual form (unexpected end of data)"),
+        (PLAIN[:1536] + b"x" + PLAIN[1537:], "it is damaged, or its end is missing"),
+        (
+            tarred((tarfile.TarInfo("main.nf"), b"x" * 600))[:-20],
+            "it is damaged, or not of a usual form (Compressed file ended before the end-of-stream"
+            " marker was reached)",
+        ),
+        (
+            zipped(("main.nf", b"x"))[:-30],
+            "it is damaged, or not of a usual form (File is not a zip file)",
+        ),
+        (
+            tarred(linked("main.nf", "a" * 5000)),
+            f"the link 'main.nf' to '{'a' * 200}…': File name too long",
+        ),
+        (zipped(("b/" * 101, b"")), f"'{'b/' * 100}…' is inside more than 100 folders"),
+        (zipped(("b/" * 9000, b"")), f"'{'b/' * 100}…' is inside more than 100 folders"),
+        (
+            tarred(*((of_folder("b/" * depth), b"") for depth in range(1, 1200))),
+            f"'{'b/' * 100}…' is inside more than 100 folders",
+        ),
+    ],
+    ids=["boundary", "header", "data", "middle", "gz", "zip", "link", "folders", "deep", "steps"],
+)
+def test_what_is_damaged_or_absurd_is_refused_in_words(
+    s3: Any, tmp_path: Path, archive: bytes, reason: str
+) -> None:
+    assert why_not(s3, tmp_path, "p.tar", archive) == reason
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="no /proc: memory has no limit")
+@pytest.mark.parametrize(
+    "archive",
+    [
+        directory_of(400_000),
+        gzip.compress(raw_header("h", tarfile.XHDTYPE, 2**33 - 1) + b"0" * 2**29, 1),
+        gzip.compress(raw_header("h", tarfile.GNUTYPE_LONGNAME, 2**33 - 1) + b"0" * 2**29, 1),
+        lzma.compress(PLAIN, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**30}]),
+    ],
+    ids=["entries", "pax", "longname", "dictionary"],
+)
+def test_an_archive_cannot_use_up_the_memory(
+    s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, archive: bytes
+) -> None:
+    if archive.startswith(b"PK"):
+        monkeypatch.setattr("nextflow_head.archive._MEMORY", 4 * 2**20)
+    before = resource.getrlimit(resource.RLIMIT_AS)
+
+    assert re.fullmatch(
+        r"reading it takes more than \d+ MiB of memory: it has too many entries, or is damaged",
+        why_not(s3, tmp_path, "p.tar", archive),
+    )
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+def test_a_key_of_hundreds_of_folders_is_refused(s3: Any, tmp_path: Path) -> None:
+    put(s3, "p/", {"a/" * 400 + "main.nf": b""})
+
+    with pytest.raises(InputError, match="is inside more than 100 folders"):
+        project.stage(S3Uri("bucket", "p"), tmp_path / "p", s3)
+
+
 def test_a_project_larger_than_the_disk_is_not_begun(
     s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -465,6 +569,13 @@ def test_another_script_than_main_nf_counts_as_the_projects(s3: Any, tmp_path: P
             "s3://b/x.nf",
             "-main-script s3://b/x.nf is not allowed: it must be a path inside the project",
         ),
+        *(
+            (
+                name,
+                f"-main-script {name} is not allowed: the project s3://bucket/p has no such file",
+            )
+            for name in ("x" * 300, ".")
+        ),
     ],
 )
 def test_a_script_that_the_project_does_not_hold_is_refused(
@@ -490,9 +601,16 @@ def test_windows_line_ends_of_a_program_are_told(s3: Any, tmp_path: Path) -> Non
     ]
 
 
-@pytest.mark.parametrize("name", ["s3:/bucket/p", "S3://bucket/p", "s3://Bucket/p", "s3:bucket"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("s3:/bucket/p", "S3://bucket/p", "s3://Bucket/p", "s3:bucket"),
+        *("s3://bucket/a\0b", "s3://bucket/\udc80", "s3://bucket/\ud83d"),
+    ],
+)
 def test_a_place_in_s3_of_another_form_is_refused(s3: Any, tmp_path: Path, name: str) -> None:
-    with pytest.raises(
-        InputError, match=f"the project '{name}' is not allowed: it must be s3://BUCKET/F"
-    ):
+    with pytest.raises(InputError) as caught:
         project.bring([name], 0, tmp_path / "p", s3, print)
+
+    (line,) = caught.value.lines
+    assert line.startswith(f"the project {name!r} is not allowed: it must be s3://BUCKET/F")

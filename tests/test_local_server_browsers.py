@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from local_aws import browsers
 from local_aws.server import LocalAws
 
 
@@ -33,6 +34,14 @@ def ask(aws: LocalAws, method: str = "GET", path: str = "/", **headers: str) -> 
         {"Host": "notlocalhost:{}"},
         {"Host": "localhost"},
         {"Host": "localhost:1"},
+        {"Host": "169.254.170.2:{}"},
+        {"Host": "bucket.169.254.170.2:{}"},
+        {"Host": "host.docker.internal:{}"},
+        {"Host": "bucket.host.docker.internal:{}"},
+        {"Host": "123456789012.dkr.ecr.us-west-2.amazonaws.com:{}"},
+        {"Host": "0.0.0.0:{}"},
+        {"Host": ""},
+        {"User_Agent": "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Safari/605.1.15"},
     ],
 )
 def test_a_web_page_is_refused(aws: LocalAws, headers: dict[str, str], path: str) -> None:
@@ -46,17 +55,35 @@ def test_a_web_page_is_refused(aws: LocalAws, headers: dict[str, str], path: str
         "localhost:{}",
         "LOCALHOST:{}",
         "127.0.0.1:{}",
-        "169.254.170.2:{}",
-        "host.docker.internal:{}",
         "bucket.localhost:{}",
-        "bucket.host.docker.internal:{}",
     ],
 )
 def test_the_names_of_this_machine_are_answered(aws: LocalAws, host: str) -> None:
-    status, headers = ask(aws, path="/_local/health", Host=host, Sec_Fetch_Site="none")
+    status, headers = ask(
+        aws, path="/_local/health", Host=host, Sec_Fetch_Site="none", User_Agent="Mozilla/5.0"
+    )
 
     assert status == 200
     assert not [name for name in headers if name.lower().startswith("access-control-")]
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_answered"),
+    [
+        ("169.254.170.3", True),
+        ("169.254.170.2", False),
+        ("127.0.0.1", False),
+        ("172.17.0.2", False),
+    ],
+)
+def test_the_address_in_dockers_network_is_for_containers(peer: str, is_answered: bool) -> None:
+    """Browsers say nothing in `Sec-Fetch-Site` to a plain address that is not a loopback one.
+
+    Source: https://www.w3.org/TR/fetch-metadata/#abstract-opdef-set-site
+    """
+    request = {"HTTP_HOST": "169.254.170.2:4566", "SERVER_PORT": "4566", "REMOTE_ADDR": peer}
+
+    assert (browsers.refusal(request) is None) == is_answered
 
 
 def test_no_service_lets_web_pages_read_its_answers(aws: LocalAws) -> None:

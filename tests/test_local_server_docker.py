@@ -82,7 +82,7 @@ def test_it_listens_where_containers_find_it_and_leaves_nothing(
         assert aws.container_endpoint == f"http://169.254.170.2:{aws.port}"
         assert listening_on(aws.port) == ["127.0.0.1", "169.254.170.2"]
         connection = http.client.HTTPConnection("169.254.170.2", aws.port, timeout=5)
-        connection.request("GET", "/_local/health")
+        connection.request("GET", "/_local/health", headers={"Host": f"localhost:{aws.port}"})
         assert connection.getresponse().status == 200
         connection.close()
         job = batch_job(aws, "sleep 600", image)

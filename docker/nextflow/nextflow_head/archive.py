@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Self
 
+from nextflow_head import memory
 from nextflow_head.input_error import InputError
 
 #: How the names of archives end, in lower or upper case.
@@ -27,6 +28,12 @@ _SMALL = 100 * 2**20
 # Each file takes at least this from a disk.
 _BLOCK = 4096
 _LONGEST_LINK = 4096
+# Far deeper than any real project; Python's own limit for functions that call themselves is 1000.
+_DEEPEST = 100
+_LONGEST_SHOWN = 200
+# Enough for half a million entries of a zip file, or for the dictionary of `xz -9`. Headers of a
+# few bytes can request any amount.
+_MEMORY = 256 * 2**20
 
 
 class ProjectError(InputError):
@@ -66,16 +73,22 @@ def is_litter(path: PurePosixPath) -> bool:
     )
 
 
-def place(name: str) -> PurePosixPath:
+def place(name: str, shown: str = "") -> PurePosixPath:
     """Where a name leads below a folder.
 
+    Args:
+        name: The name.
+        shown: How messages show it, if not as it is.
+
     Raises:
-        ProjectError: Out of the folder, or nowhere.
+        ProjectError: Out of the folder, nowhere, or too deep.
     """
     path = PurePosixPath(name)
     drive = name[1:3] == ":/" and name[0].isalpha()
     if path.is_absolute() or ".." in path.parts or drive or "\0" in name:
-        raise ProjectError(f"{name!r} leads out of the folder")
+        raise ProjectError(f"{shown or _shown(name)} leads out of the folder")
+    if len(path.parts) > _DEEPEST:
+        raise ProjectError(f"{shown or _shown(name)} is inside more than {_DEEPEST} folders")
     return path
 
 
@@ -93,20 +106,36 @@ def unpack(archive: Path, folder: Path) -> None:
         ProjectError: It cannot be unpacked, or must not be.
     """
     try:
-        with archive.open("rb") as file:
-            zipped = file.read(2) == b"PK"
-        if zipped:
-            with zipfile.ZipFile(archive) as content:
-                _write(_of_zip(content), folder, archive.stat().st_size)
-        else:
-            with _tar(archive) as tar:
-                _write(_of_tar(tar), folder, archive.stat().st_size)
+        with memory.at_most(_MEMORY):
+            _unpack(archive, folder)
+    except MemoryError:
+        raise ProjectError(
+            f"reading it takes more than {_MEMORY // 2**20} MiB of memory: it has too many entries,"
+            " or is damaged"
+        ) from None
     except NotImplementedError as error:
         # Such as Deflate64, which Explorer uses for large files.
         raise ProjectError(f"its compression is not supported ({error})") from None
     except _BROKEN as error:
-        why = error.strerror if isinstance(error, OSError) else None
-        raise ProjectError(why or " ".join(str(error).split()) or type(error).__name__) from None
+        if isinstance(error, OSError) and error.strerror:
+            raise ProjectError(error.strerror) from None
+        why = " ".join(str(error).split())[:_LONGEST_SHOWN] or type(error).__name__
+        raise ProjectError(f"it is damaged, or not of a usual form ({why})") from None
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    with archive.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    if zipped:
+        with zipfile.ZipFile(archive) as content:
+            _write(_of_zip(content), folder, archive.stat().st_size)
+    else:
+        with _tar(archive) as tar:
+            _write(_of_tar(tar), folder, archive.stat().st_size)
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}…")
 
 
 # What the libraries raise on broken content: https://docs.python.org/3/library/zipfile.html
@@ -132,7 +161,9 @@ def _of_zip(archive: zipfile.ZipFile) -> Iterator[Member]:
         name = _zip_name(item).replace("\\", "/")
         mode = item.external_attr >> 16
         if item.flag_bits & 1:
-            raise ProjectError(f"{name!r} is encrypted: create the archive without a password")
+            raise ProjectError(
+                f"{_shown(name)} is encrypted: create the archive without a password"
+            )
         try:
             # Without a zone: it matters only that it is the same each time.
             changed = datetime(*item.date_time, tzinfo=UTC).timestamp()
@@ -162,19 +193,35 @@ def _zip_name(item: zipfile.ZipInfo) -> str:
         return item.filename
 
 
+class _Header(tarfile.TarInfo):
+    """The header of an entry; Python itself takes one that is damaged for the end of the file."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        try:
+            return super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            raise ProjectError("it is damaged, or its end is missing") from None
+
+
 def _tar(archive: Path) -> tarfile.TarFile:
     try:
-        return tarfile.open(archive, "r:*", encoding="utf-8")
+        tar = tarfile.open(archive, "r:*", encoding="utf-8")  # noqa: SIM115 - the caller closes it
     except (tarfile.ReadError, EOFError):
         raise ProjectError(
-            "it is neither a zip nor a tar file (plain, gzip, bzip2 or xz)"
+            "it is neither a zip nor a tar file (plain, gzip, bzip2 or xz), or it is damaged"
         ) from None
+    # Only now: to find the compression, Python looks for a header in each way.
+    tar.tarinfo = _Header
+    return tar
 
 
 def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
     for item in archive:
         if not (item.isreg() or item.isdir() or item.islnk() or item.issym()):
-            raise ProjectError(f"{item.name!r} is neither a file nor a folder nor a link")
+            raise ProjectError(f"{_shown(item.name)} is neither a file nor a folder nor a link")
         # Of a hard link this opens what it is linked to.
         content = partial(_content, archive, item)
         yield Member(
@@ -190,7 +237,7 @@ def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
 def _content(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
     content = archive.extractfile(item)
     if content is None:
-        raise ProjectError(f"{item.name!r} is linked to something that is not a file")
+        raise ProjectError(f"{_shown(item.name)} is linked to something that is not a file")
     return content
 
 
@@ -209,9 +256,9 @@ def _write(members: Iterable[Member], folder: Path, archived: int) -> None:
             try:
                 left = _write_one(member, folder / path, left)
             except (FileExistsError, NotADirectoryError, IsADirectoryError):
-                raise ProjectError(f"{member.name!r} is both a file and a folder") from None
+                raise ProjectError(f"{_shown(member.name)} is both a file and a folder") from None
             except OSError as error:
-                raise ProjectError(f"{member.name!r}: {error.strerror or error}") from None
+                raise ProjectError(f"{_shown(member.name)}: {error.strerror or error}") from None
         if left < 0:
             raise ProjectError(
                 f"it unpacks to more than {most // 2**20} MiB, which is {_RATIO} times its size, or"
@@ -240,11 +287,15 @@ def _create_links(links: Mapping[Path, str], folder: Path) -> None:
         name = path.relative_to(folder).as_posix()
         if path.is_dir() or any(parent in links for parent in path.parents):
             raise ProjectError(f"{name!r} is both a link and a folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.symlink_to(aim)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            path.symlink_to(aim)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise ProjectError(f"the link {name!r} to {_shown(aim)}: {why}") from None
     for path, aim in links.items():
         # What a link leads to may be another.
         if not Path(os.path.realpath(path)).is_relative_to(folder.resolve()):
             name = path.relative_to(folder).as_posix()
-            raise ProjectError(f"the link {name!r} to {aim!r} points out of the folder")
+            raise ProjectError(f"the link {name!r} to {_shown(aim)} points out of the folder")

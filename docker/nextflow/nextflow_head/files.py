@@ -56,7 +56,10 @@ def inside(arguments: Sequence[str], project: Path) -> list[str]:
 
     def local(_option: str, name: str) -> str:
         return (
-            str(project / name) if not Path(name).exists() and (project / name).is_file() else name
+            str(project / name)
+            # These two take a name that no file can have for that of a missing file.
+            if not os.path.exists(name) and os.path.isfile(project / name)  # noqa: PTH110, PTH113
+            else name
         )
 
     return replaced(arguments, local)
@@ -110,13 +113,22 @@ def _copy(option: str, uri: str, folder: Path, s3: Client) -> Path:
     if kind == "params":
         _check(found.content, ending, source)
     folder.mkdir(parents=True)
-    # Nextflow tells JSON from YAML by the name, and prints it where the content is wrong.
-    stem = PurePosixPath(source.name).stem[:100]
-    target = folder / (f"{stem}{ending}" if stem.strip(".") else kind)
+    target = folder / _name(source, ending if kind == "params" else "", kind)
     target.write_bytes(found.content.encode())
     changed = found.changed.timestamp()
     os.utime(target, (changed, changed))
     return target
+
+
+def _name(source: S3Uri, ending: str, instead: str) -> str:
+    """A name for the copy that any folder can hold.
+
+    Nextflow tells JSON from YAML by the name, and prints it where the content is wrong.
+    """
+    stem = source.name[: -len(ending)] if ending else source.name
+    # A name has at most 255 bytes.
+    short = stem.encode()[:200].decode(errors="ignore")
+    return f"{short}{ending}" if short.strip(".") else f"{instead}{ending}"
 
 
 def _check(content: str, ending: str, source: S3Uri) -> None:

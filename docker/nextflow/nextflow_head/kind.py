@@ -53,10 +53,11 @@ TAG_VALUE = Kind(r"[A-Za-z0-9 _.:/=+@-]{1,256}", "a name that the value of an AW
 S3_FILE = Kind(
     rf"{_BUCKET}/(?s:.*)[^/]", "a file in S3 such as s3://my-bucket/arguments.json", S3Uri.parse
 )
-# Nextflow puts these into shell scripts and compares them with what it lists.
+# Nextflow puts these into shell scripts and compares them with what it lists. It resolves . and ..,
+# and S3 does not.
 S3_FOLDER = Kind(
-    rf"{_BUCKET}(/[^\s/]+)*/?",
-    "an S3 location such as s3://my-bucket/_nextflow/runs",
+    rf"{_BUCKET}(/(?!\.\.?(/|$))[^\s/]+)*/?",
+    "an S3 location such as s3://my-bucket/_nextflow/runs, without . or .. as a part",
     S3Uri.parse,
 )
 TEXT = Kind(r"(?s:.*)", "a text")

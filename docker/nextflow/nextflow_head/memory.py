@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 2**20
@@ -55,6 +58,27 @@ def download_buffers(heap: int) -> int:
     Nextflow would allow itself 400 MB whatever the heap; it accepts no less than ten parts of 8 MB.
     """
     return min(400, max(80, heap // 4))
+
+
+@contextmanager
+def at_most(more: int) -> Iterator[None]:
+    """Limits the further memory of this process: what needs more raises a MemoryError.
+
+    Without `/proc`, as on a Mac, there is no limit.
+
+    Args:
+        more: In bytes.
+    """
+    before, hard = resource.getrlimit(resource.RLIMIT_AS)
+    sizes = Path("/proc/self/statm")
+    if sizes.is_file():
+        used = int(sizes.read_text().split()[0]) * resource.getpagesize()
+        known = [limit for limit in (before, hard) if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_AS, (min([used + more, *known]), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (before, hard))
 
 
 def _read(root: Path, names: tuple[str, ...]) -> list[str]:

@@ -136,10 +136,7 @@ def _listed(s3: Client, bucket: str, prefix: str, room: int) -> list[str]:
 
 def _place(key: str, prefix: str) -> PurePosixPath:
     name = key.removeprefix(prefix)
-    try:
-        path = archive.place(name)
-    except ProjectError:
-        raise ProjectError(f"the key {key!r} leads out of the folder") from None
+    path = archive.place(name, f"the key {key!r}")
     # Such as a//b and a/./b, which would be the same file as a/b.
     if name and str(path) != name.removesuffix("/"):
         raise ProjectError(f"the key {key!r} has a part that cannot be the name of a folder")
@@ -181,7 +178,8 @@ def _date_folders(folder: Path) -> float:
 def _root(folder: Path, project: S3Uri, script: str | None) -> Path:
     root = folder
     names = [script] if script else ["main.nf", "nextflow.config"]
-    while not any((root / name).is_file() for name in names):
+    # Unlike Path.is_file, this takes a name that no file can have for that of a missing file.
+    while not any(os.path.isfile(root / name) for name in names):  # noqa: PTH113
         inside = list(root.iterdir())
         # Archives made by Git hosts and Finder hold one folder.
         if len(inside) != 1 or inside[0].is_symlink() or not inside[0].is_dir():

@@ -24,12 +24,12 @@ class S3Uri:
         """Reads `s3://BUCKET/KEY`.
 
         Raises:
-            ValueError: It is not of that form.
+            ValueError: It is not of that form, or has a character that no file name can have.
         """
         match = re.fullmatch(
             r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(?P<key>.*))?", text, re.DOTALL
         )
-        if match is None:
+        if match is None or "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise ValueError(text)
         return cls(match["bucket"], (match["key"] or "").rstrip("/"))
 
