@@ -12,10 +12,10 @@ from local_aws.iam.keys import Keys
 from local_aws.iam.needs import needs_of
 from local_aws.iam.policy import Need, action_matches
 from local_aws.server import ACCOUNT
-from testbed.roles import Role, roles_of
+from testbed.roles import Role, cluster_of, roles_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from aws_cdk.assertions import Template
 
@@ -48,6 +48,7 @@ class Usage:
         return {
             (role.name, action)
             for role in self.roles
+            if not is_assumed_by_a_service(role)
             for action in allowed_actions(role)
             if not self.callers_of(role.name, action)
         }
@@ -60,6 +61,11 @@ class Usage:
             for caller in callers
             if name == role and action_matches(called, action)
         }
+
+
+def is_assumed_by_a_service(role: Role) -> bool:
+    """Tell whether AWS itself holds a role, rather than a program of ours or of a pipeline."""
+    return set(role.services) <= {"batch.amazonaws.com", "vpc-flow-logs.amazonaws.com"}
 
 
 def allowed_actions(role: Role) -> list[str]:
@@ -84,11 +90,12 @@ def usage_of(
     """
     usage = Usage(roles_of(templates))
     principals = {role.name: _principal(role) for role in usage.roles}
-    for call in recorded:
-        need = _need(call, principals[call.role], deployment)
-        _hold(usage, call.role, principals[call.role], need, call.caller)
-    for need in _worker_needs(workers, principals[WORKER]):
-        _hold(usage, WORKER, principals[WORKER], need, "the worker's programs")
+    for entry in recorded:
+        need = _need(entry, principals[entry.role], deployment)
+        _hold(usage, entry.role, principals[entry.role], need, entry.caller)
+    for call in workers.of(principals[WORKER], cluster_of(templates)):
+        for need in needs_of(call):
+            _hold(usage, WORKER, principals[WORKER], need, "the worker's programs")
     return usage
 
 
@@ -111,8 +118,3 @@ def _need(call: RoleCall, principal: Principal, deployment: str) -> Need:
     service = call.action.partition(":")[0]
     values = {**context_of(principal, REGION, source=""), **own}
     return Need(call.action, call.resource, Keys(values, (*_TAGS, f"{service}:ResourceTag/")))
-
-
-def _worker_needs(workers: WorkerCalls, principal: Principal) -> Iterator[Need]:
-    for call in workers.of(principal):
-        yield from needs_of(call)

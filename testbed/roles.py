@@ -17,7 +17,7 @@ from local_aws.iam.policy import Statement, statements
 from local_aws.server import ACCOUNT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from aws_cdk.assertions import Template
 
@@ -68,6 +68,14 @@ def roles_of(templates: Mapping[str, Template]) -> list[Role]:
     return _Deployment(templates).roles()
 
 
+def cluster_of(templates: Mapping[str, Template]) -> str:
+    """Return the name that Batch gives to the cluster of one of the compute environments."""
+    for template in templates.values():
+        for name in template.find_resources("AWS::Batch::ComputeEnvironment"):
+            return f"AWSBatch-{stand_in(name)}-1"
+    raise ValueError("there is no compute environment")
+
+
 class _Deployment:
     def __init__(self, templates: Mapping[str, Template]) -> None:
         self._resources: dict[str, dict[str, Any]] = {}
@@ -78,6 +86,15 @@ class _Deployment:
             for output in content.get("Outputs", {}).values():
                 if "Export" in output:
                     self._exports[output["Export"]["Name"]] = output["Value"]
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._reference,
+            "Fn::GetAtt": lambda arguments: self._attribute(*arguments),
+            "Fn::ImportValue": lambda name: self._value(self._exports[name]),
+            "Fn::Join": lambda arguments: arguments[0].join(self._value(arguments[1])),
+            "Fn::Select": lambda arguments: self._value(arguments[1])[int(arguments[0])],
+            "Fn::Split": self._split,
+            "Fn::Sub": self._substitute,
+        }
 
     def roles(self) -> list[Role]:
         return [
@@ -99,8 +116,10 @@ class _Deployment:
     def _statements(self, name: str, role: dict[str, Any]) -> list[Statement]:
         arns = [self._value(arn) for arn in role.get("ManagedPolicyArns", [])]
         documents = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
-        managed = {f"{_ARNS['AWS::IAM::ManagedPolicy']}{stand_in(policy)}": entry
-                   for policy, entry in self._of("AWS::IAM::ManagedPolicy").items()}
+        managed = {
+            f"{_ARNS['AWS::IAM::ManagedPolicy']}{stand_in(policy)}": entry
+            for policy, entry in self._of("AWS::IAM::ManagedPolicy").items()
+        }
         documents += [managed[arn]["PolicyDocument"] for arn in arns if arn in managed]
         for entry in [*managed.values(), *self._of("AWS::IAM::Policy").values()]:
             if {"Ref": name} in entry.get("Roles", []):
@@ -109,26 +128,21 @@ class _Deployment:
         return [each for document in documents for each in statements(self._value(document))]
 
     def _value(self, node: Any) -> Any:
-        match node:
-            case {"Ref": name}:
-                return self._reference(name)
-            case {"Fn::GetAtt": [name, attribute]}:
-                return self._attribute(name, attribute)
-            case {"Fn::ImportValue": name}:
-                return self._value(self._exports[name.partition(":")[2] and name])
-            case {"Fn::Join": [separator, parts]}:
-                return str(separator).join(self._value(part) for part in parts)
-            case {"Fn::Sub": text}:
-                return re.sub(r"\$\{([\w:]+)\}", lambda found: self._reference(found[1]), text)
-            case {"Fn::Select": [index, parts]}:
-                return self._value(parts)[int(index)]
-            case {"Fn::Split": [separator, text]}:
-                return self._value(text).split(separator)
-            case dict():
-                return {key: self._value(value) for key, value in node.items()}
-            case list():
-                return [self._value(value) for value in node]
-        return node
+        """Return a template's value, its functions evaluated."""
+        if isinstance(node, list):
+            return [self._value(value) for value in node]
+        if not isinstance(node, dict):
+            return node
+        for name, argument in node.items():
+            if name in self._functions:
+                return self._functions[name](argument)
+        return {key: self._value(value) for key, value in node.items()}
+
+    def _substitute(self, text: str) -> str:
+        return re.sub(r"\$\{([\w:]+)\}", lambda found: self._reference(found[1]), text)
+
+    def _split(self, arguments: list[Any]) -> list[str]:
+        return str(self._value(arguments[1])).split(arguments[0])
 
     def _reference(self, name: str) -> str:
         if name in _PSEUDO:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Settings = dict[str, Any]
 REGION = "us-west-2"
 LOG_GROUP = "StorageLogs"
-#: The ECS agent says so of the instance and its cluster.
-_IDENTITY = {"cluster": "AWSBatch-spot-1", "containerInstances": ["AWSBatch-spot-1/1"]}
 
 
 class _Logs(Service):
@@ -63,15 +61,18 @@ class WorkerCalls:
                 self.calls.append((words[-2], words[-1], arguments))
             self._keep_tags(bed)
 
-    def of(self, principal: Principal) -> list[Call]:
-        """Return them as the calls of a worker with this role."""
+    def of(self, principal: Principal, cluster: str) -> list[Call]:
+        """Return them as the calls of a worker with this role, in a cluster."""
+        # As the ECS agent introduces itself.
+        instance = f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/{cluster}/1"
+        identity = {"cluster": cluster, "containerInstances": [instance]}
         own = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/i-0123"
         context = {**context_of(principal, REGION, source=""), "ec2:SourceInstanceARN": own}
         return [
             Call(
                 service,
                 operation,
-                {**arguments, **(_IDENTITY if service == "ecs" else {})},
+                {**arguments, **(identity if service == "ecs" else {})},
                 ACCOUNT,
                 REGION,
                 context,
@@ -126,7 +127,10 @@ def _give_up(bed: Testbed, settings: Settings) -> None:
 
 def _sweep(bed: Testbed, settings: Settings) -> None:
     bed.start(**settings)
-    bed.ec2.refuse = {"AttachVolume": refusal("Unavailable"), "DeleteVolume": refusal("Unavailable")}
+    bed.ec2.refuse = {
+        "AttachVolume": refusal("Unavailable"),
+        "DeleteVolume": refusal("Unavailable"),
+    }
     bed.machine.used_gib = 99
     bed.run(30)
     bed.ec2.refuse = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import recorded_calls, role_usage
+from testbed import recorded_calls
 from testbed.role_usage import Usage, usage_of
 from testbed.unrecorded import REASONS
 from testbed.worker_calls import WorkerCalls
@@ -30,7 +30,9 @@ def usages(
 ) -> dict[str, Usage]:
     folder = tmp_path_factory.mktemp("workers")
     return {
-        name: usage_of(templates(name), name, recorded_calls.read(), WorkerCalls(folder / name, name))
+        name: usage_of(
+            templates(name), name, recorded_calls.read(), WorkerCalls(folder / name, name)
+        )
         for name in SETTINGS
     }
 
@@ -45,10 +47,7 @@ def test_every_recorded_call_is_allowed(usages: dict[str, Usage], name: str) -> 
 def test_every_allowed_action_is_called_or_has_a_reason(
     usages: dict[str, Usage], name: str
 ) -> None:
-    assumed = {role.name for role in usages[name].roles if "ForService" in role.services}
-    unused = {(role, action) for role, action in usages[name].unused() if role not in assumed}
-
-    assert unused - set(REASONS) == set()
+    assert usages[name].unused() - set(REASONS) == set()
 
 
 def test_no_reason_is_given_for_what_is_called_or_not_allowed(usages: dict[str, Usage]) -> None:
