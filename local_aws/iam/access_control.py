@@ -29,6 +29,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/,&]+)/\d{8}/([^/,]*)/", re.IGNORECASE)
 _GLOBAL: dict[str, Value] = {
     # The local AWS speaks HTTP, on this machine only: what AWS would ask of TLS is met.
     "aws:SecureTransport": "true",
+    "s3:TlsVersion": "1.3",
     "aws:PrincipalType": "AssumedRole",
     "aws:PrincipalIsAWSService": "false",
     "aws:ViaAWSService": "false",
