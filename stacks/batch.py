@@ -47,6 +47,7 @@ class BatchStack(Stack):
             storage=data.storage,
             key=data.key,
             scratch=settings.scratch,
+            worker_options=settings.worker,
             capacities=settings.compute_environments,
             queues=settings.queues,
             own_service_role=settings.batch_service_role == "own",

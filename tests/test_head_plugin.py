@@ -214,6 +214,30 @@ def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: PluginTestbed
     assert "Host EC2 (instance i-0abc) terminated." in output
 
 
+@pytest.mark.parametrize("queue", ["x", ""])
+def test_jobs_and_definitions_carry_the_deployments_name_whatever_a_pipeline_says(
+    testbed: PluginTestbed, queue: str
+) -> None:
+    text = FLEETING.replace("output:", "resourceLabels team: 'genomics'\n    output:")
+
+    testbed.run(text, "-process.queue=od", NF_DEPLOYMENT="lab-a", NF_ON_DEMAND_QUEUE=queue)
+
+    jobs = (testbed.folder / "jobs").read_text()
+    assert jobs == "nf-lab-a_none [team:genomics, nextflow-deployment:lab-a]\n"
+
+
+def test_a_definitions_name_is_cut_to_what_batch_takes(testbed: PluginTestbed) -> None:
+    """Two long names that differ at their end stay apart."""
+    images = [f"registry.example.org/{'long/' * 15}{last}" for last in ("image-a", "image-b")]
+    for image in images:
+        testbed.run(FLEETING, f"-process.container={image}", NF_DEPLOYMENT="d" * 24)
+
+    names = {line.split(" ")[0] for line in (testbed.folder / "jobs").read_text().splitlines()}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {128}
+    assert all(name.startswith(f"nf-{'d' * 24}_registry-example-org-long") for name in names)
+
+
 @pytest.mark.parametrize(
     "setting",
     [

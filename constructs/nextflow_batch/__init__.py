@@ -21,6 +21,7 @@ from nextflow_batch.scratch import Scratch
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.storage import Storage
 from nextflow_batch.worker import Worker
+from nextflow_batch.worker_options import WorkerOptions
 
 __all__ = [
     "DEFAULT_CAPACITIES",
@@ -43,5 +44,6 @@ __all__ = [
     "ScratchAccess",
     "Storage",
     "Worker",
+    "WorkerOptions",
     "zones",
 ]

@@ -11,7 +11,8 @@ from constructs import Construct
 from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
-from nextflow_batch.capacity import Capacity
+from nextflow_batch.capacity import Capacity, image_conflicts
+from nextflow_batch.cluster_access import ClusterAccess
 from nextflow_batch.compute_environment import ComputeEnvironment
 from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
@@ -20,15 +21,25 @@ from nextflow_batch.queue_order import QueueOrder, queue_conflicts
 from nextflow_batch.wildcards import justify_managed
 from nextflow_batch.worker import Worker
 
-#: One Spot and one On-Demand environment, and the two queues that prefer one to the other.
+#: One Spot and one On-Demand environment, the two queues that prefer one to the other, and a few
+#: instances of their own for heads: of these types the smallest has room for one.
 DEFAULT_CAPACITIES = {
+    "heads": Capacity(
+        purchase="on-demand",
+        instance_types=("r6i.large", "r6a.large", "r7i.large", "m6i.xlarge", "m6a.xlarge"),
+        max_vcpus=32,
+    ),
     "ondemand": Capacity(purchase="on-demand"),
     "spot": Capacity(purchase="spot"),
 }
 DEFAULT_QUEUES = {
     "default": QueueOrder(priority=1, compute_environments=("spot", "ondemand")),
     "highpriority": QueueOrder(priority=100, compute_environments=("ondemand", "spot")),
+    "heads": QueueOrder(priority=100, compute_environments=("heads",)),
 }
+
+#: Environments that one IAM policy can name.
+_PER_POLICY = 25
 
 
 class Compute(Construct):
@@ -74,6 +85,7 @@ class Compute(Construct):
             queues=(dict[QueueName, InstanceOf[QueueOrder]], _as_dict(queues)),
         )
         refuse("Compute", queue_conflicts(queues, capacities))
+        refuse("Compute", (entry.below("capacities") for entry in image_conflicts(capacities)))
         super().__init__(scope, construct_id)
         self._capacities = capacities
         self._orders = queues
@@ -96,6 +108,7 @@ class Compute(Construct):
             )
             for name, capacity in capacities.items()
         }
+        cluster_access = self._let_workers_join(worker)
         self.queues = {
             name: JobQueue(
                 self,
@@ -108,6 +121,21 @@ class Compute(Construct):
             )
             for name, queue in queues.items()
         }
+        # No job comes to an environment before its workers may join its cluster.
+        for queue in self.queues.values():
+            queue.node.add_dependency(*cluster_access)
+
+    def _let_workers_join(self, worker: Worker) -> list[ClusterAccess]:
+        environments = list(self.compute_environments.values())
+        return [
+            ClusterAccess(
+                self,
+                f"ClusterAccess{first or ''}",
+                role=worker.role,
+                compute_environments=environments[first : first + _PER_POLICY],
+            )
+            for first in range(0, len(environments), _PER_POLICY)
+        ]
 
     def largest_job(self, *queues: str) -> Resources | None:
         """What a job may ask for and be started, whichever of the queues it is submitted to.

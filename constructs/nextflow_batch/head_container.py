@@ -71,6 +71,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             environment={
                 "NF_LOGSDIR": storage.logs_uri,
                 "NF_WORKDIR": storage.runs_uri,
+                **({"NF_STORE_DIRS": ",".join(storage.store_uris)} if storage.store_uris else {}),
                 "NF_JOB_QUEUE": queue.job_queue_arn,
                 "NF_JOB_ROLE": task_role.role_arn,
                 "NF_LOG_GROUP": storage.log_group.log_group_name,
@@ -79,6 +80,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 # Batch sets neither on EC2, and Nextflow's clients look at different ones.
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
+                **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
                 **_limits(largest_task),
             },

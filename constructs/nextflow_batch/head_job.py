@@ -62,10 +62,11 @@ class HeadJob(Construct):
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            head: Its size, its name, and the queues of its tasks.
+            head: Its size, its name, its queue and those of its tasks.
             deployment: Name that tasks are tagged with.
             storage: Where logs and work directories lie.
-            queues: The queues to which the head may submit, by name; those of `head` among them.
+            queues: The queues by name, those of `head` among them. The head may submit to all but
+                its own, if it has one.
             largest_task: What a task may ask for; Nextflow asks for no more, whatever the pipeline
                 says. Unlimited when not given.
             git_secret: Holds Nextflow's scm file, for private Git repositories
@@ -94,7 +95,14 @@ class HeadJob(Construct):
         self.role = self._make_role("Role", "Nextflow itself, which submits the tasks")
         storage.grant_head(self.role)
         self.role.add_managed_policy(
-            HeadAccess(self, "BatchAccess", queues=list(queues.values()), task_role=self.task_role)
+            HeadAccess(
+                self,
+                "BatchAccess",
+                deployment=deployment,
+                queues=[queue for name, queue in queues.items() if name != head.queue],
+                task_role=self.task_role,
+                privileged_tasks=head.privileged_tasks,
+            )
         )
         self.job_definition = HeadJobDefinition(
             self,

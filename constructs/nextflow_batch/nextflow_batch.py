@@ -19,6 +19,7 @@ from nextflow_batch.scratch import Scratch
 from nextflow_batch.storage import Storage
 from nextflow_batch.tags import Tags, tag
 from nextflow_batch.worker import TaskS3Client, Worker
+from nextflow_batch.worker_options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from nextflow_batch.capacity import Capacity
     from nextflow_batch.queue_order import QueueOrder
 
-#: Later attempts of tasks, and heads, run where no Spot instance is reclaimed.
-DEFAULT_HEAD = Head(on_demand_queue="highpriority")
+#: Heads run on instances of their own, later attempts of tasks where none is reclaimed.
+DEFAULT_HEAD = Head(queue="heads", on_demand_queue="highpriority")
 
 
 class NextflowBatch(Construct):
@@ -48,7 +49,7 @@ class NextflowBatch(Construct):
         worker: Role and launch template of the instances.
         compute: Compute environments and queues.
         head: The head's image, job definition and roles.
-        head_queue: Name of the queue that is best for the head.
+        head_queue: Name of the queue to submit heads to.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class NextflowBatch(Construct):
         storage: Storage | None = None,
         key: kms.IKey | None = None,
         scratch: Scratch | None = None,
+        worker_options: WorkerOptions | None = None,
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
         own_service_role: bool = False,
@@ -77,7 +79,7 @@ class NextflowBatch(Construct):
         """Compose the deployment.
 
         A second one in the same account and region needs names of its own: `deployment`, `queues`,
-        and in `head` the job definition and the queues of tasks.
+        and in `head` the job definition and the queues.
 
         Args:
             scope: The parent.
@@ -90,10 +92,11 @@ class NextflowBatch(Construct):
             key: Encrypts the volumes, and bucket and logs if they are new, such as an
                 `EncryptionKey`; the keys of EBS, S3 and CloudWatch when not given.
             scratch: The workers' disk.
+            worker_options: What else a site may choose for its workers.
             capacities: Each compute environment's instances, by name.
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
-            head: The head's size and name, and the queues of its tasks.
+            head: The head's size and name, its queue and those of its tasks.
             git_secret: Holds Nextflow's scm file, for private Git repositories.
             seqera_secret: Holds an access token of Seqera Platform.
             tags: Further tags of everything that takes them.
@@ -112,6 +115,7 @@ class NextflowBatch(Construct):
             deployment=(DeploymentName, deployment),
             storage=(InstanceOf[Storage] | None, storage),
             scratch=(InstanceOf[Scratch] | None, scratch),
+            worker_options=(InstanceOf[WorkerOptions] | None, worker_options),
             head=(InstanceOf[Head], head),
             tags=(Tags, dict(tags or {})),
             task_s3_client=(TaskS3Client, task_s3_client),
@@ -132,6 +136,7 @@ class NextflowBatch(Construct):
             deployment=deployment,
             storage=self.storage,
             scratch=scratch or Scratch(),
+            options=worker_options,
             tags=tags,
             key=key,
             task_s3_client=task_s3_client,
@@ -162,7 +167,7 @@ class NextflowBatch(Construct):
             git_secret=git_secret,
             seqera_secret=seqera_secret,
         )
-        self.head_queue = head.queue(queues, capacities)
+        self.head_queue = head.submit_queue(queues, capacities)
         self._add_outputs()
         tag(self, deployment, tags or {})
 

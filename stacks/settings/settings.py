@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nextflow_batch import QueueOrder, Scratch
+from nextflow_batch import QueueOrder, Scratch, WorkerOptions
 from nextflow_batch.arguments import Arguments
+from nextflow_batch.capacity import image_conflicts
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
 from nextflow_batch.problem import Problem
 from nextflow_batch.queue_order import queue_conflicts
@@ -43,6 +44,7 @@ class Settings(Arguments):
     network: Network = Network()
     storage: Storage = Storage()
     scratch: Scratch = Scratch()
+    worker: WorkerOptions = WorkerOptions()
     batch_service_role: Literal["service-linked", "own"] = Field(
         "service-linked",
         description="The role of AWS Batch: the service-linked role, with which Batch updates"
@@ -70,6 +72,8 @@ class Settings(Arguments):
     def conflicts(self) -> Iterator[Problem]:
         """What does not go together, over all parts."""
         yield from self.queue_problems()
+        for problem in image_conflicts(self.compute_environments):
+            yield problem.below("compute_environments")
         for problem in self.network.region_conflicts(self.region):
             yield problem.below("network")
         for problem in self.storage.key_conflicts(self.region, self.account):
