@@ -56,7 +56,9 @@ class RoleCall:
 
 
 def read() -> list[RoleCall]:
-    """Read the file."""
+    """Read the file; nothing is recorded where there is none."""
+    if not FILE.exists():
+        return []
     return [RoleCall(**json.loads(line)) for line in FILE.read_text().splitlines()]
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testbed import recorded_calls
-from testbed.role_usage import Usage, usage_of
+from testbed.role_usage import WORKER, Usage, usage_of
 from testbed.unrecorded import REASONS
 from testbed.worker_calls import WorkerCalls
 
@@ -37,20 +37,38 @@ def usages(
     }
 
 
+@pytest.fixture
+def _recorded() -> None:
+    if not recorded_calls.FILE.exists():
+        pytest.skip("no runs are recorded: `make record-calls` needs a real Nextflow and Docker")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_call_of_a_worker_is_allowed(usages: dict[str, Usage], name: str) -> None:
+    denied = [line for line in usages[name].denied if f"/{WORKER}/" in line]
+
+    assert denied == []
+    actions = {action for role, action in usages[name].callers if role == WORKER}
+    assert {"ec2:AttachVolume", "ec2:DetachVolume", "ec2:ModifyVolume"} <= actions
+    assert {"ecs:UpdateContainerInstancesState", "logs:PutLogEvents"} <= actions
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_worker_may_do_nothing_that_nothing_calls(usages: dict[str, Usage], name: str) -> None:
+    unused = {each for each in usages[name].unused() if each[0] == WORKER}
+
+    assert unused == {each for each in REASONS if each[0] == WORKER}
+
+
+@pytest.mark.usefixtures("_recorded")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_recorded_call_is_allowed(usages: dict[str, Usage], name: str) -> None:
     assert usages[name].denied == []
-    assert len(usages[name].callers) > 30
 
 
+@pytest.mark.usefixtures("_recorded")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_allowed_action_is_called_or_has_a_reason(
     usages: dict[str, Usage], name: str
 ) -> None:
-    assert usages[name].unused() - set(REASONS) == set()
-
-
-def test_no_reason_is_given_for_what_is_called_or_not_allowed(usages: dict[str, Usage]) -> None:
-    unused = set.union(*(usage.unused() for usage in usages.values()))
-
-    assert set(REASONS) - unused == set()
+    assert usages[name].unused() == set(REASONS)
