@@ -20,7 +20,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
-	diff bootstrap deploy destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head \
+	diff bootstrap deploy destroy snapshots schema permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
 help: ## Shows these targets
@@ -51,7 +51,8 @@ test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
-	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py
+	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py \
+		tests/test_enforced_runs.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
@@ -93,6 +94,12 @@ destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
 
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
+
+permissions: setup ## Writes the generated part of docs/permissions.md, from policies and recorded calls
+	python -m testbed.permissions_table
+
+record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
+	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
 
 schema: setup ## Writes settings/schema.json (for editors) and docs/settings.md
 	python -m stacks.schema > settings/schema.json
