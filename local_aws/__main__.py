@@ -62,7 +62,13 @@ def _run(options: argparse.Namespace) -> None:
         docker = usable_engine()
         # What can be refused is refused before anything is built.
         runner = make_runner(state, docker=docker, is_equipped=False)
-        aws = LocalAws(options.region, options.port, runner=runner, state_dir=state)
+        aws = LocalAws(
+            options.region,
+            options.port,
+            runner=runner,
+            state_dir=state,
+            access_control=options.access_control,
+        )
         stack.enter_context(aws)
         equip(runner)
         machine = capabilities.find(_KEPT, _say)
@@ -85,6 +91,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--state-dir", type=Path, help="folder for logs and state; default: a temporary one"
+    )
+    parser.add_argument(
+        "--access-control",
+        action="store_true",
+        help="let roles do only what their policies allow; default: everybody may do everything",
     )
     return parser
 

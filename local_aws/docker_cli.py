@@ -16,8 +16,8 @@ Only Python's standard library is used: it is started by whatever Python is on t
 Environment:
     AWS_ENDPOINT_URL, AWS_REGION: The local AWS.
     LOCAL_AWS_IMAGES: The folder of these notes; set only where there is no engine.
-    BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGINS, NEXTFLOW_SHA256: Build
-        arguments to add, for Dockerfiles that take them.
+    BASE_IMAGE, FETCH_IMAGE, NEXTFLOW_DISTRIBUTION, NEXTFLOW_PLUGIN_REGISTRY, NEXTFLOW_PLUGINS,
+        NEXTFLOW_SHA256: Build arguments to add, for Dockerfiles that take them.
 """
 
 import hashlib
@@ -35,6 +35,7 @@ BUILD_ARGUMENTS = (
     "BASE_IMAGE",
     "FETCH_IMAGE",
     "NEXTFLOW_DISTRIBUTION",
+    "NEXTFLOW_PLUGIN_REGISTRY",
     "NEXTFLOW_PLUGINS",
     "NEXTFLOW_SHA256",
 )
@@ -163,7 +164,8 @@ def _push(image: str, note: dict[str, object]) -> int:
         "layers": [],
     }
     note = {"repositoryName": found[1], "imageTag": found[2], "imageManifest": json.dumps(manifest)}
-    scope = f"local/20260101/{os.environ['AWS_REGION']}/ecr/aws4_request"
+    key, region = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_REGION"]
+    scope = f"{key}/20260101/{region}/ecr/aws4_request"
     headers = {
         "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
         "Content-Type": "application/x-amz-json-1.1",

@@ -4,6 +4,7 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from local_aws import browsers
 from local_aws.error_forms import error_answer
 from local_aws.errors import RequestError
 from local_aws.faults import Faults
+from local_aws.iam.access_control import AccessControl
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,6 +33,7 @@ class Gateway:
         services: moto's services.
         faults: The faults that are on.
         log: The file that takes what went wrong inside.
+        access_control: Decides what callers may do; without it all may do everything.
 
     Attributes:
         credentials: Answers a container that asks for its job role's credentials at a path;
@@ -38,9 +41,16 @@ class Gateway:
         add_image: Takes an image that `cdk deploy` published without a Docker engine; likewise.
     """
 
-    def __init__(self, services: "WSGIApplication", faults: Faults, log: Path) -> None:
+    def __init__(
+        self,
+        services: "WSGIApplication",
+        faults: Faults,
+        log: Path,
+        access_control: AccessControl | None = None,
+    ) -> None:
         self._services = services
         self._faults = faults
+        self._access_control = access_control
         self._log = log
         self._log_lock = Lock()
         self.credentials: Callable[[str], dict[str, str] | None] = lambda _path: None
@@ -61,7 +71,11 @@ class Gateway:
         if fault is not None:
             return _send(fault, environ, start_response)
         try:
-            return self._services(environ, start_response)
+            refused = (
+                self._access_control.refusal(service, environ) if self._access_control else None
+            )
+            answering = self._services if refused is None else partial(_send, refused)
+            return answering(environ, start_response)
         except NotImplementedError as error:
             missing = error_answer(service, "NotImplemented", f"Not in the local AWS: {error}")
             return _send(("501 Not Implemented", *missing), environ, start_response)

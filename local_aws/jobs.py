@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws import batch, worker_root
+from local_aws.batch.agent import Authorize
 from local_aws.batch.docker_runner import DockerRunner
 from local_aws.batch.process_runner import ProcessRunner
 from local_aws.batch.runner import Container, ContainerSpec, Runner
@@ -83,11 +84,14 @@ class JobEngine:
         runner: Runs their containers.
         endpoint: The URL at which containers reach the local AWS.
         agent: The URL at which they ask for their role's credentials.
+        authorize: Decides about the ECS agent's own calls.
     """
 
-    def __init__(self, runner: Runner, endpoint: str, agent: str) -> None:
+    def __init__(
+        self, runner: Runner, endpoint: str, agent: str, authorize: Authorize | None = None
+    ) -> None:
         self._runner = runner
-        batch.install(runner, endpoint=endpoint, agent=agent)
+        batch.install(runner, endpoint=endpoint, agent=agent, authorize=authorize)
         self.faults = JobFaults(reclaim_host=_reclaim_host, fail_pull=batch.fail_next_pull)
 
     def add_image(self, image: Mapping[str, Any]) -> None:

@@ -27,6 +27,7 @@ from local_aws.cloudformation.service import CloudFormation
 from local_aws.errors import LocalAwsError
 from local_aws.faults import Faults
 from local_aws.gateway import Gateway
+from local_aws.iam.access_control import AccessControl
 from local_aws.jobs import JobEngine, is_docker, make_runner
 from local_aws.listener import Listener
 from local_aws.network import GATEWAY, JobNetwork, usable_engine
@@ -41,7 +42,7 @@ ACCOUNT = "123456789012"
 
 _LOOPBACK = "127.0.0.1"
 _PORT_ATTEMPTS = 20
-_KEYS = {"aws_access_key_id": "local", "aws_secret_access_key": "local"}
+_KEY = "local"
 
 
 class LocalAws:
@@ -55,8 +56,11 @@ class LocalAws:
         runner: Runs the jobs' containers; by default Docker if an engine answers whose networks
             are this machine's (Docker Desktop's are not), otherwise local processes.
         state_dir: Where what lies on disk goes; by default a temporary folder.
+        access_control: Whether callers with a role's credentials may do only what its policies
+            allow; by default everybody may do everything.
 
     Attributes:
+        access_control: What decides about that, or None.
         port: The port it listens on.
         faults: Makes it fail on purpose.
         state_dir: The folder for what lies on disk.
@@ -68,6 +72,8 @@ class LocalAws:
         port: int = 0,
         runner: "Runner | None" = None,
         state_dir: Path | None = None,
+        *,
+        access_control: bool = False,
     ) -> None:
         self.region = region
         self.port = port
@@ -82,6 +88,7 @@ class LocalAws:
         self._cloudformation: CloudFormation | None = None
         self._clients: dict[tuple[str, str], Any] = {}
         self._clients_lock = Lock()
+        self.access_control = AccessControl(ACCOUNT) if access_control else None
 
     def __enter__(self) -> Self:
         self.start()
@@ -162,7 +169,7 @@ class LocalAws:
         services = werkzeug_app.DomainDispatcherApplication(werkzeug_app.create_backend_app)
         # moto would look through its own folders at each request, one request at a time.
         services.get_backend_for_host = cache(services.get_backend_for_host)
-        gateway = Gateway(services, self.faults, self.state_dir / "errors.log")
+        gateway = Gateway(services, self.faults, self.state_dir / "errors.log", self.access_control)
         if usable_engine() if self._runner is None else is_docker(self._runner):
             self._network = JobNetwork()
             undo.callback(self._close_network)
@@ -173,7 +180,8 @@ class LocalAws:
         agent = Listener(self._container_address, 0, gateway)
         undo.callback(agent.close)
         agent_endpoint = f"http://{agent.address}:{agent.port}"
-        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint)
+        authorize = self.access_control.refusal_of if self.access_control else None
+        jobs = JobEngine(runner, self.container_endpoint, agent_endpoint, authorize)
         undo.callback(jobs.stop)
         undo.callback(self._cancel_reopening)
         self.faults.jobs = jobs.faults
@@ -271,12 +279,16 @@ class LocalAws:
         """Returns the variables that lead an AWS SDK or CLI to the local AWS."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": _KEYS["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": _KEYS["aws_secret_access_key"],
+            "AWS_ACCESS_KEY_ID": self._key,
+            "AWS_SECRET_ACCESS_KEY": self._key,
             "AWS_REGION": self.region,
             "AWS_DEFAULT_REGION": self.region,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @property
+    def _key(self) -> str:
+        return self.access_control.operator_key if self.access_control else _KEY
 
     def client(self, service: str) -> Any:
         """Returns the boto3 client of a service, such as `s3`."""
@@ -289,6 +301,8 @@ class LocalAws:
                     service,
                     region_name=region,
                     endpoint_url=self.endpoint,
+                    aws_access_key_id=self._key,
+                    aws_secret_access_key=self._key,
                     config=Config(proxies={}, retries={"total_max_attempts": 1}),
                 )
             return self._clients[service, region]
@@ -304,4 +318,4 @@ def _session() -> Any:
             "credentials_file": no_file,
         }
     )
-    return boto3.session.Session(botocore_session=bare, **_KEYS)
+    return boto3.session.Session(botocore_session=bare)

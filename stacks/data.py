@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack
-from aws_cdk import aws_logs as logs
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 
 from nextflow_batch import EncryptionKey, Storage
+from nextflow_batch.log_retention import LOG_RETENTION
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -21,6 +22,8 @@ class DataStack(Stack):
 
     Attributes:
         key: The customer key, when the settings ask for one.
+        log_retention: How long logs are kept.
+        removal_policy: What `cdk destroy` does with data and logs.
         storage: Bucket and logs.
     """
 
@@ -31,9 +34,9 @@ class DataStack(Stack):
         removal = RemovalPolicy.RETAIN
         if settings.delete_with_stack and settings.delete_data_for_good:
             removal = RemovalPolicy.DESTROY
-        self.key = None
-        if settings.customer_key:
-            self.key = EncryptionKey(self, "Key", removal_policy=removal)
+        self.removal_policy = removal
+        self.log_retention = LOG_RETENTION[settings.log_retention_days]
+        self.key = self._find_key(settings.customer_key)
         work_days = settings.work_expires_days
         self.storage = Storage(
             self,
@@ -45,27 +48,15 @@ class DataStack(Stack):
             prefix=settings.prefix,
             reference_buckets=settings.reference_buckets,
             work_expires=Duration.days(work_days) if work_days else None,
-            log_retention=_RETENTION[settings.log_retention_days],
+            log_retention=self.log_retention,
             key=self.key,
             removal_policy=removal,
         )
         self.storage.add_outputs(self)
 
-
-_RETENTION = {
-    1: logs.RetentionDays.ONE_DAY,
-    3: logs.RetentionDays.THREE_DAYS,
-    5: logs.RetentionDays.FIVE_DAYS,
-    7: logs.RetentionDays.ONE_WEEK,
-    14: logs.RetentionDays.TWO_WEEKS,
-    30: logs.RetentionDays.ONE_MONTH,
-    60: logs.RetentionDays.TWO_MONTHS,
-    90: logs.RetentionDays.THREE_MONTHS,
-    120: logs.RetentionDays.FOUR_MONTHS,
-    150: logs.RetentionDays.FIVE_MONTHS,
-    180: logs.RetentionDays.SIX_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-    400: logs.RetentionDays.THIRTEEN_MONTHS,
-    545: logs.RetentionDays.EIGHTEEN_MONTHS,
-    731: logs.RetentionDays.TWO_YEARS,
-}
+    def _find_key(self, customer_key: bool | str) -> kms.IKey | None:
+        if isinstance(customer_key, str):
+            return kms.Key.from_key_arn(self, "ExistingKey", customer_key)
+        if not customer_key:
+            return None
+        return EncryptionKey(self, "Key", removal_policy=self.removal_policy)

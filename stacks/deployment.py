@@ -25,13 +25,15 @@ def declare(app: App, settings: Settings) -> None:
     """
     where = Environment(account=settings.account, region=settings.region)
     name = f"nextflow-{settings.deployment}"
+    data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
     network = None
     if not settings.network.existing:
-        network = NetworkStack(app, f"{name}-network", env=where, settings=settings)
-    data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
+        network = NetworkStack(app, f"{name}-network", env=where, settings=settings, data=data)
     batch = BatchStack(
         app, f"{name}-batch", env=where, settings=settings, data=data, network=network
     )
     if settings.operations:
-        OperationsStack(app, f"{name}-operations", env=where, settings=settings, batch=batch)
+        OperationsStack(
+            app, f"{name}-operations", env=where, settings=settings, batch=batch, key=data.key
+        )
     tag(app, settings.deployment, settings.tags)

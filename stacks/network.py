@@ -12,6 +12,7 @@ from nextflow_batch import Network, zones
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from stacks.data import DataStack
     from stacks.settings import ExistingVpc, Settings
 
 
@@ -23,7 +24,13 @@ class NetworkStack(Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        data: DataStack,
+        **kwargs: Any,
     ) -> None:
         super().__init__(
             scope, construct_id, description="Nextflow on AWS Batch: network", **kwargs
@@ -36,6 +43,9 @@ class NetworkStack(Stack):
             availability_zones=self.availability_zones,
             cidr=network.cidr,
             egress=network.egress,
+            key=data.key,
+            log_retention=data.log_retention,
+            removal_policy=data.removal_policy,
         )
 
     @property

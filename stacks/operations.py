@@ -9,6 +9,7 @@ from aws_cdk import Stack
 from nextflow_batch import Operations
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
     from stacks.batch import BatchStack
@@ -25,6 +26,7 @@ class OperationsStack(Stack):
         *,
         settings: Settings,
         batch: BatchStack,
+        key: kms.IKey | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -36,4 +38,5 @@ class OperationsStack(Stack):
             queues=list(batch.nextflow.compute.queues.values()),
             head_definition=batch.nextflow.head.job_definition.arn_without_revision,
             email=settings.operations.email if settings.operations else None,
+            key=key,
         )

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 
 from assets.go_program import AWS_CLIENT, GO_PROGRAMS, TASK_S3
+from local_aws import docker_cli
 from nextflow_batch import gp3, launch_template
 from nextflow_batch.head_container import AWS_CLI_PATH
 from nextflow_batch.tags import DEPLOYMENT_TAG
@@ -147,3 +148,11 @@ def test_metrics_are_where_the_documents_say() -> None:
     words = f"namespace `{metrics.NAMESPACE}`, dimension `{metrics.DIMENSION}`"
 
     assert words in " ".join(_text("docs/worker.md", ".md").split())
+
+
+def test_the_local_aws_builds_images_with_each_build_argument_that_is_documented() -> None:
+    table = _text("docs/head.md", ".md").partition("| build argument | meaning |")[2]
+    first_cells = re.findall(r"^\|([^|]*)", table.partition("\n\n")[0], re.MULTILINE)
+    names = re.findall(r"`([A-Z0-9_]+)`", " ".join(first_cells))
+
+    assert set(names) == set(docker_cli.BUILD_ARGUMENTS)

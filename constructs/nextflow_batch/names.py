@@ -67,6 +67,16 @@ SecretArn = Annotated[
         HiddenValueError,
     ),
 ]
+#: A key, not an alias: policies compare it with what S3 and EBS report.
+KeyArn = Annotated[
+    str,
+    Like(
+        r"arn:aws[a-z-]*:kms:[a-z0-9-]+:(?!0{12})\d{12}:key/(?:mrk-[0-9a-f]{32}|"
+        r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        "a key's ARN, not an alias, such as"
+        " arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    ),
+]
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 Email = Annotated[

@@ -16,6 +16,8 @@ from nextflow_batch.cidr import Cidr, too_small
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_kms as kms
+
 
 #: The region with the most zones, us-east-1, has six.
 _MOST_ZONES = 6
@@ -42,6 +44,9 @@ class Network(Construct):
         availability_zones: Sequence[str],
         cidr: str = "10.0.0.0/16",
         egress: Egress = "nat",
+        key: kms.IKey | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
         """Lay out the VPC.
 
@@ -52,6 +57,9 @@ class Network(Construct):
             cidr: The VPC's IPv4 range, /16 to /24.
             egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
                 subnets; either way the workers' security group lets nothing in.
+            key: Encrypts the flow logs; CloudWatch's own key when not given.
+            log_retention: How long flow logs are kept.
+            removal_policy: What `cdk destroy` does with the flow logs.
 
         Raises:
             ArgumentsError: The range, the zones or the egress is not allowed.
@@ -83,15 +91,17 @@ class Network(Construct):
             if egress == "nat"
             else ec2.SubnetType.PUBLIC
         )
-        self._add_flow_log()
-
-    def _add_flow_log(self) -> None:
-        group = logs.LogGroup(
-            self,
-            "FlowLogs",
-            retention=logs.RetentionDays.THREE_MONTHS,
-            removal_policy=RemovalPolicy.DESTROY,
+        self._add_flow_log(
+            logs.LogGroup(
+                self,
+                "FlowLogs",
+                encryption_key=key,
+                retention=log_retention,
+                removal_policy=removal_policy,
+            )
         )
+
+    def _add_flow_log(self, group: logs.LogGroup) -> None:
         self.vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group)
         )

@@ -18,7 +18,9 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import InstanceOf
 
+from nextflow_batch import log_retention as retention
 from nextflow_batch.arguments import check, refuse
+from nextflow_batch.bucket_encryption import other_encryption
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
@@ -64,7 +66,8 @@ class Storage(Construct):
             reference_buckets: Names of further buckets that may be read.
             work_expires: Age at which files below the runs' prefix are deleted; resuming an older
                 run is then no longer possible.
-            log_retention: How long log events are kept.
+            log_retention: How long log events are kept, and the log of accesses to the bucket,
+                which is kept for a year at least.
             key: Encrypts bucket and logs; S3's and CloudWatch's own keys when not given.
             removal_policy: What `cdk destroy` does with the bucket and the log group.
 
@@ -86,6 +89,7 @@ class Storage(Construct):
         self.key = key
         self._prefix = prefix
         self._removal_policy = removal_policy
+        self._access_log_days = max(365, retention.days(log_retention) or 3653)
         self.bucket = existing_bucket or self._make_bucket(bucket_name, work_expires)
         self.log_group = logs.LogGroup(
             self,
@@ -137,6 +141,9 @@ class Storage(Construct):
             bucket.add_lifecycle_rule(
                 id="WorkFiles", prefix=f"{self._prefix}/runs/", expiration=work_expires
             )
+        if self.key:
+            for statement in other_encryption(bucket, self.key):
+                bucket.add_to_resource_policy(statement)
         return bucket
 
     def _make_access_logs(self) -> s3.Bucket:
@@ -149,7 +156,9 @@ class Storage(Construct):
             enforce_ssl=True,
             minimum_tls_version=1.2,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            lifecycle_rules=[s3.LifecycleRule(id="OldLogs", expiration=Duration.days(365))],
+            lifecycle_rules=[
+                s3.LifecycleRule(id="OldLogs", expiration=Duration.days(self._access_log_days))
+            ],
             removal_policy=self._removal_policy,
             auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
         )

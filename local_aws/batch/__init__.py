@@ -5,6 +5,7 @@
 
 from moto.batch import urls
 
+from local_aws.batch.agent import Authorize
 from local_aws.batch.api import BatchApi
 from local_aws.batch.execution import Execution
 from local_aws.batch.runner import Runner
@@ -14,7 +15,9 @@ from local_aws.batch.service import all_batches, forget_all
 __all__ = ["fail_next_pull", "install", "reclaim_host", "reset"]
 
 
-def install(runner: Runner, *, endpoint: str, agent: str) -> None:
+def install(
+    runner: Runner, *, endpoint: str, agent: str, authorize: Authorize | None = None
+) -> None:
     """Make moto serve this Batch, and say how jobs run.
 
     Call it again, for example for the next server of the process, to change the latter.
@@ -24,10 +27,12 @@ def install(runner: Runner, *, endpoint: str, agent: str) -> None:
         endpoint: The URL of this AWS as a job's container reaches it. Jobs get it as
             AWS_ENDPOINT_URL.
         agent: The URL of what plays the ECS agent, from which jobs get their role's credentials.
+        authorize: Decides about the agent's own calls.
     """
     RUNTIME.runner = runner
     RUNTIME.endpoint = endpoint
     RUNTIME.agent = agent
+    RUNTIME.authorize = authorize
     # A resource's ARN is one path segment, or two once its slash has been decoded.
     urls.url_paths = dict.fromkeys(
         (

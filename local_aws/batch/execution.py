@@ -4,6 +4,7 @@ from collections.abc import Callable
 from threading import Lock, Thread, Timer
 
 from local_aws.batch import container, credentials, job_secrets, launch_template, logs
+from local_aws.batch.agent import Agent
 from local_aws.batch.attempt import EXITED, NOT_STARTED, OUT_OF_MEMORY, TIMED_OUT, Attempt
 from local_aws.batch.clock import now
 from local_aws.batch.job import Job
@@ -86,6 +87,10 @@ class Execution(Thread):
             task_id=self._attempt.task_id,
         )
         self._attempt.log_stream = log.name
+        if self._runtime.authorize is not None:
+            profile = self._attempt.environment.resources.get("instanceRole")
+            agent = Agent(self._place, profile, self._attempt.task_id, self._runtime.authorize)
+            agent.check(self._job.properties, log, create_group=create_group)
         spec = self._specification()
         log.open(create_group=create_group)
         if self._job.is_terminated:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from threading import Lock
 
+from local_aws.batch.agent import Authorize
 from local_aws.batch.runner import ContainerError, Runner
 
 
@@ -52,12 +53,14 @@ class Runtime:
         agent: The URL at which a container finds its role's credentials.
         stop_timeout: Seconds between SIGTERM and SIGKILL. ECS's default is 30
             (https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html).
+        authorize: Decides about the agent's own calls; None where there is no access control.
         pull_faults: Image pulls that are to fail.
     """
 
     runner: Runner | None = None
     endpoint: str | None = None
     agent: str | None = None
+    authorize: Authorize | None = None
     stop_timeout: float = 30
     pull_faults: PullFaults = field(default_factory=PullFaults)
 

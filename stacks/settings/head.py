@@ -10,7 +10,7 @@ from nextflow_batch import Head as HeadArguments
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import Email, SecretArn
 from nextflow_batch.problem import Problem, quote
-from nextflow_batch.regions import partition
+from stacks.settings.arn import account_of, misplaced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,20 +49,10 @@ class Head(HeadArguments):
             arn = getattr(self, key)
             if arn is None:
                 continue
-            _, its_partition, _, its_region, its_account, *_ = arn.split(":")
-            for word, actual, expected in (
-                ("partition", its_partition, partition(region)),
-                ("region", its_region, region),
-                ("account", its_account, account or its_account),
-            ):
-                if actual != expected:
-                    text = (
-                        f"{quote(arn)} is not allowed: must be in {word} {expected}, but is in"
-                        f" {actual}"
-                    )
-                    yield Problem((key,), text)
-                    break
-            account = account or its_account  # the next one's, as there is one account only
+            if text := misplaced(arn, region, account):
+                yield Problem((key,), text)
+            # There is one account only, so the other secret must be in the same.
+            account = account or account_of(arn)
 
 
 class Operations(Arguments):

@@ -72,6 +72,8 @@ class Settings(Arguments):
         yield from self.queue_problems()
         for problem in self.network.region_conflicts(self.region):
             yield problem.below("network")
+        for problem in self.storage.key_conflicts(self.region, self.account):
+            yield problem.below("storage")
         for problem in self.head.secret_conflicts(self.region, self.account):
             yield problem.below("head")
         yield from self._volume_problems()

@@ -10,6 +10,8 @@ from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
+from stacks.settings.arn import misplaced
+from stacks.settings.customer_key import CustomerKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +38,20 @@ class Storage(Arguments):
         le=3650,
         description="Days after which files below PREFIX/runs are deleted; unset: never",
     )
-    log_retention_days: Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731] = (
-        Field(90, description="Days for which CloudWatch Logs keeps the log group's events")
+    log_retention_days: Literal[
+        1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
+        2922, 3288, 3653
+    ] = Field(
+        90,
+        description="Days for which CloudWatch Logs keeps the logs of jobs, workers and network;"
+        " access logs are kept as long, at least 365 days",
+    )  # fmt: skip
+    customer_key: CustomerKey = Field(
+        False,
+        description="Encrypt with a new customer managed KMS key, or with the existing key of this"
+        " ARN, which must be in the same region and account and allow what"
+        " docs/customer-key.md lists",
     )
-    customer_key: bool = Field(False, description="Encrypt with a new customer managed KMS key")
     delete_with_stack: bool = Field(
         False,
         description="With `delete_data_for_good`: `cdk destroy` empties and deletes the bucket",
@@ -71,3 +83,18 @@ class Storage(Arguments):
             )
             yield Problem((key,), text)
         yield from reference_conflicts(self.bucket or self.existing_bucket, self.reference_buckets)
+
+    def key_conflicts(self, region: str, account: str | None) -> Iterator[Problem]:
+        """A key that the deployment could not use.
+
+        Args:
+            region: Where the data is.
+            account: In which account, if that is known.
+
+        Yields:
+            The problem, below the storage.
+        """
+        if isinstance(self.customer_key, str) and (
+            text := misplaced(self.customer_key, region, account)
+        ):
+            yield Problem(("customer_key",), text)
