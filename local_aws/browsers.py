@@ -42,12 +42,12 @@ def refusal(environ: "WSGIEnvironment") -> str | None:
     )
 
 
+def bucket_of(environ: "WSGIEnvironment") -> str:
+    """Returns the bucket that a request's host names, or an empty text."""
+    name, _, ours = environ.get("HTTP_HOST", "").lower().partition(":")[0].rpartition(".")
+    return name if ours == "localhost" else ""
+
+
 def _from_container(address: str) -> bool:
     """Whether a request is from a job's container; this machine's own come from the gateway."""
     return address != GATEWAY and ip_address(address) in SUBNET
-
-
-def bucket_of(environ: "WSGIEnvironment") -> str:
-    """Returns the bucket that a request's host names, or an empty text."""
-    name = environ.get("HTTP_HOST", "").lower().partition(":")[0]
-    return name.removesuffix(".localhost") if name.endswith(".localhost") else ""
