@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
         return 2
     print("Findings, and in brackets those that are not acknowledged (reasons: docs/audit.md):\n")
     print(report.table(audits))
-    problems = [f"{name}: {finding}" for name, each in audits.items() for finding in each.open]
+    problems = [f"{name}: {problem}" for name, each in audits.items() for problem in each.problems]
     if not arguments:
         problems += [
             f"{each.file}: the acknowledgement of {each.rule} at {each.path} has no finding:"

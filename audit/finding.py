@@ -25,11 +25,10 @@ class Finding:
     path: str
     text: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.rule} at {self.path}: {' '.join(self.text.split()).rstrip('.')}: change the"
-            " resource, or acknowledge the rule next to it, with the reason"
-        )
+    @property
+    def asked(self) -> str:
+        """What the rule asks for, without the standard's own numbers."""
+        return re.sub(r" - \(Control IDs?:.*", "", " ".join(self.text.split())).rstrip(".")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,19 @@ class Audit(NamedTuple):
             if not any(each.covers(finding) for each in self.acknowledgements)
         ]
 
+    @property
+    def problems(self) -> list[str]:
+        """A line for each open finding; that of several standards is one."""
+        packs: dict[tuple[str, str, str], list[str]] = {}
+        for finding in self.open:
+            key = short(finding.rule), finding.path, finding.asked
+            packs.setdefault(key, []).append(finding.pack)
+        return [
+            f"{rule} ({', '.join(names)}) at {path}: {asked}: change the resource, or acknowledge"
+            " the rule next to it, with the reason"
+            for (rule, path, asked), names in packs.items()
+        ]
+
     def counts(self, name: str) -> tuple[int, int]:
         """How many findings a pack has, and how many of them are open."""
         found = Counter(finding.pack for finding in self.findings)
@@ -53,7 +67,7 @@ def audit(settings: Settings, *, linted: bool = True) -> Audit:
     Raises:
         LinterError: One of these failed.
     """
-    app, acknowledgements = declared.read(settings)
+    app, written = declared.read(settings)
     found = packs.findings(app)
     if linted:
         with tempfile.TemporaryDirectory() as name:
@@ -61,13 +75,22 @@ def audit(settings: Settings, *, linted: bool = True) -> Audit:
             constructs = linters.write(app, folder)
             found += linters.checkov(folder, constructs)
             found += linters.cfn_lint(folder, constructs, settings.region)
-    return Audit(found, acknowledgements)
+    # The same resource has the same path in each deployment.
+    name = f"nextflow-{settings.deployment}-"
+    return Audit(
+        [replace(each, path=each.path.removeprefix(name)) for each in found],
+        [replace(each, path=each.path.removeprefix(name)) for each in written],
+    )
 
 
-def dead(audits: Iterable[Audit]) -> list[Acknowledgement]:
+def dead(audits: Iterable[Audit], *, linted: bool = True) -> list[Acknowledgement]:
     """The acknowledgements that no finding of any deployment needs.
 
     A reason that is given for all standards needs a finding of one of them.
+
+    Args:
+        audits: The audits of all deployments.
+        linted: Whether checkov was among the auditors.
     """
     used: set[tuple[str, str]] = set()
     written: dict[tuple[str, str], Acknowledgement] = {}
@@ -77,7 +100,11 @@ def dead(audits: Iterable[Audit]) -> list[Acknowledgement]:
             written[key] = acknowledgement
             if any(acknowledgement.covers(finding) for finding in each.findings):
                 used.add(key)
-    return [acknowledgement for key, acknowledgement in written.items() if key not in used]
+    return [
+        acknowledgement
+        for key, acknowledgement in written.items()
+        if key not in used and (linted or not acknowledgement.rule.startswith("CKV"))
+    ]
 
 
 def table(audits: Mapping[str, Audit]) -> str:

@@ -13,6 +13,8 @@ from aws_cdk import Acknowledgment, Validations
 if TYPE_CHECKING:
     from constructs import IConstruct
 
+#: What to do where AWS's own keys are not enough.
+CUSTOMER_KEY = "a deployment that must hold the key sets a customer key"
 _STANDARDS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 
 
@@ -32,6 +34,12 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
             for rule in _rules(name)
         )
     )
+
+
+def acknowledge_log_group(group: IConstruct) -> None:
+    """Acknowledge that a log group has no customer key."""
+    reason = f"CloudWatch Logs encrypts with its own keys; {CUSTOMER_KEY}"
+    acknowledge(group, {"CloudWatchLogGroupEncrypted": reason, "CKV_AWS_158": reason})
 
 
 def _rules(name: str) -> list[str]:

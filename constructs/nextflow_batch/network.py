@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 from pydantic import Field
 
+from nextflow_batch.acknowledgements import acknowledge, acknowledge_log_group
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.cidr import Cidr, too_small
 
@@ -91,20 +92,41 @@ class Network(Construct):
             if egress == "nat"
             else ec2.SubnetType.PUBLIC
         )
-        self._add_flow_log(
-            logs.LogGroup(
-                self,
-                "FlowLogs",
-                encryption_key=key,
-                retention=log_retention,
-                removal_policy=removal_policy,
-            )
+        flow_logs = logs.LogGroup(
+            self,
+            "FlowLogs",
+            encryption_key=key,
+            retention=log_retention,
+            removal_policy=removal_policy,
         )
+        self._add_flow_log(flow_logs)
+        if key is None:
+            acknowledge_log_group(flow_logs)
+        acknowledge(self.vpc, _reasons(egress))
 
     def _add_flow_log(self, group: logs.LogGroup) -> None:
         self.vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group)
         )
+
+
+def _reasons(egress: str) -> dict[str, str]:
+    """Why findings about the VPC may stay."""
+    reasons = {
+        "VPCDefaultSecurityGroupClosed": "nothing is in the default group, and CloudFormation"
+        " cannot close it without a Lambda function",
+        "IAMNoInlinePolicy": "the flow logs' policy belongs to one role and goes with it",
+    }
+    if egress == "nat":
+        reasons["VPCNoUnrestrictedRouteToIGW"] = (
+            "the way out of the NAT gateway; no worker is there"
+        )
+    if egress == "public":
+        asked = "the settings ask for public subnets; the workers' security group lets nothing in"
+        reasons |= dict.fromkeys(
+            ("VPCNoUnrestrictedRouteToIGW", "VPCSubnetAutoAssignPublicIpDisabled"), asked
+        )
+    return reasons
 
 
 def _listed(zones: object) -> object:
