@@ -51,7 +51,7 @@ test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
-	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_nf_core.py
+	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py

@@ -66,7 +66,7 @@ class Genomics(Stack):
                 "long": QueueOrder(priority=50, compute_environments=("ondemand",)),
                 "gpu": QueueOrder(priority=1, compute_environments=("gpu",)),
             },
-            head=Head(on_demand_queue="highpriority", spot_attempts=2),
+            head=Head(queue="heads", on_demand_queue="highpriority", spot_attempts=2),
             tags={"cost-center": "genomics"},
         )
         queue = nextflow.compute.queues["gpu"]

@@ -47,7 +47,12 @@ class DataStack(Stack):
             else None,
             prefix=settings.prefix,
             reference_buckets=settings.reference_buckets,
+            results_buckets=settings.results_buckets,
+            store_dirs=settings.store_dirs,
             work_expires=Duration.days(work_days) if work_days else None,
+            noncurrent_expires=None
+            if settings.existing_bucket
+            else Duration.days(settings.noncurrent_days),
             log_retention=self.log_retention,
             key=self.key,
             removal_policy=removal,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import App, Environment
 
 from nextflow_batch.tags import tag
+from stacks import roles
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.network import NetworkStack
@@ -37,3 +38,4 @@ def declare(app: App, settings: Settings) -> None:
             app, f"{name}-operations", env=where, settings=settings, batch=batch, key=data.key
         )
     tag(app, settings.deployment, settings.tags)
+    roles.apply(app, settings.roles)

@@ -43,6 +43,7 @@ class NetworkStack(Stack):
             availability_zones=self.availability_zones,
             cidr=network.cidr,
             egress=network.egress,
+            storage=data.storage,
             key=data.key,
             log_retention=data.log_retention,
             removal_policy=data.removal_policy,

@@ -176,7 +176,7 @@ class HeadTestbed:
 
     def done(self, head: str) -> int:
         """Count the tasks that the session's cache knows as done."""
-        return len(self.keys(f"_nextflow/runs/run-{head}/cache/"))
+        return len(self.keys(f"_nextflow/logs/sessions/run-{head}/cache/"))
 
     def keys(self, prefix: str) -> list[str]:
         """List the bucket's keys."""

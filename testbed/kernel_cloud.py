@@ -35,6 +35,11 @@ LOG_GROUP = "/nextflow/workers"
 #: What creating and attaching take; EC2 takes longer.
 ATTACH_SECONDS = 2.0
 
+_DRY_RUN = (
+    "<Response><Errors><Error><Code>DryRunOperation</Code><Message>Request would have succeeded"
+    "</Message></Error></Errors><RequestID>1</RequestID></Response>"
+)
+
 
 class Cloud:
     """One instance's AWS, from `with` to its end.
@@ -45,11 +50,13 @@ class Cloud:
         instance_id: Its id.
         instance_type: Its type.
         user_data: What its launch template says.
+        rehearsed: The operations of EC2 that were asked for with `DryRun`.
     """
 
     def __init__(self, user_data: str, instance_type: str = "m6i.xlarge") -> None:
         """Start an instance with this user data."""
         self.user_data = user_data
+        self.rehearsed: list[str] = []
         self.guest: Guest | None = None
         self.instance_type = instance_type
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -145,6 +152,10 @@ class Cloud:
         body = request.get_data(cache=True)
         asked = {name: values[0] for name, values in parse_qs(body.decode("latin-1")).items()}
         operation = asked.get("Action", "")
+        if asked.get("DryRun") == "true":
+            # Moto does not heed it in each operation.
+            self.rehearsed.append(operation)
+            return Response(_DRY_RUN, 412, mimetype="text/xml")(environ, start)
         answer: Iterable[bytes] = self._moto(_again(environ, body), start)
         answer = [b"".join(answer)]
         self._happen(operation, asked)

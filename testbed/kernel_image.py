@@ -1,8 +1,7 @@
 """A machine's disk for the kernel tests: Debian with its stock cloud kernel, made from packages.
 
 Made once and kept below build/. What an ECS-optimized AMI brings and Debian does not is put in: a
-pretended ecs.service that writes down each start, an `rpm` that finds everything installed, and a
-shell on the second serial port.
+pretended ecs.service that writes down each start, and a shell on the second serial port.
 """
 
 from __future__ import annotations
@@ -159,7 +158,6 @@ _FILES: dict[str, tuple[str, int]] = {
     "etc/hostname": ("worker\n", 0o644),
     "usr/local/lib/test-shell": (_SHELL_PROGRAM, 0o644),
     "usr/local/sbin/nvme-models": (_MODELS, 0o755),
-    "usr/bin/rpm": ("#!/bin/sh\n# The packages are Debian's.\nexit 0\n", 0o755),
 }
 _SIZE_MIB = 4096
 _UNITS = ("ecs", "link", "nvme-models", "test-shell")

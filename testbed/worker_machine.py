@@ -14,6 +14,11 @@ from nextflow_worker.settings import DOCUMENT
 if TYPE_CHECKING:
     from pathlib import Path
 
+#: Of Docker's profile, what the worker changes and something that it keeps.
+DOCKERS_PROFILE = {
+    "defaultAction": "SCMP_ACT_ERRNO",
+    "syscalls": [{"names": ["read", "socket", "socketcall"], "action": "SCMP_ACT_ALLOW"}],
+}
 EBS = "Amazon Elastic Block Store"
 INSTANCE = {"instance_id": "i-0123456789abcdef0", "availability_zone": "us-west-2b"}
 _SCRATCH = {
@@ -79,6 +84,7 @@ class Machine(Host):
         cgroups: What Docker says of its cgroups.
         metadata: Addresses that the host's own programs reach.
         leaks: Addresses that tasks reach too, in spite of the slice's unit.
+        packet_sockets: What root in a container can open with another profile than ours.
         asked: What AWS was asked for: region, service and operation, and the arguments.
         answers: What it says, one after the other, and the last one ever after.
     """
@@ -103,6 +109,7 @@ class Machine(Host):
         self.cgroups = "systemd 2"
         self.metadata = ["169.254.169.254"]
         self.leaks: list[str] = []
+        self.packet_sockets = ["AF_PACKET", "AF_INET SOCK_RAW"]
         self.asked: list[tuple[tuple[str, ...], dict[str, Any]]] = []
         self.answers = [refused("DryRunOperation", 412)]
         self.path("/proc/sys/vm").mkdir(parents=True)
@@ -137,6 +144,8 @@ class Machine(Host):
                 message = f"{' '.join(command[:2])} ended with status 1: {said}"
                 raise WorkerError(message)
         name = command[0].rpartition("/")[2].replace(".", "_").replace("-", "_")
+        if name == "aws_client" and command[1:] == ("docker-seccomp-profile",):
+            return json.dumps(DOCKERS_PROFILE)
         if name == "aws_client":
             self.asked.append((command[1:], json.loads(stdin)))
             return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -189,9 +198,9 @@ class Machine(Host):
     def _size(self) -> int:
         return sum(self.sizes_gib.get(disk, 100) for disk in self.group)
 
-    def _rpm(self, *_: str) -> None:
+    def _lvm(self, *_: str) -> None:
         if not self.installed:
-            raise WorkerError("rpm --query ended with status 1: package lvm2 is not installed")
+            raise WorkerError("lvm cannot be run: No such file or directory")
 
     def _dnf(self, *_: str) -> None:
         self.installed = True
@@ -242,6 +251,10 @@ class Machine(Host):
         self.in_volume = self._size()
 
     def _mkfs_xfs(self, *arguments: str) -> None:
+        if arguments == ("-V",):
+            if not self.installed:
+                raise WorkerError("mkfs.xfs cannot be run: No such file or directory")
+            return
         assert arguments[-1] not in self.signatures
         self.signatures[arguments[-1]] = "xfs"
 
@@ -253,6 +266,12 @@ class Machine(Host):
             self.bound[target] = source
 
     def _docker(self, *arguments: str) -> str:
+        if arguments[0] == "run":
+            profile = json.loads(self.path("/etc/docker/daemon.json").read_text())
+            ours = profile["seccomp-profile"] == "/etc/docker/nextflow-batch-seccomp.json"
+            return "\n".join(["AF_INET", *([] if ours else self.packet_sockets)])
+        if arguments[0] != "info":
+            return ""
         return self.cgroups if "Cgroup" in arguments[-1] else self.docker_root
 
     def _python3(self, *_: str) -> str:

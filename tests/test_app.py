@@ -93,6 +93,19 @@ EXISTING = {
     ],
 }
 
+ISOLATED = {
+    "network": {"egress": "isolated"},
+    "registries": {"quay": True, "scan_on_push": True},
+    "storage": {
+        "customer_key": "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    },
+}
+DEMANDS = {
+    "permissions_boundary": "arn:aws:iam::123456789012:policy/boundary",
+    "path": "/lab/",
+    "name_prefix": "lab-",
+}
+
 
 @pytest.mark.parametrize(
     ("name", "changes"),
@@ -104,6 +117,8 @@ EXISTING = {
             {"storage": {"delete_with_stack": True, "delete_data_for_good": True}},
             {"storage": {"existing_bucket": "our-genomes", "reference_buckets": ["1000genomes"]}},
             {"network": {"existing": EXISTING}},
+            ISOLATED,
+            {"registries__quay": True, "roles": DEMANDS},
             {
                 "account": "123456789012",
                 "operations": {"email": "lab@example.org"},

@@ -131,7 +131,7 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     (
         lambda _: Capacity(purchase="spot", types=("g5",)),  # type: ignore[call-arg]
         "Capacity: types: unknown setting: must be one of purchase, instance_types, max_vcpus,"
-        " bid_percentage, image_type",
+        " bid_percentage, image_type, image_id",
     ),
     (
         lambda _: Scratch(size_gib=10),
@@ -297,12 +297,13 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _whole(stack, head=Head(task_queue="fast")),
-        'NextflowBatch: head.task_queue: "fast" is not allowed: must be one of default, highpriority',
+        'NextflowBatch: head.task_queue: "fast" is not allowed: must be one of default, highpriority, heads',
     ),
     (
         lambda stack: _whole(
             stack,
             capacities={
+                "heads": Capacity(purchase="on-demand", instance_types=("c6i.large",)),
                 "ondemand": Capacity(purchase="on-demand", instance_types=("c6i.large",)),
                 "spot": Capacity(purchase="spot", instance_types=("c6i.large",)),
             },
@@ -367,7 +368,7 @@ def test_two_deployments_of_an_account_differ_by_their_arguments() -> None:
 
     template = Template.from_stack(stack)
     queues = {entry["JobQueueName"] for entry in properties(template, "AWS::Batch::JobQueue")}
-    assert queues == {"default", "highpriority", "second", "second-now"}
+    assert queues == {"default", "highpriority", "heads", "second", "second-now"}
     definitions = properties(template, "AWS::Batch::JobDefinition")
     assert {entry["JobDefinitionName"] for entry in definitions} == {"nextflow", "second"}
 
@@ -383,6 +384,7 @@ def test_a_second_deployment_with_the_names_of_the_first_is_refused() -> None:
         'NextflowBatch: deployment: "nextflow" is not allowed: One/First already uses that name',
         'NextflowBatch: queues: "default" is not allowed: One/First already uses that name',
         'NextflowBatch: queues: "highpriority" is not allowed: One/First already uses that name',
+        'NextflowBatch: queues: "heads" is not allowed: One/First already uses that name',
         'NextflowBatch: head.job_definition: "nextflow" is not allowed: One/First already uses that name',
     ]
 

@@ -323,7 +323,7 @@ def test_a_mistake_in_the_programs_is_told_as_one(aws: str) -> None:
         assert not error.value.passing
     done = subprocess.run([AWS_CLIENT.here()], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "usage: aws-client REGION SERVICE OPERATION\n"
+    assert done.stderr == "usage: aws-client REGION SERVICE OPERATION | docker-seccomp-profile\n"
 
 
 def test_it_knows_what_the_programs_call_and_nothing_else() -> None:

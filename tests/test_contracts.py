@@ -119,18 +119,20 @@ def test_the_head_knows_each_variable_that_its_job_definition_sets() -> None:
 def test_workers_may_write_the_streams_that_they_write() -> None:
     data = synthesize("default")["data"].to_json()["Resources"].values()
     resources = [
-        text(statement["Resource"])
+        text(resource)
         for entry in data
         if entry["Type"] == "AWS::IAM::ManagedPolicy"
         for statement in entry["Properties"]["PolicyDocument"]["Statement"]
         if statement["Sid"] == "WriteLog"
+        for resource in statement["Resource"]
     ]
-    (pattern,) = (resource.partition(":log-stream:")[2] for resource in resources)
+    patterns = [resource.partition(":log-stream:")[2] for resource in resources]
+    assert len(patterns) == 2  # of the worker, and of tasks for Docker
 
     for program in (f"{WORKER}/boot.sh", f"{WORKER}/nextflow_worker/watch/metrics.py"):
         streams = re.findall(r"\bworker/\$?\{", _text(program))
         assert streams, program
-        assert all(fnmatch(stream, pattern) for stream in streams)
+        assert all(any(fnmatch(stream, pattern) for pattern in patterns) for stream in streams)
 
 
 def test_records_are_where_the_outputs_and_their_readers_look() -> None:

@@ -249,8 +249,8 @@ def test_the_roles_are_the_workshops(deployed: Deployed, iam: Iam) -> None:
 
     assert set(found) == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
     assert found["batch.amazonaws.com"] == {"AWSBatchServiceRole"}
-    assert "AmazonEC2ContainerServiceforEC2Role" in found["ec2.amazonaws.com"]
-    assert any("ScratchAccess" in name for name in found["ec2.amazonaws.com"])
+    for part in ("AgentAccess", "ClusterAccess", "ScratchAccess", "WorkerAccess"):
+        assert any(part in name for name in found["ec2.amazonaws.com"]), part
     for part in ("HeadAccess", "TaskAccess", "BatchAccess"):
         assert any(part in name for name in found["ecs-tasks.amazonaws.com"]), part
     assert set(profiles) == {
@@ -265,12 +265,14 @@ def test_the_policies_allow_the_bucket_and_the_1000_genomes(deployed: Deployed, 
         policy = iam.policy(part)
 
         assert policy["ListBucket"]["Resource"] == bucket
-        assert policy["ReadAndWriteObjects"]["Resource"] == f"{bucket}/*"
-        assert {"s3:GetObject", "s3:PutObject"} <= set(policy["ReadAndWriteObjects"]["Action"])
+        assert policy["ReadObjects"]["Resource"] == f"{bucket}/*"
+        assert policy["ReadObjects"]["Action"] == "s3:GetObject"
         assert policy["ListReferenceBuckets"]["Resource"] == "arn:aws:s3:::1000genomes"
         assert policy["ReadReferences"]["Resource"] == "arn:aws:s3:::1000genomes/*"
         assert policy["ReadReferences"]["Action"] == "s3:GetObject"
         assert ("s3:DeleteObject" in str(policy)) == (part == "HeadAccess")
+    written = iam.policy("TaskAccess")["WriteWorkFiles"]["Resource"]
+    assert written == f"{bucket}/_nextflow/runs/*/work/*"
 
 
 def test_the_policies_allow_the_scratch_disk_and_nextflows_calls(iam: Iam) -> None:

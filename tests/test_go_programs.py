@@ -106,7 +106,7 @@ def test_without_go_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
     ("program", "arguments", "says"),
     [
         (TASK_S3, ["--version"], "nextflow-batch-task-s3/"),
-        (AWS_CLIENT, [], "usage: aws-client REGION SERVICE OPERATION"),
+        (AWS_CLIENT, [], "usage: aws-client REGION SERVICE OPERATION | docker-seccomp-profile"),
     ],
     ids=["task_s3", "aws_client"],
 )

@@ -10,6 +10,7 @@ from nextflow_head import arguments
 from nextflow_head.command import Command
 from nextflow_head.input_error import InputError
 from nextflow_head.s3_uri import S3Uri
+from nextflow_head.task_folders import TaskFolders
 from tests.support.s3_of_way import ENVIRONMENT
 
 OURS, THEIRS = (
@@ -233,6 +234,6 @@ def test_a_file_of_arguments_follows_those_of_the_command(s3: Any) -> None:
 
     environment = dataclasses.replace(ENVIRONMENT, arguments=S3Uri("bucket", "a.json"))
 
-    command = Command.of(["hello"], environment, s3)
+    command = Command.of(["hello"], environment, TaskFolders.of(environment), s3)
 
     assert command.words == ("hello", "a b", "$c\n")

@@ -3,6 +3,7 @@
 import re
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,29 @@ def test_a_success_needs_no_reason(testbed: Testbed, container: dict[str, str]) 
 
     tags = testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"]
     assert tags == {"lab": "ours", "nextflow-outcome": "SUCCEEDED"}
+
+
+def test_a_head_belongs_to_its_deployment_from_its_start_to_its_end(
+    testbed: Testbed, container: dict[str, str]
+) -> None:
+    """Heads of other deployments may not end a job that has the tag: docs/permissions.md."""
+    container["NF_DEPLOYMENT"] = "lab-a"
+    job_tags.claim(container, print)
+
+    def tags() -> dict[str, str]:
+        return dict(testbed.describe(container["AWS_BATCH_JOB_ID"])["tags"])
+
+    deadline = time.monotonic() + 20
+    while "nextflow-deployment" not in tags() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert tags() == {"lab": "ours", "nextflow-deployment": "lab-a"}
+
+    lines(Outcome(State.SUCCEEDED, 0, ""), container)
+    assert tags() == {
+        "lab": "ours",
+        "nextflow-deployment": "lab-a",
+        "nextflow-outcome": "SUCCEEDED",
+    }
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,9 @@ def unfinished(testbed: HeadTestbed, head: str) -> set[str]:
         for task in testbed.tasks(head)
         if (found := re.search(r"/work/(\w\w)/(\w{30})", " ".join(task["container"]["command"])))
     }
-    return jobs - {Path(key).name for key in testbed.keys(f"_nextflow/runs/run-{head}/cache/")}
+    return jobs - {
+        Path(key).name for key in testbed.keys(f"_nextflow/logs/sessions/run-{head}/cache/")
+    }
 
 
 @pytest.mark.parametrize("number", range(len(FOLDERS)), ids=FOLDERS)

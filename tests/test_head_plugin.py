@@ -62,6 +62,28 @@ process NAP {
 workflow { NAP | view }
 """
 
+#: Images as pipelines name them, by process.
+IMAGES = {
+    "OFFICIAL": "ubuntu:24.04",
+    "HUB": "nfcore/base:2.1",
+    "HUB_BY_NAME": "docker.io/nfcore/base:2.1",
+    "QUAY": "quay.io/biocontainers/fastqc:0.12.1--hdfd78af_0",
+    "DIGEST": "quay.io/biocontainers/fastqc@sha256:" + "0" * 64,
+    "ELSEWHERE": "community.wave.seqera.io/library/fastqc:0.12.1",
+    "PORT": "localhost:5000/quay.io/x",
+    "DEFINITION": "job-definition://theirs:1",
+}
+CONTAINERS = (
+    "\n".join(
+        f"process {name} {{ container '{image}'\n script: 'true' }}"
+        for name, image in IMAGES.items()
+    )
+    + "\nprocess BARE { script: 'true' }\n"
+    + f"workflow {{ {'(); '.join(IMAGES)}(); BARE() }}\n"
+)
+ON_DEMAND = {"NF_ON_DEMAND_QUEUE": "on-demand"}
+CACHE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab"
+
 
 @dataclass
 class PluginTestbed:
@@ -92,6 +114,12 @@ class PluginTestbed:
         """Queue, attempt and memory of each submission of a process."""
         lines = (self.folder / "submitted").read_text().splitlines()
         return [line.split(" ", 1)[1] for line in lines if line.startswith(f"{process} ")]
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The image of each process."""
+        lines = (self.folder / "images").read_text().splitlines()
+        return dict(line.split(" ", 1) for line in lines)
 
     @property
     def counted(self) -> dict[str, Any]:
@@ -206,12 +234,82 @@ def test_without_an_on_demand_queue_the_loss_is_the_pipelines_business(
     assert "Caused by:\n  Host EC2 (instance i-0abc) terminated." in output
 
 
+def test_images_of_copied_registries_are_pulled_from_their_copies(testbed: PluginTestbed) -> None:
+    copies = f"docker.io={CACHE}/hub-0123 quay.io={CACHE}/quay"
+
+    testbed.run(CONTAINERS, NF_REGISTRIES=copies, **ON_DEMAND)
+
+    assert testbed.images == {
+        "OFFICIAL": f"{CACHE}/hub-0123/library/ubuntu:24.04",
+        "HUB": f"{CACHE}/hub-0123/nfcore/base:2.1",
+        "HUB_BY_NAME": f"{CACHE}/hub-0123/nfcore/base:2.1",
+        "QUAY": f"{CACHE}/quay/biocontainers/fastqc:0.12.1--hdfd78af_0",
+        "DIGEST": f"{CACHE}/quay/biocontainers/fastqc@sha256:{'0' * 64}",
+        **{name: IMAGES[name] for name in ("ELSEWHERE", "PORT", "DEFINITION")},
+        "BARE": "null",
+    }
+
+
+def test_images_of_docker_registry_are_looked_up_by_it(testbed: PluginTestbed) -> None:
+    """As nf-core's pipelines have it: `docker.registry` and a name without one."""
+    (testbed.folder / "more.config").write_text("docker.registry = 'quay.io'\n")
+
+    testbed.run(CONTAINERS, "-c", "more.config", NF_REGISTRIES=f"quay.io={CACHE}/quay", **ON_DEMAND)
+
+    assert testbed.images["HUB"] == f"{CACHE}/quay/nfcore/base:2.1"
+
+
+def test_without_copies_images_are_as_nextflow_has_them(testbed: PluginTestbed) -> None:
+    testbed.run(CONTAINERS, **ON_DEMAND)
+
+    assert testbed.images == {**IMAGES, "BARE": "null"}
+
+
+def test_a_resume_finds_what_ran_without_copies(testbed: PluginTestbed) -> None:
+    pipeline = "process ONE { container 'quay.io/a/b:1'\n script: 'true' }\nworkflow { ONE() }\n"
+    output = testbed.run(pipeline, **ON_DEMAND)
+    assert output.startswith("0 "), output
+
+    testbed.run(
+        pipeline,
+        *("-resume", testbed.variables["NXF_UUID"]),
+        NF_REGISTRIES=f"quay.io={CACHE}/quay",
+        **ON_DEMAND,
+    )
+
+    assert testbed.counted["processes"] == {"ONE": {"cached": 1}}
+
+
 def test_a_short_run_does_not_wait_for_nextflows_own_poll(testbed: PluginTestbed) -> None:
     """Which would not come within the test's time."""
     output = testbed.run(FLEETING, POLL="1 h")
 
     assert output.startswith("1 "), output
     assert "Host EC2 (instance i-0abc) terminated." in output
+
+
+@pytest.mark.parametrize("queue", ["x", ""])
+def test_jobs_and_definitions_carry_the_deployments_name_whatever_a_pipeline_says(
+    testbed: PluginTestbed, queue: str
+) -> None:
+    text = FLEETING.replace("output:", "resourceLabels team: 'genomics'\n    output:")
+
+    testbed.run(text, "-process.queue=od", NF_DEPLOYMENT="lab-a", NF_ON_DEMAND_QUEUE=queue)
+
+    jobs = (testbed.folder / "jobs").read_text()
+    assert jobs == "nf-lab-a_none [team:genomics, nextflow-deployment:lab-a]\n"
+
+
+def test_a_definitions_name_is_cut_to_what_batch_takes(testbed: PluginTestbed) -> None:
+    """Two long names that differ at their end stay apart."""
+    images = [f"registry.example.org/{'long/' * 15}{last}" for last in ("image-a", "image-b")]
+    for image in images:
+        testbed.run(FLEETING, f"-process.container={image}", NF_DEPLOYMENT="d" * 24)
+
+    names = {line.split(" ")[0] for line in (testbed.folder / "jobs").read_text().splitlines()}
+    assert len(names) == 2
+    assert {len(name) for name in names} == {128}
+    assert all(name.startswith(f"nf-{'d' * 24}_registry-example-org-long") for name in names)
 
 
 @pytest.mark.parametrize(

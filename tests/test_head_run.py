@@ -170,7 +170,7 @@ def test_leaves_logs_reports_and_configuration_in_s3(head: Head, s3: Any) -> Non
     assert status == 0
     assert stored_files == {
         *(f"{LOGS}/.nextflow.log", f"{LOGS}/trace.txt", f"{LOGS}/nextflow.config"),
-        *(RECORD, f"runs/run-{JOB}/lock.json"),
+        *(RECORD, f"logs/sessions/run-{JOB}/lock.json"),
     }
 
 

@@ -42,7 +42,7 @@ def test_attempts_of_a_job_share_session_work_and_cache_but_neither_name_nor_log
 
     assert (first.id, first.work, first.cache) == (second.id, second.work, second.cache)
     assert str(first.work) == f"s3://bucket/runs/run-{JOB}/work"
-    assert str(first.cache) == f"s3://bucket/runs/run-{JOB}/cache"
+    assert str(first.cache) == f"s3://bucket/logs/sessions/run-{JOB}/cache"
     assert first.run_name == f"run-{JOB}-a1"
     assert second.run_name == f"run-{JOB}-a2"
     assert str(second.logs) == f"s3://bucket/logs/run-{JOB}/a2"
@@ -107,7 +107,7 @@ def test_each_run_has_the_heads_plugins_in_the_images_versions() -> None:
 
 def test_a_run_that_resumes_has_the_others_session_and_its_own_name_and_logs() -> None:
     other = session("other")
-    this = session().resuming(other.id, other.folder)
+    this = session().resuming(other.id, other.folder, environment())
 
     assert (this.id, this.work, this.cache, this.lock) == (
         *(other.id, other.work, other.cache, other.lock),

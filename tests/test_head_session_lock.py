@@ -51,7 +51,7 @@ def test_two_running_jobs_never_share_a_session(testbed: Testbed, s3: Any) -> No
 
     gate.open()
     assert caught.value.lines == (
-        f"the session in s3://{s3.name}/runs/run-{running} cannot be locked: job {running} uses"
+        f"the session in s3://{s3.name}/logs/sessions/run-{running} cannot be locked: job {running} uses"
         " it (RUNNING); wait until it ends, or terminate it",
     )
 

@@ -152,6 +152,7 @@ def test_a_task_may_ask_for_what_each_of_its_queues_can_start(
             "default": {"priority": 1, "compute_environments": ["spot", "ondemand"]},
             "highpriority": {"priority": 2, "compute_environments": highpriority},
         },
+        head__queue=None,
     )
 
     assert _limits(of(settings)["batch"]) == limits

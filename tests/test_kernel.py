@@ -157,6 +157,63 @@ def test_a_task_gets_its_own_credentials_and_not_the_instances(life: Life) -> No
     _metadata_is_blocked(life)
 
 
+#: Hears all packets of the host, until another task asks for its credentials.
+LISTENER = """
+import socket, sys
+try:
+    hears = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+except OSError as error:
+    sys.exit("cannot listen: %s" % error.strerror)
+hears.settimeout(60)
+open("/said/ready", "w").close()
+while b"GET /v2/credentials/of-another" not in hears.recv(65535):
+    pass
+print("heard")
+"""
+
+
+def _listens(life: Life, *options: str) -> str:
+    """What root in a task's container says while another process asks for credentials."""
+    folder = life.guest.run("mktemp -d -p /var/tmp").strip()
+    life.guest.run(IMAGE)
+    life.guest.run(f"cat >{folder}/listen.py <<'PYTHON'\n{LISTENER}\nPYTHON")
+    name = life.guest.run(
+        "docker run --detach --network host --user 0 -v /usr:/usr:ro"
+        f" --cgroup-parent=ecstasks-0123456789abcdef.slice -v {folder}:/said {' '.join(options)}"
+        " probe python3 /said/listen.py",
+        120,
+    ).strip()
+    life.guest.run(
+        f'until test -e {folder}/ready || test -n "$(docker ps -aq -f id={name} -f status=exited)";'
+        " do sleep 1; done",
+        120,
+    )
+    life.guest.run(f"curl --silent http://{TASK_CREDENTIALS}/v2/credentials/of-another")
+    life.guest.run(f"docker wait {name}", 120)
+    said = life.guest.run(f"docker logs {name} 2>&1; docker rm {name} >/dev/null")
+    return said.strip()
+
+
+def test_root_in_a_task_listens_to_the_host_in_vain(life: Life) -> None:
+    """With Docker's own default it would hear, as it does without any filter."""
+    assert _listens(life, "--security-opt", "seccomp=unconfined") == "heard"
+    assert _listens(life) == "cannot listen: Operation not permitted"
+
+
+def test_each_call_of_a_growth_was_rehearsed_at_boot(life: Life) -> None:
+    assert set(life.cloud.rehearsed) == {
+        "AttachVolume",
+        "CreateVolume",
+        "DeleteVolume",
+        "DescribeInstanceTypes",
+        "DescribeVolumes",
+        "DescribeVolumesModifications",
+        "DetachVolume",
+        "ModifyInstanceAttribute",
+        "ModifyVolume",
+    }
+
+
 def test_nothing_is_left_in_the_hosts_tmp(life: Life) -> None:
     assert life.guest.run("find /tmp -type f") == ""
 
@@ -204,3 +261,4 @@ def test_after_a_reboot_all_is_there_again_and_nothing_was_made(life: Life) -> N
     assert set(life.cloud.volumes()) >= volumes
     assert life.guest.run("systemctl is-active nextflow-worker-watch").strip() == "active"
     _metadata_is_blocked(life)
+    assert _listens(life) == "cannot listen: Operation not permitted"

@@ -393,6 +393,30 @@ def test_a_role_has_its_policies_and_changes_in_place(aws: LocalAws, stack: Stac
     assert profile["Roles"][0]["RoleName"] == ids["Role"]
 
 
+def test_a_managed_policy_is_attached_to_the_roles_that_it_names(
+    aws: LocalAws, stack: Stack
+) -> None:
+    """As AWS documents it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-managedpolicy.html
+    """
+    role = resource("IAM::Role", {"AssumeRolePolicyDocument": trust("ec2.amazonaws.com")})
+
+    def resources(*roles: str) -> dict[str, Any]:
+        named = {"PolicyDocument": allow("s3:Get*"), "Roles": [{"Ref": name} for name in roles]}
+        return {"One": role, "Two": role, "Managed": resource("IAM::ManagedPolicy", named)}
+
+    def holders() -> set[str]:
+        found = aws.client("iam").list_entities_for_policy(PolicyArn=stack.ids()["Managed"])
+        return {entry["RoleName"] for entry in found["PolicyRoles"]}
+
+    stack.create(resources("One"))
+    assert holders() == {stack.ids()["One"]}
+    stack.update(resources("Two"))
+    assert holders() == {stack.ids()["Two"]}
+    stack.update({"One": role, "Two": role})
+
+
 def test_a_managed_policy_can_change_more_often_than_it_can_keep_versions(stack: Stack) -> None:
     """IAM keeps five versions.
 

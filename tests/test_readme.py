@@ -59,7 +59,7 @@ EXECUTED = {
     ".venv/bin/pip install -r requirements.txt": ".ci/bare",
     'PATH="$PWD/.venv/bin:$PATH" npm ci': ".ci/bare",
     'PATH="$PWD/.venv/bin:$PATH" npx cdk synth -c settings=lab': "the way below",
-    "aws batch submit-job --job-name nf-hello --job-queue highpriority"
+    "aws batch submit-job --job-name nf-hello --job-queue heads"
     "    --job-definition nextflow --container-overrides command=hello": "the way below",
     "pip install ./cli": "test_cli_distribution",
     "nfbatch launch --follow hello": "test_cli_launch",

@@ -318,11 +318,12 @@ def test_each_setting_has_a_row_with_a_meaning() -> None:
     assert [key for key, meaning in rows if not meaning] == []
 
 
-@pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "highpriority")])
-def test_the_head_goes_to_the_on_demand_queue_where_one_is_set(name: str, queue: str) -> None:
+@pytest.mark.parametrize(("name", "queue"), [("workshop", "default"), ("default", "heads")])
+def test_heads_go_to_their_own_queue_where_there_is_one(name: str, queue: str) -> None:
     settings = settings_file.read(paths.SETTINGS, name)
 
-    assert settings.head.queue(settings.queues, settings.compute_environments) == queue
+    submit_queue = settings.head.submit_queue(settings.queues, settings.compute_environments)
+    assert submit_queue == queue
 
 
 def test_a_copy_that_still_has_the_originals_name_is_remarked(tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,15 +13,13 @@ from nextflow_worker import service
 from nextflow_worker.__main__ import main
 from nextflow_worker.deadline import Deadline
 from nextflow_worker.error import WorkerError
+from nextflow_worker.growth import ec2_calls
 from nextflow_worker.growth.ebs_volumes import DEPLOYMENT_TAG
 from nextflow_worker.host import GIB
-from nextflow_worker.provision import agent, aws_cli, task_client
+from nextflow_worker.provision import agent, aws_cli, packet_sockets, task_client
 from nextflow_worker.provision.provisioning import REASON, Provisioning, provision
 from nextflow_worker.settings import DOCUMENT, Settings
-from testbed.worker_machine import INSTANCE, Machine, refused
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from testbed.worker_machine import DOCKERS_PROFILE, INSTANCE, Machine, refused, worker_document
 
 
 @pytest.fixture
@@ -70,12 +69,41 @@ def test_no_start_waits_for_cloud_init(machine: Machine) -> None:
     assert all("--no-block" in line for line in starts)
 
 
-def test_first_of_all_an_order_of_space_is_rehearsed(machine: Machine) -> None:
+#: In the order in which they are rehearsed.
+EC2_CALLS = (
+    "CreateVolume",
+    "AttachVolume",
+    "ModifyInstanceAttribute",
+    "ModifyVolume",
+    "DetachVolume",
+    "DeleteVolume",
+    "DescribeVolumes",
+    "DescribeVolumesModifications",
+    "DescribeInstanceTypes",
+)
+
+
+def test_first_of_all_each_call_of_a_growth_is_rehearsed(machine: Machine) -> None:
     provision(machine, **INSTANCE)
+    growth = Path(ec2_calls.__file__).parent.glob("*.py")
+    code = "".join(module.read_text("utf-8") for module in growth)
     assert Provisioning(machine, Settings.read(machine)).steps()[0].name == "EC2"
-    ((asked, order),) = machine.asked
-    assert asked == ("us-west-2", "ec2", "CreateVolume")
-    assert order["DryRun"] is True
+    assert [asked for asked, _ in machine.asked] == [
+        ("us-west-2", "ec2", operation) for operation in EC2_CALLS
+    ]
+    assert set(EC2_CALLS) == set(re.findall(r"""calls\.call\(\s*"(\w+)\"""", code))
+
+
+def test_no_rehearsal_does_what_it_asks_for(machine: Machine) -> None:
+    provision(machine, **INSTANCE)
+    assert [arguments["DryRun"] for _, arguments in machine.asked] == [True] * len(EC2_CALLS)
+
+
+def test_the_order_that_is_rehearsed_is_the_largest_of_all(machine: Machine) -> None:
+    machine.write_document(**worker_document(max_size_gib=777))
+    provision(machine, **INSTANCE)
+    _, order = machine.asked[0]
+    assert order["Size"] == 777
     assert "ClientToken" not in order
     (tags,) = [entry["Tags"] for entry in order["TagSpecifications"]]
     assert {"Key": DEPLOYMENT_TAG, "Value": "lab"} in tags
@@ -88,20 +116,39 @@ def test_an_ec2_that_is_busy_was_reached(machine: Machine, answer: str) -> None:
     """Who refuses for that is replaced by one that asks again."""
     machine.answers = [answer]
     provision(machine, **INSTANCE)
-    assert len(machine.asked) == 1
+    assert len(machine.asked) == len(EC2_CALLS)
 
 
-def test_who_may_not_order_space_does_not_join(machine: Machine) -> None:
-    machine.answers = [refused("UnauthorizedOperation", 403)]
-    assert _reason(machine).startswith("EC2: it is so (UnauthorizedOperation) (gave up: ")
+@pytest.mark.parametrize("operation", EC2_CALLS)
+def test_who_lacks_one_permission_of_a_growth_does_not_join(
+    machine: Machine, operation: str
+) -> None:
+    granted = [refused("DryRunOperation", 412)] * EC2_CALLS.index(operation)
+    machine.answers = [*granted, refused("UnauthorizedOperation", 403)]
+    assert _reason(machine).startswith(
+        f"EC2: the worker's role lacks ec2:{operation}: it is so (UnauthorizedOperation) (gave up: "
+    )
     assert machine.ran("dnf") == []
+
+
+def test_what_else_ec2_remarks_of_a_volume_in_use_is_no_missing_permission(
+    machine: Machine,
+) -> None:
+    machine.answers = [refused("DryRunOperation", 412), refused("VolumeInUse", 400)]
+    provision(machine, **INSTANCE)
+    assert len(machine.asked) == len(EC2_CALLS)
+
+
+def test_an_order_that_ec2_does_not_understand_is_refused(machine: Machine) -> None:
+    machine.answers = [refused("InvalidParameterValue", 400)]
+    assert _reason(machine).startswith("EC2: it is so (InvalidParameterValue) (gave up: ")
 
 
 def test_an_ec2_that_does_not_answer_at_once_is_asked_again(machine: Machine) -> None:
     silent = json.dumps({"Unanswered": "dial tcp: i/o timeout"})
     machine.answers = [silent, "no document", refused("DryRunOperation", 412)]
     provision(machine, **INSTANCE)
-    assert len(machine.asked) == 3
+    assert len(machine.asked) == len(EC2_CALLS) + 2
 
 
 def test_an_ec2_that_never_answers_is_no_place_to_join(machine: Machine) -> None:
@@ -116,11 +163,19 @@ def test_packages_come_from_amazons_repository_alone(machine: Machine) -> None:
     assert install.endswith("lvm2 xfsprogs")
 
 
+def test_an_ami_that_has_the_packages_needs_no_repository(machine: Machine) -> None:
+    """A hardened one's may come from anywhere."""
+    machine.installed = True
+    machine.broken = {"dnf": "no repository", "rpm": "package lvm2 is not installed"}
+    provision(machine, **INSTANCE)
+    assert machine.ran("dnf") == []
+
+
 def test_after_a_reboot_what_exists_is_mounted_and_nothing_made(machine: Machine) -> None:
     provision(machine, **INSTANCE)
     machine.reboot()
     provision(machine, **INSTANCE)
-    made = ("mkfs", "vgcreate", "lvcreate", "dnf", "curl")
+    made = ("mkfs.xfs -f", "mkfs.xfs /", "vgcreate", "lvcreate", "dnf", "curl")
     assert [line for line in machine.commands if line.startswith(made)] == []
     assert machine.mounts == {"/scratch", "/var/lib/docker", "/var/lib/containerd"}
     assert machine.path(agent.READY).exists()
@@ -159,6 +214,8 @@ def test_provisioning_twice_in_one_boot_leaves_docker_running(machine: Machine) 
         ("mount --bind", "Docker on scratch"),
         ("docker info --format {{.DockerRootDir", "Docker on scratch"),
         ("docker info --format {{.Cgroup", "metadata service"),
+        ("docker import", "packet sockets"),
+        ("docker run", "packet sockets"),
         ("systemctl daemon-reload", "metadata service"),
         ("systemd-run", "metadata service"),
         ("curl", "S3 client for tasks"),
@@ -221,6 +278,57 @@ def test_tasks_that_can_reach_the_metadata_service_are_a_reason_not_to_join(
         "metadata service: 169.254.169.254 and fd00:ec2::254 can be reached from ecstasks.slice,"
         " where tasks are"
     )
+
+
+def test_docker_starts_with_a_profile_without_packet_sockets(machine: Machine) -> None:
+    provision(machine, **INSTANCE)
+    assert json.loads(machine.path(packet_sockets.DAEMON).read_text()) == {
+        "seccomp-profile": packet_sockets.PROFILE
+    }
+    assert json.loads(machine.path(packet_sockets.PROFILE).read_text()) == packet_sockets.profile(
+        DOCKERS_PROFILE
+    )
+    names = [step.name for step in Provisioning(machine, Settings.read(machine)).steps()]
+    assert names.index("seccomp profile") < names.index("Docker on scratch")
+    (probe,) = machine.ran("docker run")
+    assert "--network=host" in probe
+    assert "--user=0" in probe
+
+
+def test_what_an_ami_says_about_docker_is_kept(machine: Machine) -> None:
+    own = {"log-level": "warn", "seccomp-profile": "/etc/docker/hardened.json"}
+    machine.write(packet_sockets.DAEMON, json.dumps(own))
+    machine.packet_sockets = []
+    provision(machine, **INSTANCE)
+    assert json.loads(machine.path(packet_sockets.DAEMON).read_text()) == own
+
+
+def test_a_profile_of_an_ami_that_lets_tasks_listen_is_a_reason_not_to_join(
+    machine: Machine,
+) -> None:
+    own = {"seccomp-profile": "/etc/docker/hardened.json"}
+    machine.write(packet_sockets.DAEMON, json.dumps(own))
+    assert _reason(machine) == (
+        "packet sockets: root in a container can open AF_PACKET and AF_INET SOCK_RAW, and read what"
+        " other tasks send: remove seccomp-profile from /etc/docker/daemon.json, or use a stricter"
+        " one"
+    )
+
+
+def test_a_container_that_could_open_nothing_proves_nothing(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker = machine._docker
+    monkeypatch.setattr(machine, "_docker", lambda *words: words[0] != "run" and docker(*words))
+    assert _reason(machine) == (
+        "packet sockets: a container could open no socket at all, so nothing was tested"
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null"])
+def test_a_docker_configuration_that_cannot_be_read_is_refused(machine: Machine, text: str) -> None:
+    machine.write(packet_sockets.DAEMON, text)
+    assert _reason(machine).startswith("seccomp profile: /etc/docker/daemon.json is no JSON object")
 
 
 def test_a_probe_that_could_not_have_failed_proves_nothing(machine: Machine) -> None:

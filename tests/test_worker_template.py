@@ -220,12 +220,19 @@ def test_a_changed_program_reaches_the_compute_environment(batch: Template) -> N
         for entry in properties(batch, "AWS::Batch::ComputeEnvironment")
     ]
 
-    assert [entry.endswith(".LatestVersionNumber>") for entry in version] == [True, True]
+    assert [entry.endswith(".LatestVersionNumber>") for entry in version] == [True] * 3
 
 
-def test_volumes_are_created_only_with_the_deployments_tag(batch: Template) -> None:
+def test_volumes_are_created_only_encrypted_tagged_and_as_large_as_scratch_may_be() -> None:
+    batch = of(changed("default", scratch__max_size_gib=500))["batch"]
+
     assert statement(batch, "CreateTaggedVolumes")["Condition"] == {
-        "StringEquals": {"aws:RequestTag/nextflow-batch:deployment": "default"}
+        "StringEquals": {
+            "aws:RequestTag/nextflow-batch:deployment": "default",
+            "ec2:VolumeType": "gp3",
+        },
+        "NumericLessThanEquals": {"ec2:VolumeSize": "500"},
+        "Bool": {"ec2:Encrypted": "true"},
     }
 
 
@@ -296,9 +303,77 @@ def test_the_worker_reads_the_document_that_the_launch_template_writes(document:
 
 
 def test_a_worker_attaches_only_to_itself(batch: Template) -> None:
-    assert statement(batch, "AttachToItself")["Condition"] == {
-        "ArnEquals": {"aws:ResourceArn": "${ec2:SourceInstanceARN}"}
+    """Each key is one that EC2's service reference lists for the resource `instance`, or global."""
+    ((operator, condition),) = statement(batch, "AttachToItself")["Condition"].items()
+
+    assert operator == "ArnEquals"
+    assert {key: text(value) for key, value in condition.items()} == {
+        "ec2:SourceInstanceARN": "arn:aws:ec2:us-west-2:<AWS::AccountId>:instance/${ec2:InstanceID}"
     }
+
+
+def test_the_key_is_used_through_ec2_only() -> None:
+    batch = of(changed("default", storage__customer_key=True))["batch"]
+
+    for sid in ("EncryptVolumes", "GrantKeyToVolumes"):
+        conditions = statement(batch, sid)["Condition"]
+        assert text(conditions["StringEquals"]["kms:ViaService"]) == (
+            "ec2.us-west-2.<AWS::URLSuffix>"
+        )
+
+
+def _of_role(batch: Template) -> set[str]:
+    """All that the batch stack's own policies let the instances do."""
+    return {
+        action
+        for name, policy in batch.find_resources("AWS::IAM::ManagedPolicy").items()
+        if name.startswith(("Worker", "ComputeClusterAccess"))
+        for entry in policy["Properties"]["PolicyDocument"]["Statement"]
+        for action in _actions(entry)
+        if not action.startswith(("ec2:", "ecs:", "s3:"))
+    }
+
+
+def test_a_worker_has_none_of_awss_policies_and_reads_no_parameter(batch: Template) -> None:
+    """Those allow ssm:GetParameter, ECR, ECS and logs on everything."""
+    (role,) = [
+        entry
+        for entry in properties(batch, "AWS::IAM::Role")
+        if entry.get("Description") == "Instances that Batch starts"
+    ]
+
+    assert [arn for arn in role["ManagedPolicyArns"] if ":aws:policy/" in text(arn)] == []
+    assert _of_role(batch) == set()
+
+
+def test_session_manager_is_a_choice_and_brings_no_more_than_sessions() -> None:
+    batch = of(changed("default", worker__session_manager=True))["batch"]
+
+    assert _of_role(batch) == {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    }
+
+
+def test_images_are_pulled_from_the_repositories_that_the_settings_name() -> None:
+    other = "arn:aws:ecr:us-west-2:210987654321:repository/tools"
+    batch = of(changed("default", worker__image_repositories=["lab/*", other]))["batch"]
+
+    assert {text(arn) for arn in statement(batch, "PullTaskImages")["Resource"]} == {
+        "arn:aws:ecr:us-west-2:<AWS::AccountId>:repository/lab/*",
+        other,
+    }
+    assert {action for action in _of_role(batch) if "Put" in action or "Create" in action} == set()
+
+
+def test_a_larger_ami_has_a_larger_root_volume() -> None:
+    batch = of(changed("default", worker__root_size_gib=60))["batch"]
+    launch = only(batch, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+
+    assert launch["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 60
 
 
 def test_a_worker_fetches_its_own_programs_only(batch: Template) -> None:

@@ -7,6 +7,8 @@
 // is neither (`Unanswered`).
 //
 // It asks once: the daemon decides when to ask again, within a budget of its own.
+//
+// With the one argument docker-seccomp-profile it prints Docker's default seccomp profile.
 package main
 
 import (
@@ -54,8 +56,15 @@ type refusal struct {
 type misuse struct{ error }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "docker-seccomp-profile" {
+		if err := dockersProfile(os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: aws-client REGION SERVICE OPERATION")
+		fmt.Fprintln(os.Stderr, "usage: aws-client REGION SERVICE OPERATION | docker-seccomp-profile")
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wholeTime)

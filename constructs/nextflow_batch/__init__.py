@@ -17,10 +17,13 @@ from nextflow_batch.network import Network, zones
 from nextflow_batch.nextflow_batch import NextflowBatch
 from nextflow_batch.operations import Operations
 from nextflow_batch.queue_order import QueueOrder
+from nextflow_batch.registries import Registries
+from nextflow_batch.registry_cache import RegistryCache
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.scratch_access import ScratchAccess
 from nextflow_batch.storage import Storage
 from nextflow_batch.worker import Worker
+from nextflow_batch.worker_options import WorkerOptions
 
 __all__ = [
     "DEFAULT_CAPACITIES",
@@ -38,10 +41,13 @@ __all__ = [
     "NextflowBatch",
     "Operations",
     "QueueOrder",
+    "Registries",
+    "RegistryCache",
     "Resources",
     "Scratch",
     "ScratchAccess",
     "Storage",
     "Worker",
+    "WorkerOptions",
     "zones",
 ]

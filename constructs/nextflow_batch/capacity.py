@@ -16,10 +16,11 @@ from nextflow_batch.instance_types import (
     resources,
     types,
 )
+from nextflow_batch.names import ImageId
 from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: What a job can have of an instance's memory. The kernel takes its part before ECS counts (AWS's
 #: example: 7,985 of 8,192 MiB are left), and of the rest AWS recommends to leave 5 % to the agent.
@@ -41,6 +42,7 @@ class Capacity(Arguments):
         bid_percentage: Highest Spot price in percent of the On-Demand price; Batch's default of
             100 when not given.
         image_type: The ECS-optimized AMI; the NVIDIA one for instances with such GPUs.
+        image_id: An AMI of one's own that is made from that one; AWS's latest when not given.
     """
 
     purchase: Literal["on-demand", "spot"] = Field(description="How instances are bought")
@@ -61,6 +63,12 @@ class Capacity(Arguments):
     image_type: Literal["ECS_AL2023", "ECS_AL2023_NVIDIA"] = Field(
         default="ECS_AL2023",
         description="The AMI; ECS_AL2023_NVIDIA for instances with NVIDIA GPUs, and only for them",
+    )
+
+    image_id: ImageId | None = Field(
+        default=None,
+        description="Id of an AMI of your own, made from that AMI, in this region; unset: AWS's"
+        " latest",
     )
 
     def conflicts(self) -> Iterator[Problem]:
@@ -190,3 +198,26 @@ class Capacity(Arguments):
         """
         largest = max(self._startable().values(), key=lambda entry: (entry.memory_mib, entry.vcpus))
         return Resources(vcpus=largest.vcpus, memory_mib=int(largest.memory_mib * MEMORY_SHARE))
+
+
+def image_conflicts(capacities: Mapping[str, Capacity]) -> Iterator[Problem]:
+    """AMIs that cannot start in all environments that name them: an AMI has one architecture.
+
+    Args:
+        capacities: The compute environments, by name.
+
+    Yields:
+        The problems, below the environments.
+    """
+    first: dict[str, str] = {}
+    for name, capacity in capacities.items():
+        if capacity.image_id is None:
+            continue
+        other = first.setdefault(capacity.image_id, name)
+        expected = capacities[other].architecture
+        if capacity.architecture != expected:
+            text = (
+                f"{quote(capacity.image_id)} is not allowed: {other} starts it on {expected}, and"
+                f" {name} has {capacity.architecture} instances"
+            )
+            yield Problem((name, "image_id"), text)

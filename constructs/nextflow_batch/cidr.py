@@ -17,8 +17,11 @@ _PRIVATE = [
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
 _LARGEST = 16
 #: The subnets of six zones are laid out, so that a further zone moves none of them: twelve with
-#: `nat`, six with `public`, so the range is cut into 16 or 8. A subnet then has 27 addresses.
-_SMALLEST = {"nat": 23, "public": 24}
+#: `nat`, otherwise six, so the range is cut into 16 or 8. A subnet then has 27 addresses, and with
+#: `isolated` 59, of which up to ten are the endpoints'.
+_SMALLEST = {"nat": 23, "public": 24, "isolated": 23}
+#: Addresses of a subnet if the range is cut smaller than that.
+_TOO_FEW = {"nat": 11, "public": 11, "isolated": 27}
 
 
 def _cidr(text: str) -> str:
@@ -47,7 +50,7 @@ def too_small(cidr: str, egress: str) -> list[Problem]:
         Problem(
             ("cidr",),
             f"{quote(cidr)} is not allowed: must be /{smallest} or larger with egress {egress}:"
-            " its subnets would have 11 addresses each",
+            f" its subnets would have {_TOO_FEW[egress]} addresses each",
         )
     ]
 

@@ -11,7 +11,8 @@ from constructs import Construct
 from pydantic import InstanceOf
 
 from nextflow_batch.arguments import check, refuse
-from nextflow_batch.capacity import Capacity
+from nextflow_batch.capacity import Capacity, image_conflicts
+from nextflow_batch.cluster_access import ClusterAccess
 from nextflow_batch.compute_environment import ComputeEnvironment
 from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
@@ -20,15 +21,25 @@ from nextflow_batch.queue_order import QueueOrder, queue_conflicts
 from nextflow_batch.wildcards import justify_managed
 from nextflow_batch.worker import Worker
 
-#: One Spot and one On-Demand environment, and the two queues that prefer one to the other.
+#: One Spot and one On-Demand environment, the two queues that prefer one to the other, and a few
+#: instances of their own for heads: of these types the smallest has room for one.
 DEFAULT_CAPACITIES = {
+    "heads": Capacity(
+        purchase="on-demand",
+        instance_types=("r6i.large", "r6a.large", "r7i.large", "m6i.xlarge", "m6a.xlarge"),
+        max_vcpus=32,
+    ),
     "ondemand": Capacity(purchase="on-demand"),
     "spot": Capacity(purchase="spot"),
 }
 DEFAULT_QUEUES = {
     "default": QueueOrder(priority=1, compute_environments=("spot", "ondemand")),
     "highpriority": QueueOrder(priority=100, compute_environments=("ondemand", "spot")),
+    "heads": QueueOrder(priority=100, compute_environments=("heads",)),
 }
+
+#: Environments that one IAM policy can name.
+_PER_POLICY = 25
 
 
 class Compute(Construct):
@@ -51,6 +62,7 @@ class Compute(Construct):
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
         own_service_role: bool = False,
+        isolated: bool = False,
     ) -> None:
         """Define environments and queues.
 
@@ -63,6 +75,7 @@ class Compute(Construct):
             capacities: Each environment's instances, by name.
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
+            isolated: Let instances call by HTTPS only, which is all that endpoints answer.
 
         Raises:
             ArgumentsError: A name, a capacity or an order is not allowed.
@@ -74,12 +87,11 @@ class Compute(Construct):
             queues=(dict[QueueName, InstanceOf[QueueOrder]], _as_dict(queues)),
         )
         refuse("Compute", queue_conflicts(queues, capacities))
+        refuse("Compute", (entry.below("capacities") for entry in image_conflicts(capacities)))
         super().__init__(scope, construct_id)
         self._capacities = capacities
         self._orders = queues
-        self.security_group = ec2.SecurityGroup(
-            self, "SecurityGroup", vpc=vpc, description="Workers: everything out, nothing in"
-        )
+        self.security_group = self._make_security_group(vpc, isolated=isolated)
         service_role = self._make_service_role() if own_service_role else None
         self.compute_environments = {
             name: ComputeEnvironment(
@@ -96,6 +108,7 @@ class Compute(Construct):
             )
             for name, capacity in capacities.items()
         }
+        cluster_access = self._let_workers_join(worker)
         self.queues = {
             name: JobQueue(
                 self,
@@ -108,6 +121,35 @@ class Compute(Construct):
             )
             for name, queue in queues.items()
         }
+        # No job comes to an environment before its workers may join its cluster.
+        for queue in self.queues.values():
+            queue.node.add_dependency(*cluster_access)
+
+    def _let_workers_join(self, worker: Worker) -> list[ClusterAccess]:
+        environments = list(self.compute_environments.values())
+        return [
+            ClusterAccess(
+                self,
+                f"ClusterAccess{first or ''}",
+                role=worker.role,
+                compute_environments=environments[first : first + _PER_POLICY],
+            )
+            for first in range(0, len(environments), _PER_POLICY)
+        ]
+
+    def _make_security_group(self, vpc: ec2.IVpc, *, isolated: bool) -> ec2.SecurityGroup:
+        group = ec2.SecurityGroup(
+            self,
+            "SecurityGroup",
+            vpc=vpc,
+            description=f"Workers: {'HTTPS' if isolated else 'everything'} out, nothing in",
+            allow_all_outbound=not isolated,
+        )
+        if isolated:
+            # To any address: those of S3 are a prefix list whose id CloudFormation does not know.
+            # The routes lead to S3 and into the VPC only.
+            group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to endpoints")
+        return group
 
     def largest_job(self, *queues: str) -> Resources | None:
         """What a job may ask for and be started, whichever of the queues it is submitted to.

@@ -87,6 +87,12 @@ class ComputeEnvironment(batch.ManagedEc2EcsComputeEnvironment):
         resource.add_property_override(
             "ComputeResources.InstanceTypes", list(capacity.instance_types)
         )
+        if capacity.image_id:
+            # Beside the image type, with which Batch knows how to start it.
+            # https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html
+            resource.add_property_override(
+                "ComputeResources.Ec2Configuration.0.ImageIdOverride", capacity.image_id
+            )
         # Left out, the version is $Default, which CloudFormation leaves at 1 for ever.
         # https://github.com/aws/aws-cdk/issues/28137
         resource.add_property_override(

@@ -1,4 +1,4 @@
-"""How large the head is, where its tasks go, and whether the queues can run it."""
+"""How large the head is, where it and its tasks go, and whether the queues can run it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,13 @@ class Head(Arguments):
         vcpus: vCPUs of the head.
         memory_mib: Memory of the head in MiB.
         attempts: How often Batch starts a head that lost its host.
+        queue: The queue of heads, whose instances no task may share; heads share the instances of
+            tasks when not given.
         task_queue: The queue of the tasks, unless the pipeline names another.
         on_demand_queue: The queue of a task's later attempts; the task queue when not given.
         spot_attempts: How many of a task's attempts stay in the task queue before that; 1 when not
             given.
+        privileged_tasks: Whether containers of tasks may have their host's privileges.
         architecture: For which processor its image is built.
     """
 
@@ -55,6 +58,11 @@ class Head(Arguments):
     attempts: _Attempts = Field(
         default=3, description="Attempts of the head job, the first included"
     )
+    queue: QueueName | None = Field(
+        default=None,
+        description="Queue of heads; no other queue may use its compute environments, and heads"
+        " cannot submit to it; unset: heads share instances with tasks, which can then attack them",
+    )
     task_queue: QueueName = Field(
         default="default", description="Queue to which Nextflow submits tasks"
     )
@@ -67,6 +75,11 @@ class Head(Arguments):
         default=None,
         description="How often a task is submitted to `task_queue` before it goes to"
         " `on_demand_queue`; unset: 1",
+    )
+    privileged_tasks: bool = Field(
+        default=False,
+        description="Whether pipelines may run privileged containers, which own their instance;"
+        " Fusion needs it",
     )
     architecture: Architecture = Field(
         default="x86_64",
@@ -99,14 +112,38 @@ class Head(Arguments):
         Yields:
             The problems, below the head.
         """
-        for key in ("task_queue", "on_demand_queue"):
+        for key in ("queue", "task_queue", "on_demand_queue"):
             name = getattr(self, key)
             if name is not None and name not in queues:
                 text = f"{quote(name)} is not allowed: must be one of {', '.join(queues)}"
                 yield Problem((key,), text)
-        used = {key for queue in queues.values() for key in queue.compute_environments}
+        own = queues.get(self.queue or "")
+        served = [own] if own else queues.values()
+        used = {key for queue in served for key in queue.compute_environments}
         yield from self._misfit([entry for key, entry in capacities.items() if key in used])
         yield from self._on_demand_problems(queues, capacities)
+        yield from self._shared_hosts(queues)
+
+    def _shared_hosts(self, queues: Mapping[str, QueueOrder]) -> Iterator[Problem]:
+        """Where a task could run beside a head."""
+        if self.queue is None or self.queue not in queues:
+            return
+        for key in ("task_queue", "on_demand_queue"):
+            if getattr(self, key) == self.queue:
+                text = (
+                    f"{quote(self.queue)} is not allowed: it is the queue of heads (head.queue),"
+                    " where no task may run"
+                )
+                yield Problem((key,), text)
+        heads = queues[self.queue].compute_environments
+        for name, queue in queues.items():
+            shared = [key for key in queue.compute_environments if key in heads]
+            if name != self.queue and shared:
+                text = (
+                    f"{quote(self.queue)} is not allowed: the queue {quote(name)} uses its compute"
+                    f" environment {shared[0]} too, so that tasks could run beside a head"
+                )
+                yield Problem(("queue",), text)
 
     def _on_demand_problems(
         self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]
@@ -129,16 +166,21 @@ class Head(Arguments):
             )
             yield Problem(("on_demand_queue",), text)
 
-    def queue(self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]) -> str:
-        """A queue that can run the head, best On-Demand, as a reclaimed head delays all its tasks.
+    def submit_queue(
+        self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]
+    ) -> str:
+        """The queue to submit heads to.
 
         Args:
             queues: Each queue's order, by name.
             capacities: The compute environments, by name.
 
         Returns:
-            Its name; the tasks' own queue comes after the On-Demand one.
+            The name of their own queue or, without one, of a queue that can run them, best
+            On-Demand, as a reclaimed head delays all its tasks.
         """
+        if self.queue:
+            return self.queue
         preferred = (self.on_demand_queue, self.task_queue)
         names = sorted(queues, key=lambda name: (*(name != best for best in preferred),))
         return next(

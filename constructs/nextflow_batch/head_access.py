@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from constructs import Construct
 
 
+#: The tag of jobs that names their deployment: the head tags itself, its plugin each task.
+TASK_TAG = "nextflow-deployment"
+
+
 class HeadAccess(iam.ManagedPolicy):
     """The head's access to Batch, from the calls that Nextflow's awsbatch executor and it make.
 
-    Nextflow tags the job definitions that it registers (nextflow.io/createdAt and
-    nextflow.io/version), and the head its own job with how the run ended, so they need
+    Definitions belong to the deployment by their name, jobs by a tag. Nextflow tags the job
+    definitions that it registers (nextflow.io/createdAt and nextflow.io/version), so it needs
     batch:TagResource. docs/permissions.md lists each call.
     """
 
@@ -29,22 +33,29 @@ class HeadAccess(iam.ManagedPolicy):
         scope: Construct,
         construct_id: str,
         *,
+        deployment: str,
         queues: Sequence[batch.IJobQueue],
         task_role: iam.IRole,
+        privileged_tasks: bool,
     ) -> None:
         """Write the policy.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
+            deployment: Name that definitions begin with, and that tasks are tagged with.
             queues: Where the head may submit tasks.
             task_role: The one role that it may hand to tasks.
+            privileged_tasks: Whether containers of tasks may have their host's privileges.
         """
         stack = Stack.of(scope)
+        # No deployment's name has an underscore, so that none is the beginning of another's.
         definitions = stack.format_arn(
-            service="batch", resource="job-definition", resource_name="nf-*"
+            service="batch", resource="job-definition", resource_name=f"nf-{deployment}_*"
         )
         jobs = stack.format_arn(service="batch", resource="job", resource_name="*")
+        tagging = {f"aws:RequestTag/{TASK_TAG}": deployment}
+        own = {f"aws:ResourceTag/{TASK_TAG}": deployment}
         super().__init__(
             scope,
             construct_id,
@@ -54,6 +65,9 @@ class HeadAccess(iam.ManagedPolicy):
                     sid="RegisterTaskDefinitions",
                     actions=["batch:RegisterJobDefinition"],
                     resources=[definitions],
+                    conditions=None
+                    if privileged_tasks
+                    else {"BoolIfExists": {"batch:Privileged": "false"}},
                 ),
                 iam.PolicyStatement(
                     sid="SubmitTasks",
@@ -62,14 +76,23 @@ class HeadAccess(iam.ManagedPolicy):
                     # definition too: all three must be allowed.
                     # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html
                     resources=[jobs, definitions, *(queue.job_queue_arn for queue in queues)],
+                    conditions={"StringEquals": tagging},
                 ),
                 iam.PolicyStatement(
-                    sid="TagTasksAndDefinitions",
+                    sid="TagDefinitions", actions=["batch:TagResource"], resources=[definitions]
+                ),
+                iam.PolicyStatement(
+                    sid="TagJobs",
                     actions=["batch:TagResource"],
-                    resources=[definitions, jobs],
+                    resources=[jobs],
+                    # A job that is being submitted has no tags yet.
+                    conditions={"StringEquals": tagging, "StringEqualsIfExists": own},
                 ),
                 iam.PolicyStatement(
-                    sid="EndTasks", actions=["batch:TerminateJob"], resources=[jobs]
+                    sid="EndTasks",
+                    actions=["batch:TerminateJob"],
+                    resources=[jobs],
+                    conditions={"StringEquals": own},
                 ),
                 iam.PolicyStatement(
                     sid="WatchTasks",
@@ -96,7 +119,7 @@ class HeadAccess(iam.ManagedPolicy):
             self,
             {
                 definitions: "Nextflow derives its definitions' names from the tasks' images",
-                jobs: "a job's ARN is not known before it is submitted",
+                jobs: "a job's ARN is not known before it is submitted; its tag is the condition",
                 "*": "Batch's describe and list calls cannot be limited to a resource",
             },
         )

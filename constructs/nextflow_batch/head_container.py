@@ -42,6 +42,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
         storage: Storage,
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None,
+        registries: str,
         secrets: Mapping[str, secretsmanager.ISecret | None],
     ) -> None:
         """Define it.
@@ -57,6 +58,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             storage: Where logs and work directories lie.
             queues: The queues by name.
             largest_task: What a task may ask for; without a limit when not given.
+            registries: Where copies of images are, by registry; empty without copies.
             secrets: By the variables that they fill.
         """
         queue = queues[head.task_queue]
@@ -71,6 +73,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             environment={
                 "NF_LOGSDIR": storage.logs_uri,
                 "NF_WORKDIR": storage.runs_uri,
+                **({"NF_STORE_DIRS": ",".join(storage.store_uris)} if storage.store_uris else {}),
                 "NF_JOB_QUEUE": queue.job_queue_arn,
                 "NF_JOB_ROLE": task_role.role_arn,
                 "NF_LOG_GROUP": storage.log_group.log_group_name,
@@ -79,8 +82,10 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 # Batch sets neither on EC2, and Nextflow's clients look at different ones.
                 "AWS_REGION": region,
                 "AWS_DEFAULT_REGION": region,
+                **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
                 **_limits(largest_task),
+                **({"NF_REGISTRIES": registries} if registries else {}),
             },
             # Filled in by the ECS agent, so that no template and no job shows their values.
             secrets={

@@ -55,6 +55,7 @@ class HeadJob(Construct):
         largest_task: Resources | None = None,
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
+        registries: str = "",
         image_directory: Path | None = None,
     ) -> None:
         """Define the head.
@@ -62,15 +63,18 @@ class HeadJob(Construct):
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            head: Its size, its name, and the queues of its tasks.
+            head: Its size, its name, its queue and those of its tasks.
             deployment: Name that tasks are tagged with.
             storage: Where logs and work directories lie.
-            queues: The queues to which the head may submit, by name; those of `head` among them.
+            queues: The queues by name, those of `head` among them. The head may submit to all but
+                its own, if it has one.
             largest_task: What a task may ask for; Nextflow asks for no more, whatever the pipeline
                 says. Unlimited when not given.
             git_secret: Holds Nextflow's scm file, for private Git repositories
                 (https://www.nextflow.io/docs/latest/git.html).
             seqera_secret: Holds an access token of Seqera Platform.
+            registries: Where copies of images are, such as a `RegistryCache`'s variable; none when
+                empty.
             image_directory: Folder of the Dockerfile; the wheel's own when not given.
 
         Raises:
@@ -94,7 +98,14 @@ class HeadJob(Construct):
         self.role = self._make_role("Role", "Nextflow itself, which submits the tasks")
         storage.grant_head(self.role)
         self.role.add_managed_policy(
-            HeadAccess(self, "BatchAccess", queues=list(queues.values()), task_role=self.task_role)
+            HeadAccess(
+                self,
+                "BatchAccess",
+                deployment=deployment,
+                queues=[queue for name, queue in queues.items() if name != head.queue],
+                task_role=self.task_role,
+                privileged_tasks=head.privileged_tasks,
+            )
         )
         self.job_definition = HeadJobDefinition(
             self,
@@ -111,6 +122,7 @@ class HeadJob(Construct):
                 storage=storage,
                 queues=queues,
                 largest_task=largest_task,
+                registries=registries,
                 secrets={"NF_SCM": git_secret, "TOWER_ACCESS_TOKEN": seqera_secret},
             ),
         )

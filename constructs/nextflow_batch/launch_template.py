@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 #: The ECS-optimized AMI has one root volume, /dev/xvda.
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
 ROOT_DEVICE = "/dev/xvda"
-ROOT_GIB = 30  # what the AMI has
 #: In front of `boot.sh`, which reads the document. The shell expands nothing in it.
 WRITE_DOCUMENT = """#!/bin/bash
 mkdir -p "${{NFB_ROOT:-}}/etc/nextflow-batch"
@@ -39,6 +38,7 @@ class WorkerLaunchTemplate(ec2.LaunchTemplate):
         document: WorkerDocument,
         programs: WorkerPrograms,
         scratch: Scratch,
+        root_size_gib: int,
         key: kms.IKey | None,
     ) -> None:
         """Define the template.
@@ -49,6 +49,7 @@ class WorkerLaunchTemplate(ec2.LaunchTemplate):
             document: What it tells a worker.
             programs: What a worker runs at boot.
             scratch: The scratch disk.
+            root_size_gib: Size of the volume with the AMI.
             key: Encrypts the volumes; the account's EBS key when not given.
         """
         super().__init__(
@@ -59,7 +60,7 @@ class WorkerLaunchTemplate(ec2.LaunchTemplate):
                 ec2.BlockDevice(
                     device_name=ROOT_DEVICE,
                     volume=ec2.BlockDeviceVolume.ebs(
-                        ROOT_GIB,
+                        root_size_gib,
                         volume_type=ec2.EbsDeviceVolumeType.GP3,
                         encrypted=True,
                         kms_key=key,

@@ -67,6 +67,31 @@ SecretArn = Annotated[
         HiddenValueError,
     ),
 ]
+ImageId = Annotated[
+    str, Like(r"ami-(?:[0-9a-f]{8}|[0-9a-f]{17})", "an AMI's id, such as ami-0123456789abcdef0")
+]
+#: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
+ImageRepository = Annotated[
+    str,
+    Like(
+        r"(?!.*\.dkr\.ecr\.)(?:arn:aws[a-z-]*:ecr:[a-z0-9-]+:\d{12}:repository/)?"
+        r"(?:[a-z0-9][a-z0-9._-]*/)*(?:[a-z0-9][a-z0-9._-]*\*?|\*)",
+        "an ECR repository's name, or its ARN, with * only at its end, such as lab/* or"
+        " arn:aws:ecr:us-west-2:123456789012:repository/lab/*",
+    ),
+]
+#: ECR takes credentials of other registries only from secrets with this name:
+#: https://docs.aws.amazon.com/AmazonECR/latest/userguide/pull-through-cache-creating-secret.html
+RegistrySecretArn = Annotated[
+    str,
+    Like(
+        r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:(?!0{12})\d{12}:secret:"
+        r"ecr-pullthroughcache/[A-Za-z0-9/_+=.@-]{1,490}-[A-Za-z0-9]{6}",
+        "the whole ARN of a secret whose name begins with ecr-pullthroughcache/, such as"
+        " arn:aws:secretsmanager:us-west-2:123456789012:secret:ecr-pullthroughcache/NAME-aB3dE5",
+        HiddenValueError,
+    ),
+]
 #: A key, not an alias: policies compare it with what S3 and EBS report.
 KeyArn = Annotated[
     str,

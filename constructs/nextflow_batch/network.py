@@ -12,28 +12,38 @@ from pydantic import Field
 
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.cidr import Cidr, too_small
+from nextflow_batch.endpoints import Endpoints
+from nextflow_batch.s3_endpoint import closed_statements, open_statements
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_kms as kms
 
+    from nextflow_batch.storage import Storage
+
 
 #: The region with the most zones, us-east-1, has six.
 _MOST_ZONES = 6
-Egress = Literal["nat", "public"]
+Egress = Literal["nat", "public", "isolated"]
 _Zones = Annotated[list[str], Field(min_length=1, max_length=_MOST_ZONES)]
+_WORKERS = {
+    "nat": ec2.SubnetType.PRIVATE_WITH_EGRESS,
+    "public": ec2.SubnetType.PUBLIC,
+    "isolated": ec2.SubnetType.PRIVATE_ISOLATED,
+}
 
 
 class Network(Construct):
-    """A VPC whose instances reach out and cannot be reached.
+    """A VPC whose instances cannot be reached, with the way out that `egress` says.
 
-    S3 is reached through a gateway endpoint, which costs nothing and keeps genomes off the NAT
-    gateway's bill. Flow logs record who talked to whom.
+    S3 of the VPC's region is reached through a gateway endpoint, which costs nothing. Flow logs
+    record who talked to whom.
 
     Attributes:
         vpc: The VPC.
         subnets: Which of its subnets workers run in.
+        egress: How they reach others.
     """
 
     def __init__(
@@ -44,6 +54,8 @@ class Network(Construct):
         availability_zones: Sequence[str],
         cidr: str = "10.0.0.0/16",
         egress: Egress = "nat",
+        storage: Storage | None = None,
+        session_manager: bool = False,
         key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -56,7 +68,12 @@ class Network(Construct):
             availability_zones: One to six zones, by name or as tokens.
             cidr: The VPC's IPv4 range, /16 to /24.
             egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
-                subnets; either way the workers' security group lets nothing in.
+                subnets, `isolated` gives subnets that reach nothing but AWS, through endpoints; in
+                each the workers' security group lets nothing in.
+            storage: The deployment's data: no other bucket can be written through the endpoint of
+                S3, and with `isolated` none but it and its reference buckets can be read. The
+                endpoint has no policy when not given.
+            session_manager: Whether an isolated VPC has the endpoints of Session Manager.
             key: Encrypts the flow logs; CloudWatch's own key when not given.
             log_retention: How long flow logs are kept.
             removal_policy: What `cdk destroy` does with the flow logs.
@@ -72,6 +89,7 @@ class Network(Construct):
         )
         refuse("Network", too_small(cidr, egress))
         super().__init__(scope, construct_id)
+        self.egress = egress
         self.vpc = ec2.Vpc(
             self,
             "Vpc",
@@ -82,15 +100,18 @@ class Network(Construct):
             nat_gateways=1 if egress == "nat" else 0,
             subnet_configuration=_subnets(egress),
             restrict_default_security_group=False,  # it would add a Lambda function of the CDK's
-            gateway_endpoints={
-                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)
-            },
         )
-        self.subnets = ec2.SubnetSelection(
-            subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS
-            if egress == "nat"
-            else ec2.SubnetType.PUBLIC
-        )
+        self.subnets = ec2.SubnetSelection(subnet_type=_WORKERS[egress])
+        self._add_s3_endpoint(storage)
+        if egress == "isolated":
+            Endpoints(
+                self,
+                "Endpoints",
+                vpc=self.vpc,
+                cidr=cidr,
+                subnets=self.subnets,
+                session_manager=session_manager,
+            )
         self._add_flow_log(
             logs.LogGroup(
                 self,
@@ -100,6 +121,18 @@ class Network(Construct):
                 removal_policy=removal_policy,
             )
         )
+
+    def _add_s3_endpoint(self, storage: Storage | None) -> None:
+        endpoint = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        if storage is None:
+            return
+        statements = (
+            closed_statements(Stack.of(self), storage)
+            if self.egress == "isolated"
+            else open_statements(storage)
+        )
+        for statement in statements:
+            endpoint.add_to_policy(statement)
 
     def _add_flow_log(self, group: logs.LogGroup) -> None:
         self.vpc.add_flow_log(
@@ -121,6 +154,10 @@ def _subnets(egress: str) -> list[ec2.SubnetConfiguration]:
     )
     if egress == "public":
         return [public]
+    if egress == "isolated":
+        return [
+            ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        ]
     return [
         public,
         ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),

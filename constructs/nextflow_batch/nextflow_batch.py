@@ -16,10 +16,13 @@ from nextflow_batch.head_job import HeadJob
 from nextflow_batch.names import DeploymentName
 from nextflow_batch.network import Network, zones
 from nextflow_batch.problem import Problem, quote
+from nextflow_batch.registries import Registries
+from nextflow_batch.registry_cache import RegistryCache
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.storage import Storage
 from nextflow_batch.tags import Tags, tag
 from nextflow_batch.worker import TaskS3Client, Worker
+from nextflow_batch.worker_options import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -32,8 +35,8 @@ if TYPE_CHECKING:
     from nextflow_batch.capacity import Capacity
     from nextflow_batch.queue_order import QueueOrder
 
-#: Later attempts of tasks, and heads, run where no Spot instance is reclaimed.
-DEFAULT_HEAD = Head(on_demand_queue="highpriority")
+#: Heads run on instances of their own, later attempts of tasks where none is reclaimed.
+DEFAULT_HEAD = Head(queue="heads", on_demand_queue="highpriority")
 
 
 class NextflowBatch(Construct):
@@ -47,9 +50,10 @@ class NextflowBatch(Construct):
         network: The VPC, when none was given.
         storage: Bucket and logs.
         worker: Role and launch template of the instances.
+        registry_cache: Copies of public images, if there are any.
         compute: Compute environments and queues.
         head: The head's image, job definition and roles.
-        head_queue: Name of the queue that is best for the head.
+        head_queue: Name of the queue to submit heads to.
     """
 
     def __init__(
@@ -63,12 +67,15 @@ class NextflowBatch(Construct):
         storage: Storage | None = None,
         key: kms.IKey | None = None,
         scratch: Scratch | None = None,
+        worker_options: WorkerOptions | None = None,
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
         own_service_role: bool = False,
+        isolated: bool = False,
         head: Head = DEFAULT_HEAD,
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
+        registries: Registries | None = None,
         tags: Mapping[str, str] | None = None,
         task_s3_client: TaskS3Client = "own",
         head_image: Path | None = None,
@@ -78,7 +85,7 @@ class NextflowBatch(Construct):
         """Compose the deployment.
 
         A second one in the same account and region needs names of its own: `deployment`, `queues`,
-        and in `head` the job definition and the queues of tasks.
+        and in `head` the job definition and the queues.
 
         Args:
             scope: The parent.
@@ -91,12 +98,15 @@ class NextflowBatch(Construct):
             key: Encrypts the volumes, and bucket and logs if they are new, such as an
                 `EncryptionKey`; the keys of EBS, S3 and CloudWatch when not given.
             scratch: The workers' disk.
+            worker_options: What else a site may choose for its workers.
             capacities: Each compute environment's instances, by name.
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
-            head: The head's size and name, and the queues of its tasks.
+            isolated: Say that the given VPC reaches AWS by endpoints only.
+            head: The head's size and name, its queue and those of its tasks.
             git_secret: Holds Nextflow's scm file, for private Git repositories.
             seqera_secret: Holds an access token of Seqera Platform.
+            registries: Registries of whose images there are copies in ECR.
             tags: Further tags of everything that takes them.
             task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
                 worker fetches from AWS.
@@ -113,7 +123,9 @@ class NextflowBatch(Construct):
             deployment=(DeploymentName, deployment),
             storage=(InstanceOf[Storage] | None, storage),
             scratch=(InstanceOf[Scratch] | None, scratch),
+            worker_options=(InstanceOf[WorkerOptions] | None, worker_options),
             head=(InstanceOf[Head], head),
+            registries=(InstanceOf[Registries] | None, registries),
             tags=(Tags, dict(tags or {})),
             task_s3_client=(TaskS3Client, task_s3_client),
         )
@@ -122,23 +134,27 @@ class NextflowBatch(Construct):
         self.deployment = deployment
         self._definition = head.job_definition
         refuse("NextflowBatch", self._names_of_others(queues))
+        self.storage = storage or self._make_storage(key)
         self.network: Network | None = None
         if vpc is None:
-            self.network = Network(self, "Network", availability_zones=zones(self, 3))
+            self.network = Network(
+                self, "Network", availability_zones=zones(self, 3), storage=self.storage, key=key
+            )
             vpc, subnets = self.network.vpc, self.network.subnets
-        self.storage = storage or self._make_storage(key)
         self.worker = Worker(
             self,
             "Worker",
             deployment=deployment,
             storage=self.storage,
             scratch=scratch or Scratch(),
+            options=worker_options,
             tags=tags,
             key=key,
             task_s3_client=task_s3_client,
             programs=worker_programs,
             binaries=binaries,
         )
+        self.registry_cache = self._make_registry_cache(registries)
         self.compute = Compute(
             self,
             "Compute",
@@ -148,6 +164,7 @@ class NextflowBatch(Construct):
             capacities=capacities,
             queues=queues,
             own_service_role=own_service_role,
+            isolated=isolated,
         )
         conflicts = head.queue_problems(queues, capacities)
         refuse("NextflowBatch", (problem.below("head") for problem in conflicts))
@@ -162,8 +179,9 @@ class NextflowBatch(Construct):
             largest_task=self.compute.largest_job(*head.task_queues),
             git_secret=git_secret,
             seqera_secret=seqera_secret,
+            registries=self.registry_cache.variable if self.registry_cache else "",
         )
-        self.head_queue = head.queue(queues, capacities)
+        self.head_queue = head.submit_queue(queues, capacities)
         self._publish(queues)
         self._add_outputs()
         tag(self, deployment, tags or {})
@@ -185,6 +203,15 @@ class NextflowBatch(Construct):
         storage = Storage(self, "Storage", key=key)
         storage.add_outputs(self)
         return storage
+
+    def _make_registry_cache(self, registries: Registries | None) -> RegistryCache | None:
+        if registries is None or not any(registries.upstreams()):
+            return None
+        cache = RegistryCache(
+            self, "RegistryCache", registries=registries, deployment=self.deployment
+        )
+        cache.grant_pull(self.worker.role)
+        return cache
 
     def _add_outputs(self) -> None:
         CfnOutput(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, Duration, Stack, Validations
+from aws_cdk import Acknowledgment, Annotations, Duration, Stack, Validations
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -141,6 +141,9 @@ class Operations(Construct):
                 message=events.RuleTargetInput.from_multiline_text(_message(sentence)),
                 dead_letter_queue=self.undelivered,
             )
+        )
+        Annotations.of(rule).acknowledge_warning(
+            "@aws-cdk/aws-events:ruleUnresolvedEnvironment", "topic and rule are in one stack"
         )
 
 

@@ -168,7 +168,7 @@ def _allowed(detail: ErrorDetails, path: Path, source: str | None) -> str:
     if kind in {"int_type", "float_type"} and isinstance(value, str):
         return _WORDS[kind] + _number_hint(value, str(path[-1]) if path else "")
     if kind in {"list_type", "tuple_type"} and value and isinstance(value, str):
-        return f"must be a list: write [{value}]"
+        return f"must be a list: write [{printable(value)}]"
     if kind in _WORDS:
         limits = detail.get("ctx", {}).items()
         # A whole bound of a setting that may have a fraction reads better without one.

@@ -116,6 +116,11 @@ class Scratch(Arguments):
             )
 
     @property
+    def largest_volume_gib(self) -> int:
+        """Up to what size a worker may order a volume; its role and the worker both keep to it."""
+        return min(self.max_size_gib, gp3.LARGEST_GIB)
+
+    @property
     def first_usd_per_month(self) -> float:
         """What the first volume costs if it is kept for a month."""
         return (

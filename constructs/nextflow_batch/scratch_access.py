@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
+    from nextflow_batch.scratch import Scratch
+
 
 class ScratchAccess(iam.ManagedPolicy):
     """Lets an instance grow its scratch disk.
 
-    It may create volumes only with the deployment's tag, and attach, enlarge and delete only
-    volumes that carry it; it may attach only to itself. The launch template's volumes carry the
-    tag too, so that a worker whose attachments are used up can enlarge those. The pattern is the
-    EBS CSI driver's:
+    It may create volumes only encrypted, no larger than scratch may become, and with the
+    deployment's tag, and attach, enlarge and delete only volumes that carry it; it may attach only
+    to itself. The launch template's volumes carry the tag too, so that a worker whose attachments
+    are used up can enlarge those. No condition key holds the size to which a volume is enlarged.
+    The pattern is the EBS CSI driver's:
     https://github.com/kubernetes-sigs/aws-ebs-csi-driver/blob/master/docs/example-iam-policy.json
     """
 
@@ -31,6 +34,7 @@ class ScratchAccess(iam.ManagedPolicy):
         construct_id: str,
         *,
         deployment: str,
+        scratch: Scratch,
         key: kms.IKey | None = None,
     ) -> None:
         """Write the policy.
@@ -39,16 +43,30 @@ class ScratchAccess(iam.ManagedPolicy):
             scope: The parent.
             construct_id: Its name below the parent.
             deployment: The tag's value.
+            scratch: How large volumes may be.
             key: The customer key of the volumes, if there is one.
         """
         stack = Stack.of(scope)
         volumes = stack.format_arn(service="ec2", resource="volume", resource_name="*")
         instances = stack.format_arn(service="ec2", resource="instance", resource_name="*")
-        requested = {"StringEquals": {f"aws:RequestTag/{DEPLOYMENT_TAG}": deployment}}
+        requested = {
+            "StringEquals": {
+                f"aws:RequestTag/{DEPLOYMENT_TAG}": deployment,
+                "ec2:VolumeType": "gp3",
+            },
+            "NumericLessThanEquals": {"ec2:VolumeSize": str(scratch.largest_volume_gib)},
+            "Bool": {"ec2:Encrypted": "true"},
+        }
         tagged = {"StringEquals": {f"aws:ResourceTag/{DEPLOYMENT_TAG}": deployment}}
-        # The key holds the ARN of the instance whose credentials sign the request.
-        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-        itself = {"ArnEquals": {"aws:ResourceArn": "${ec2:SourceInstanceARN}"}}
+        # The key is the instance whose credentials sign the request, the variable the instance that
+        # the request is about; EC2 fills the one for every instance profile, and lists the other
+        # among the keys of the resource `instance` for each of these actions.
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_examples_ec2_volumes-instance.html
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+        asked_about = stack.format_arn(
+            service="ec2", resource="instance", resource_name="${ec2:InstanceID}"
+        )
+        itself = {"ArnEquals": {"ec2:SourceInstanceARN": asked_about}}
         statements = [
             iam.PolicyStatement(
                 sid="CreateTaggedVolumes",
@@ -99,7 +117,7 @@ class ScratchAccess(iam.ManagedPolicy):
             ),
         ]
         if key:
-            statements += _key_statements(key)
+            statements += _key_statements(key, f"ec2.{stack.region}.{stack.url_suffix}")
         super().__init__(
             scope,
             construct_id,
@@ -116,7 +134,10 @@ class ScratchAccess(iam.ManagedPolicy):
         )
 
 
-def _key_statements(key: kms.IKey) -> list[iam.PolicyStatement]:
+def _key_statements(key: kms.IKey, ec2: str) -> list[iam.PolicyStatement]:
+    # The instance itself never has plaintext: EC2 asks on its behalf.
+    # https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    through_ec2 = {"StringEquals": {"kms:ViaService": ec2}}
     # https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
     return [
         iam.PolicyStatement(
@@ -129,11 +150,12 @@ def _key_statements(key: kms.IKey) -> list[iam.PolicyStatement]:
                 "kms:ReEncryptTo",
             ],
             resources=[key.key_arn],
+            conditions=through_ec2,
         ),
         iam.PolicyStatement(
             sid="GrantKeyToVolumes",
             actions=["kms:CreateGrant"],
             resources=[key.key_arn],
-            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+            conditions={**through_ec2, "Bool": {"kms:GrantIsForAWSResource": "true"}},
         ),
     ]

@@ -18,13 +18,18 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 from pydantic import InstanceOf
 
+from nextflow_batch import bucket_statements
 from nextflow_batch import log_retention as retention
 from nextflow_batch.arguments import check, refuse
-from nextflow_batch.bucket_encryption import other_encryption
+from nextflow_batch.data_bucket import DataBucket
+from nextflow_batch.folders import Folders
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
-from nextflow_batch.storage_access import BucketAccess, HeadStorageAccess, WorkerLogAccess
+from nextflow_batch.results_access import ResultsAccess
+from nextflow_batch.results_buckets import ResultsBuckets, results_conflicts
+from nextflow_batch.storage_access import HeadStorageAccess, TaskStorageAccess, WorkerLogAccess
+from nextflow_batch.store_dirs import StoreDirs, store_conflicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,8 +43,11 @@ class Storage(Construct):
         log_group: Where head, tasks and workers log.
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
+        store_uris: `s3://` addresses of what else tasks may write (NF_STORE_DIRS).
         uploads_uri: `s3://` address of what users launch: projects, parameters, configuration.
         key: The customer key that encrypts them, if there is one.
+        written_buckets: ARNs of the buckets that runs write to.
+        read_buckets: ARNs of those that they only read.
     """
 
     def __init__(
@@ -51,7 +59,10 @@ class Storage(Construct):
         existing_bucket: s3.IBucket | None = None,
         prefix: str = "_nextflow",
         reference_buckets: Sequence[str] = (),
+        results_buckets: Sequence[str] = (),
+        store_dirs: Sequence[str] = (),
         work_expires: Duration | None = None,
+        noncurrent_expires: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         key: kms.IKey | None = None,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
@@ -62,11 +73,16 @@ class Storage(Construct):
             scope: The parent.
             construct_id: Its name below the parent.
             bucket_name: Name of the new bucket; generated when not given.
-            existing_bucket: Use this bucket and make none.
+            existing_bucket: Use this bucket and make none. All of it may be read; heads write
+                below the prefix only.
             prefix: Below which logs and runs lie, without slashes at its ends.
             reference_buckets: Names of further buckets that may be read.
-            work_expires: Age at which files below the runs' prefix are deleted; resuming an older
+            results_buckets: Names of further buckets that heads may publish to; tasks may not.
+            store_dirs: Prefixes in the bucket, besides work directories, that tasks may write.
+            work_expires: Age at which work files and task caches are deleted; resuming an older
                 run is then no longer possible.
+            noncurrent_expires: How long a new bucket keeps what was overwritten or deleted, but
+                work files; 30 days when not given.
             log_retention: How long log events are kept, and the log of accesses to the bucket,
                 which is kept for a year at least.
             key: Encrypts bucket and logs; S3's and CloudWatch's own keys when not given.
@@ -75,23 +91,44 @@ class Storage(Construct):
         Raises:
             ArgumentsError: A name is not allowed, or two arguments exclude each other.
         """
-        names = list(reference_buckets) if _is_sequence(reference_buckets) else reference_buckets
         check(
             "Storage",
             bucket_name=(BucketName | None, bucket_name),
             existing_bucket=(InstanceOf[s3.BucketBase] | None, existing_bucket),
             prefix=(Prefix, prefix),
-            reference_buckets=(ReferenceBuckets, names),
+            reference_buckets=(ReferenceBuckets, _listed(reference_buckets)),
+            results_buckets=(ResultsBuckets, _listed(results_buckets)),
+            store_dirs=(StoreDirs, _listed(store_dirs)),
             work_expires=(InstanceOf[Duration] | None, work_expires),
+            noncurrent_expires=(InstanceOf[Duration] | None, noncurrent_expires),
         )
-        refuse("Storage", _conflicts(bucket_name, existing_bucket, work_expires))
+        refuse(
+            "Storage", _conflicts(bucket_name, existing_bucket, work_expires, noncurrent_expires)
+        )
         refuse("Storage", reference_conflicts(bucket_name, reference_buckets))
+        refuse("Storage", results_conflicts(bucket_name, results_buckets))
+        refuse("Storage", store_conflicts(prefix, store_dirs))
         super().__init__(scope, construct_id)
+        folders = Folders(prefix)
         self.key = key
-        self._prefix = prefix
         self._removal_policy = removal_policy
         self._access_log_days = max(365, retention.days(log_retention) or 3653)
-        self.bucket = existing_bucket or self._make_bucket(bucket_name, work_expires)
+        self.bucket = existing_bucket or DataBucket(
+            self,
+            "Bucket",
+            bucket_name=bucket_name,
+            folders=folders,
+            work_expires=work_expires,
+            noncurrent_expires=noncurrent_expires or Duration.days(30),
+            key=key,
+            access_logs=self._make_access_logs(),
+            removal_policy=removal_policy,
+        )
+        self.written_buckets = [
+            self.bucket.bucket_arn,
+            *bucket_statements.arns(scope, results_buckets),
+        ]
+        self.read_buckets = bucket_statements.arns(scope, reference_buckets)
         self.log_group = logs.LogGroup(
             self,
             "Logs",
@@ -99,54 +136,37 @@ class Storage(Construct):
             encryption_key=key,
             removal_policy=removal_policy,
         )
-        self.logs_uri = self.bucket.s3_url_for_object(f"{prefix}/logs")
-        self.runs_uri = self.bucket.s3_url_for_object(f"{prefix}/runs")
-        self.uploads_uri = self.bucket.s3_url_for_object(f"{prefix}/launch")
+        self.logs_uri = self.bucket.s3_url_for_object(folders.logs)
+        self.runs_uri = self.bucket.s3_url_for_object(folders.runs)
+        self.uploads_uri = self.bucket.s3_url_for_object(folders.uploads)
+        self.store_uris = [self.bucket.s3_url_for_object(name) for name in store_dirs]
+        stored = [f"{name}/*" for name in store_dirs]
         self._head_access = HeadStorageAccess(
             self,
             "HeadAccess",
             bucket=self.bucket,
             key=key,
             reference_buckets=reference_buckets,
+            # Of an existing bucket, what is not the deployment's belongs to others.
+            published=[f"{prefix}/*"] if existing_bucket else ["*"],
+            stored=stored if existing_bucket else [],
             log_group=self.log_group,
         )
-        self._task_access = BucketAccess(
+        self._task_access = TaskStorageAccess(
             self,
             "TaskAccess",
-            description="The tasks' access to the bucket",
             bucket=self.bucket,
             key=key,
             reference_buckets=reference_buckets,
+            work_files=folders.work_files,
+            stored=stored,
+        )
+        self._results_access = (
+            ResultsAccess(self, "ResultsAccess", buckets=results_buckets)
+            if results_buckets
+            else None
         )
         self._worker_access = WorkerLogAccess(self, "WorkerAccess", log_group=self.log_group)
-
-    def _make_bucket(self, name: str | None, work_expires: Duration | None) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "Bucket",
-            bucket_name=name,
-            encryption=s3.BucketEncryption.KMS if self.key else s3.BucketEncryption.S3_MANAGED,
-            encryption_key=self.key,
-            bucket_key_enabled=True if self.key else None,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            server_access_logs_bucket=self._make_access_logs(),
-            removal_policy=self._removal_policy,
-            auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
-        )
-        bucket.add_lifecycle_rule(
-            id="AbandonedUploads", abort_incomplete_multipart_upload_after=Duration.days(7)
-        )
-        if work_expires:
-            bucket.add_lifecycle_rule(
-                id="WorkFiles", prefix=f"{self._prefix}/runs/", expiration=work_expires
-            )
-        if self.key:
-            for statement in other_encryption(bucket, self.key):
-                bucket.add_to_resource_policy(statement)
-        return bucket
 
     def _make_access_logs(self) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -191,11 +211,13 @@ class Storage(Construct):
         )
 
     def grant_head(self, role: iam.IRole) -> None:
-        """Let a role use the bucket, overwrite results in it, and read the tasks' log."""
+        """Let a role use the bucket, publish results, and read the tasks' log."""
         role.add_managed_policy(self._head_access)
+        if self._results_access:
+            role.add_managed_policy(self._results_access)
 
     def grant_task(self, role: iam.IRole) -> None:
-        """Let a role read and write the bucket, and read the reference buckets."""
+        """Let a role read the bucket and the reference buckets, and write work directories."""
         role.add_managed_policy(self._task_access)
 
     def grant_worker(self, role: iam.IRole) -> None:
@@ -203,19 +225,24 @@ class Storage(Construct):
         role.add_managed_policy(self._worker_access)
 
 
-def _is_sequence(names: object) -> bool:
-    return isinstance(names, (list, tuple))
+def _listed(names: Sequence[str]) -> object:
+    return list(names) if isinstance(names, (list, tuple)) else names
 
 
 def _conflicts(
-    name: str | None, existing: s3.IBucket | None, work_expires: Duration | None
+    name: str | None,
+    existing: s3.IBucket | None,
+    work_expires: Duration | None,
+    noncurrent_expires: Duration | None,
 ) -> Iterator[Problem]:
     if existing and name:
         text = f"{quote(name)} is not allowed together with existing_bucket"
         yield Problem(("bucket_name",), text)
-    if existing and work_expires:
-        text = (
-            "applies to a new bucket only: set the lifecycle of existing_bucket where that bucket"
-            " is created"
-        )
-        yield Problem(("work_expires",), text)
+    expiries = {"work_expires": work_expires, "noncurrent_expires": noncurrent_expires}
+    for argument, expiry in expiries.items():
+        if existing and expiry:
+            text = (
+                "applies to a new bucket only: set the lifecycle of existing_bucket where that"
+                " bucket is created"
+            )
+            yield Problem((argument,), text)

@@ -1,73 +1,84 @@
-"""What head, tasks and workers may do with bucket and logs: three managed policies."""
+"""What head, tasks and workers may do with bucket and logs: three managed policies.
+
+docs/adr/0019-what-a-task-cannot-write.md
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Arn, ArnComponents, ArnFormat, Stack
+from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 
+from nextflow_batch import bucket_statements
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_logs as logs
     from aws_cdk import aws_s3 as s3
     from constructs import Construct
 
+_OWN_INPUTS = "read only: inputs may be anywhere in the deployment's own bucket"
 
-class BucketAccess(iam.ManagedPolicy):
-    """Read and write a deployment's bucket, and read its reference buckets."""
+
+class TaskStorageAccess(iam.ManagedPolicy):
+    """What a task may do with the data: read inputs, and write work directories."""
 
     def __init__(
         self,
         scope: Construct,
         construct_id: str,
         *,
-        description: str,
         bucket: s3.IBucket,
         key: kms.IKey | None,
         reference_buckets: Sequence[str],
-        further: Sequence[iam.PolicyStatement] = (),
+        work_files: str,
+        stored: Sequence[str],
     ) -> None:
         """Write the policy.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            description: For whom.
             bucket: The bucket.
             key: Its customer key, if there is one.
             reference_buckets: Names of the buckets to read.
-            further: Statements besides.
+            work_files: The objects of work directories.
+            stored: Further objects that tasks may write.
         """
-        references = [_bucket_arn(scope, name) for name in reference_buckets]
+        written = [bucket.arn_for_objects(objects) for objects in (work_files, *stored)]
+        references = bucket_statements.arns(scope, reference_buckets)
         super().__init__(
             scope,
             construct_id,
-            description=description,
+            description="The tasks' access to the bucket",
             statements=[
-                *_object_statements(bucket, key),
-                *_reference_statements(references),
-                *further,
+                *bucket_statements.reading(bucket),
+                iam.PolicyStatement(
+                    sid="WriteWorkFiles",
+                    actions=["s3:AbortMultipartUpload", "s3:PutObject"],
+                    resources=written,
+                ),
+                *bucket_statements.key(key),
+                *bucket_statements.references(references),
+                bucket_statements.refuse_plain_http(),
             ],
         )
         justify(
             self,
             {
-                bucket.arn_for_objects("*"): "pipelines name their objects themselves",
-                **{
-                    f"{arn}/*": "read-only, of a bucket that the settings name"
-                    for arn in references
-                },
+                bucket.arn_for_objects("*"): _OWN_INPUTS,
+                **dict.fromkeys(written, "each task has a folder of its own, named by its hash"),
+                **bucket_statements.reference_reasons(references),
             },
         )
 
 
-class HeadStorageAccess(BucketAccess):
-    """What the head may do with the data: also overwrite results and quote tasks' logs."""
+class HeadStorageAccess(iam.ManagedPolicy):
+    """What the head may do with the data: all that runs need, results and tasks' logs included."""
 
     def __init__(
         self,
@@ -77,38 +88,62 @@ class HeadStorageAccess(BucketAccess):
         bucket: s3.IBucket,
         key: kms.IKey | None,
         reference_buckets: Sequence[str],
+        published: Sequence[str],
+        stored: Sequence[str],
         log_group: logs.ILogGroup,
     ) -> None:
-        """Write the policy; the arguments are `BucketAccess`'s, and the log group of the tasks."""
+        """Write the policy.
+
+        Args:
+            scope: The parent.
+            construct_id: Its name below the parent.
+            bucket: The bucket.
+            key: Its customer key, if there is one.
+            reference_buckets: Names of the buckets to read.
+            published: The objects that heads may write, overwrite and delete.
+            stored: The objects of `storeDir` folders.
+            log_group: Where tasks log.
+        """
         streams = _stream_arn(scope, log_group, "nf-*")
+        results = [bucket.arn_for_objects(objects) for objects in published]
+        stores = [bucket.arn_for_objects(objects) for objects in stored]
+        references = bucket_statements.arns(scope, reference_buckets)
         super().__init__(
             scope,
             construct_id,
             description="The head's access to the bucket and to the tasks' log",
-            bucket=bucket,
-            key=key,
-            reference_buckets=reference_buckets,
-            further=[
-                iam.PolicyStatement(
-                    sid="OverwriteResults",
-                    # Replacing what a pipeline published deletes it first; tasks never delete.
-                    actions=["s3:DeleteObject"],
-                    resources=[bucket.arn_for_objects("*")],
-                ),
+            statements=[
+                *bucket_statements.reading(bucket),
+                *bucket_statements.publishing(results, further=stores),
+                *bucket_statements.key(key),
+                *bucket_statements.references(references),
                 iam.PolicyStatement(
                     sid="QuoteTaskLogs", actions=["logs:GetLogEvents"], resources=[streams]
                 ),
+                bucket_statements.refuse_plain_http(),
             ],
         )
-        justify(self, {streams: "tasks log to streams named after their nf-... definitions"})
+        justify(
+            self,
+            {
+                bucket.arn_for_objects("*"): _OWN_INPUTS,
+                **dict.fromkeys(
+                    [*results, *stores],
+                    "pipelines name their results; the bucket keeps what is overwritten",
+                ),
+                **bucket_statements.reference_reasons(references),
+                streams: "tasks log to streams named after their nf-... definitions",
+            },
+        )
 
 
 class WorkerLogAccess(iam.ManagedPolicy):
-    """What an instance itself may do: write its own log."""
+    """What an instance itself may do: write its own log and, for Docker, those of tasks."""
 
     def __init__(self, scope: Construct, construct_id: str, *, log_group: logs.ILogGroup) -> None:
         """Write the policy."""
-        streams = _stream_arn(scope, log_group, "worker/*")
+        own = _stream_arn(scope, log_group, "worker/*")
+        tasks = _stream_arn(scope, log_group, "nf-*")
         super().__init__(
             scope,
             construct_id,
@@ -117,55 +152,17 @@ class WorkerLogAccess(iam.ManagedPolicy):
                 iam.PolicyStatement(
                     sid="WriteLog",
                     actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                    resources=[streams],
+                    resources=[own, tasks],
                 )
             ],
         )
-        justify(self, {streams: "a worker's stream is named after its instance"})
-
-
-def _object_statements(bucket: s3.IBucket, key: kms.IKey | None) -> Iterator[iam.PolicyStatement]:
-    yield iam.PolicyStatement(
-        sid="ListBucket",
-        actions=["s3:GetBucketLocation", "s3:ListBucket"],
-        resources=[bucket.bucket_arn],
-    )
-    yield iam.PolicyStatement(
-        sid="ReadAndWriteObjects",
-        # What Nextflow's S3 client and the tasks' shell library call; the tagging is for
-        # `publishDir` with tags.
-        actions=[
-            "s3:AbortMultipartUpload",
-            "s3:GetObject",
-            "s3:GetObjectTagging",
-            "s3:PutObject",
-            "s3:PutObjectTagging",
-        ],
-        resources=[bucket.arn_for_objects("*")],
-    )
-    if key:
-        yield iam.PolicyStatement(
-            sid="UseKey",
-            actions=["kms:Decrypt", "kms:GenerateDataKey"],
-            resources=[key.key_arn],
+        justify(
+            self,
+            {
+                own: "a worker's stream is named after its instance",
+                tasks: "tasks log to streams named after their nf-... definitions",
+            },
         )
-
-
-def _reference_statements(arns: list[str]) -> list[iam.PolicyStatement]:
-    if not arns:
-        return []
-    return [
-        iam.PolicyStatement(
-            sid="ListReferenceBuckets",
-            actions=["s3:GetBucketLocation", "s3:ListBucket"],
-            resources=arns,
-        ),
-        iam.PolicyStatement(
-            sid="ReadReferences",
-            actions=["s3:GetObject"],
-            resources=[f"{arn}/*" for arn in arns],
-        ),
-    ]
 
 
 def _stream_arn(scope: Construct, log_group: logs.ILogGroup, stream: str) -> str:
@@ -175,10 +172,4 @@ def _stream_arn(scope: Construct, log_group: logs.ILogGroup, stream: str) -> str
         resource="log-group",
         resource_name=f"{log_group.log_group_name}:log-stream:{stream}",
         arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
-
-
-def _bucket_arn(scope: Construct, name: str) -> str:
-    return Arn.format(
-        ArnComponents(service="s3", region="", account="", resource=name), Stack.of(scope)
     )

@@ -6,6 +6,7 @@ reads `<Bucket.Arn>`: https://github.com/cdklabs/cdk-nag#suppressing-aws-iam5
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Acknowledgment, Stack, Validations
@@ -61,4 +62,5 @@ def _spelling(resource: Any) -> str:
             return f"<{name}.{attribute}>"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(_spelling(part) for part in parts)
-    raise ValueError(f"cannot spell {resource}")
+    # What cdk-nag does with other functions, such as Fn::Select.
+    return json.dumps(resource, separators=(",", ":"))

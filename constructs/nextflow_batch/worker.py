@@ -19,6 +19,7 @@ from nextflow_batch.storage import Storage
 from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.tags import Tags as VolumeTags
 from nextflow_batch.worker_document import WorkerDocument
+from nextflow_batch.worker_options import WorkerOptions
 from nextflow_batch.worker_programs import WorkerPrograms
 from nextflow_batch.worker_role import WorkerRole
 
@@ -51,6 +52,7 @@ class Worker(Construct):
         deployment: str,
         storage: Storage,
         scratch: Scratch,
+        options: WorkerOptions | None = None,
         tags: Mapping[str, str] | None = None,
         key: kms.IKey | None = None,
         task_s3_client: TaskS3Client = "own",
@@ -65,6 +67,7 @@ class Worker(Construct):
             deployment: Name that the volumes are tagged with.
             storage: Holds the log in which a worker says why it did not join.
             scratch: The scratch disk.
+            options: What else a site may choose.
             tags: Further tags of the volumes by which the disk grows.
             key: Encrypts the volumes; the account's EBS key when not given.
             task_s3_client: Which `aws` tasks move files with: the wheel's, or the AWS CLI that each
@@ -84,6 +87,7 @@ class Worker(Construct):
             deployment=(DeploymentName, deployment),
             storage=(InstanceOf[Storage], storage),
             scratch=(InstanceOf[Scratch], scratch),
+            options=(InstanceOf[WorkerOptions] | None, options),
             tags=(VolumeTags, dict(tags or {})),
             task_s3_client=(TaskS3Client, task_s3_client),
         )
@@ -99,16 +103,17 @@ class Worker(Construct):
             ),
         )
         super().__init__(scope, construct_id)
+        options = options or WorkerOptions()
         self.programs = WorkerPrograms(
             self,
             "Programs",
             directory=programs or bundled_folder("worker"),
             binaries={name: binaries[name] for name in names},
         )
-        self.role = WorkerRole(self, "Role")
+        self.role = WorkerRole(self, "Role", options=options)
         storage.grant_worker(self.role)
         self.role.add_managed_policy(
-            ScratchAccess(self, "ScratchAccess", deployment=deployment, key=key)
+            ScratchAccess(self, "ScratchAccess", deployment=deployment, scratch=scratch, key=key)
         )
         self.programs.grant_fetch(self.role)
         self.launch_template = WorkerLaunchTemplate(
@@ -128,6 +133,7 @@ class Worker(Construct):
             ),
             programs=self.programs,
             scratch=scratch,
+            root_size_gib=options.root_size_gib,
             key=key,
         )
         # The tag that ScratchAccess goes by must be on the first volume too.

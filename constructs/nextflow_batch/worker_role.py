@@ -6,40 +6,39 @@ from typing import TYPE_CHECKING
 
 from aws_cdk import aws_iam as iam
 
-from nextflow_batch.wildcards import justify_managed
+from nextflow_batch.agent_access import AgentAccess
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-_MANAGED = {
-    "service-role/AmazonEC2ContainerServiceforEC2Role": "what the ECS agent calls changes with the"
-    " agent, and AWS keeps this policy in step with it",
-    "AmazonSSMManagedInstanceCore": "lets people look at an instance without SSH and without an"
-    " open port; AWS keeps it in step with its agent",
-}
+    from nextflow_batch.worker_options import WorkerOptions
 
 
 class WorkerRole(iam.Role):
-    """What the ECS agent and Systems Manager need; the worker's own rights are granted to it.
+    """What the instances themselves may do; none of AWS's own policies is part of it.
 
     Tasks cannot use it: each has a role of its own, and each boot proves that they are kept off
     the metadata service.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        options: WorkerOptions,
+    ) -> None:
         """Make the role.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
+            options: Which images may be pulled, and whether people may open a shell.
         """
         super().__init__(
             scope,
             construct_id,
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
             description="Instances that Batch starts",
-            managed_policies=[
-                iam.ManagedPolicy.from_aws_managed_policy_name(name) for name in _MANAGED
-            ],
         )
-        justify_managed(self, _MANAGED)
+        self.add_managed_policy(AgentAccess(self, "AgentAccess", options=options))

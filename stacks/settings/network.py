@@ -67,8 +67,9 @@ class Network(Arguments):
     )
     egress: Egress = Field(
         "nat",
-        description="How workers reach the internet: from private subnets through one NAT gateway,"
-        " or from public subnets (cheaper; inbound connections are still blocked)",
+        description="How workers reach others (docs/network.md): from private subnets through one"
+        " NAT gateway; from public subnets (cheaper; inbound connections are still blocked); or"
+        " nothing but AWS, through endpoints",
     )
 
     def conflicts(self) -> Iterator[Problem]:

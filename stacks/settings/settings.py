@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nextflow_batch import QueueOrder, Scratch
+from nextflow_batch import QueueOrder, Registries, Scratch, WorkerOptions
 from nextflow_batch.arguments import Arguments
+from nextflow_batch.capacity import image_conflicts
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
 from nextflow_batch.problem import Problem
 from nextflow_batch.queue_order import queue_conflicts
 from nextflow_batch.regions import Region
+from nextflow_batch.registry_cache import name_problems
 from nextflow_batch.tags import Tags
 from nextflow_batch.volume_limits import scratch_volumes
+from stacks.settings.arn import misplaced
 from stacks.settings.compute import ComputeEnvironment
 from stacks.settings.head import Head, Operations
+from stacks.settings.isolation import isolation_problems
 from stacks.settings.network import Network
+from stacks.settings.roles import Roles
 from stacks.settings.storage import Storage
 
 if TYPE_CHECKING:
@@ -43,6 +48,7 @@ class Settings(Arguments):
     network: Network = Network()
     storage: Storage = Storage()
     scratch: Scratch = Scratch()
+    worker: WorkerOptions = WorkerOptions()
     batch_service_role: Literal["service-linked", "own"] = Field(
         "service-linked",
         description="The role of AWS Batch: the service-linked role, with which Batch updates"
@@ -64,18 +70,33 @@ class Settings(Arguments):
         max_length=20,  # an IAM policy holds 6,144 characters
         description="Job queues, by name; a name must be unique in the account and region",
     )
+    registries: Registries = Registries()
+    roles: Roles = Roles()
     head: Head = Head()
     operations: Operations | None = None
 
     def conflicts(self) -> Iterator[Problem]:
         """What does not go together, over all parts."""
         yield from self.queue_problems()
+        for problem in image_conflicts(self.compute_environments):
+            yield problem.below("compute_environments")
         for problem in self.network.region_conflicts(self.region):
             yield problem.below("network")
         for problem in self.storage.key_conflicts(self.region, self.account):
             yield problem.below("storage")
+        for problem in self.roles.boundary_conflicts(self.region, self.account):
+            yield problem.below("roles")
         for problem in self.head.secret_conflicts(self.region, self.account):
             yield problem.below("head")
+        yield from self._registry_problems()
+        if self.network.egress == "isolated":
+            yield from isolation_problems(
+                head=self.head,
+                registries=self.registries,
+                storage=self.storage,
+                task_s3_client=self.task_s3_client,
+                region=self.region,
+            )
         yield from self._volume_problems()
 
     def queue_problems(self) -> Iterator[Problem]:
@@ -90,6 +111,13 @@ class Settings(Arguments):
             about_head = self.head.queue_problems(self.queues, self.compute_environments)
             conflicts += (problem.below("head") for problem in about_head)
         yield from conflicts
+
+    def _registry_problems(self) -> Iterator[Problem]:
+        yield from name_problems(self.registries, self.deployment)
+        for key in ("docker_hub", "github"):
+            arn = getattr(self.registries, key)
+            if arn and (text := misplaced(arn, self.region, self.account)):
+                yield Problem(("registries", key), text)
 
     def _volume_problems(self) -> Iterator[Problem]:
         # The default is no demand: a worker that takes fewer enlarges them sooner.

@@ -10,6 +10,8 @@ from nextflow_batch.arguments import Arguments
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
 from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
+from nextflow_batch.results_buckets import MOST_RESULTS_BUCKETS, results_conflicts
+from nextflow_batch.store_dirs import MOST_STORE_DIRS, store_conflicts
 from stacks.settings.arn import misplaced
 from stacks.settings.customer_key import CustomerKey
 
@@ -32,11 +34,30 @@ class Storage(Arguments):
         max_length=MOST_REFERENCE_BUCKETS,
         description="Public or shared buckets that the head and tasks may read",
     )
+    results_buckets: Annotated[tuple[BucketName, ...], Field(strict=False)] = Field(
+        (),
+        max_length=MOST_RESULTS_BUCKETS,
+        description="Further buckets to which pipelines may publish results; their tasks may not"
+        " write there",
+    )
+    store_dirs: Annotated[tuple[Prefix, ...], Field(strict=False)] = Field(
+        (),
+        max_length=MOST_STORE_DIRS,
+        description="Prefixes in the bucket that tasks may write besides their work directories,"
+        " for `storeDir`",
+    )
     work_expires_days: int | None = Field(
         None,
         ge=1,
         le=3650,
-        description="Days after which files below PREFIX/runs are deleted; unset: never",
+        description="Days after which work files and task caches are deleted; unset: never",
+    )
+    noncurrent_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Days for which the new bucket keeps what was overwritten or deleted; work"
+        " files: 1 day",
     )
     log_retention_days: Literal[
         1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
@@ -68,12 +89,14 @@ class Storage(Arguments):
                 " of them"
             )
             yield Problem(("existing_bucket",), text)
-        if self.existing_bucket and self.work_expires_days:
-            yield Problem(
-                ("work_expires_days",),
-                "applies to a new bucket only: set the lifecycle of existing_bucket where that"
-                " bucket is created",
-            )
+        if self.existing_bucket:
+            for key in sorted({"work_expires_days", "noncurrent_days"} & self.model_fields_set):
+                if getattr(self, key) is not None:
+                    yield Problem(
+                        (key,),
+                        "applies to a new bucket only: set the lifecycle of existing_bucket where"
+                        " that bucket is created",
+                    )
         if self.delete_with_stack != self.delete_data_for_good:
             key = "delete_data_for_good" if self.delete_with_stack else "delete_with_stack"
             other = "delete_with_stack" if self.delete_with_stack else "delete_data_for_good"
@@ -82,7 +105,10 @@ class Storage(Arguments):
                 " only if both are true"
             )
             yield Problem((key,), text)
-        yield from reference_conflicts(self.bucket or self.existing_bucket, self.reference_buckets)
+        own = self.bucket or self.existing_bucket
+        yield from reference_conflicts(own, self.reference_buckets)
+        yield from results_conflicts(own, self.results_buckets)
+        yield from store_conflicts(self.prefix, self.store_dirs)
 
     def key_conflicts(self, region: str, account: str | None) -> Iterator[Problem]:
         """A key that the deployment could not use.

@@ -6,7 +6,7 @@ KEY = (
     "let the worker's role use the key that encrypts its volumes: the deployment's"
     " (storage.customer_key), or the account's default for EBS"
 )
-ROLE = "compare the worker's role and the account's policies with Permissions in docs/worker.md"
+ROLE = "compare the worker's role and the account's policies with Workers in docs/permissions.md"
 
 #: By EC2's error codes. https://docs.aws.amazon.com/ec2/latest/devguide/errors-overview.html
 REMEDIES = {

@@ -27,6 +27,11 @@ _THROTTLED = {
 }
 
 
+def client(clients: Path = CLIENTS) -> str:
+    """Return the path of this machine's client."""
+    return str(clients / platform.machine() / "aws-client")
+
+
 class ServiceError(WorkerError):
     """A call came to nothing.
 
@@ -64,7 +69,7 @@ class Service:
             clients: The folder of the clients that came along.
         """
         self._host = host
-        self._command = (str(clients / platform.machine() / "aws-client"), region, name)
+        self._command = (client(clients), region, name)
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Ask it.

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nextflow_head import arguments, files, project
+from nextflow_head import arguments, files, options, project
 from nextflow_head.aws import Client
 from nextflow_head.environment import Environment
 from nextflow_head.session import Session
+from nextflow_head.task_folders import TaskFolders
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,27 @@ class Command:
     project_index: int | None
 
     @classmethod
-    def of(cls, words: Sequence[str], environment: Environment, s3: Client) -> Command:
+    def of(
+        cls, words: Sequence[str], environment: Environment, folders: TaskFolders, s3: Client
+    ) -> Command:
         """Reads and checks the command of the job.
 
         Args:
             words: The container's arguments.
             environment: The head's variables, which may name a file with more.
+            folders: Where tasks may write.
             s3: The client.
 
         Raises:
-            InputError: Nextflow could not run them.
+            InputError: Nextflow could not run them, or must not.
         """
         everything = list(words)
         if environment.arguments:
+            folders.refuse(f"NF_ARGUMENTS={environment.arguments}", str(environment.arguments))
             everything += arguments.from_file(environment.arguments, s3)
-        return cls(tuple(everything), arguments.project(everything))
+        project_index = arguments.project(everything)
+        folders.check_arguments(everything, project_index)
+        return cls(tuple(everything), project_index)
 
     @property
     def project(self) -> str | None:
@@ -59,13 +66,20 @@ class Command:
         )
 
     def stage(
-        self, copies: Path, project_copy: Path, s3: Client, say: Callable[[str], None]
+        self,
+        copies: Path,
+        project_copy: Path,
+        *,
+        folders: TaskFolders,
+        s3: Client,
+        say: Callable[[str], None],
     ) -> list[str]:
         """Copies what the words name in S3, and returns the words with the copies in its place.
 
         Args:
             copies: The folder for files of parameters and configuration.
             project_copy: The folder for the project.
+            folders: Where tasks may write.
             s3: The client.
             say: Prints a line for the user.
 
@@ -73,6 +87,11 @@ class Command:
             InputError: Something cannot be copied.
         """
         local = files.stage(self.words, copies, s3)
+        for option in options.read(local).find("-params-file"):
+            if option.value and option.value.at is not None:
+                file = Path(option.value.text)
+                content = file.read_text(errors="replace") if file.is_file() else ""
+                folders.check_parameters(content, self.words[option.value.at])
         if self.project_index is None:
             return local
         return project.bring(local, self.project_index, project_copy, s3, say)

@@ -20,12 +20,15 @@ from nextflow_head.kind import (
     LOG_GROUP,
     NUMBER,
     REGION,
+    REGISTRIES,
     RESUMED_JOB,
     RETRY_MODE,
     ROLE,
     S3_FILE,
     S3_FOLDER,
+    S3_FOLDERS,
     SPOT_ATTEMPTS,
+    SWITCH,
     TAG_VALUE,
     TEXT,
     Kind,
@@ -63,10 +66,14 @@ def _row(
 class Environment:
     """The head's environment variables; the row of each says what it is."""
 
-    work: S3Uri = field(
-        metadata=_row("NF_WORKDIR", S3_FOLDER, "S3 location of work directories and caches")
+    work: S3Uri = field(metadata=_row("NF_WORKDIR", S3_FOLDER, "S3 location of work directories"))
+    logs: S3Uri = field(
+        metadata=_row(
+            "NF_LOGSDIR",
+            S3_FOLDER,
+            "S3 location of logs, reports and task caches, where tasks cannot write",
+        )
     )
-    logs: S3Uri = field(metadata=_row("NF_LOGSDIR", S3_FOLDER, "S3 location of logs and reports"))
     job_queue: str = field(
         metadata=_row("NF_JOB_QUEUE", JOB_QUEUE, "queue (ARN or name) of the tasks")
     )
@@ -106,6 +113,15 @@ class Environment:
             "NF_ARGUMENTS", S3_FILE, "S3 file with further arguments, a JSON list of strings"
         ),
     )
+    stores: tuple[S3Uri, ...] = field(
+        default=(),
+        metadata=_row(
+            "NF_STORE_DIRS",
+            S3_FOLDERS,
+            "S3 folders, separated by commas, that tasks may write too (`storage.store_dirs`)",
+            default="none",
+        ),
+    )
     owner: str | None = field(
         default=None,
         metadata=_row(
@@ -126,6 +142,15 @@ class Environment:
             "NF_SPOT_ATTEMPTS",
             SPOT_ATTEMPTS,
             "how often such a task is submitted to its own queue before that",
+        ),
+    )
+    privileged_tasks: bool = field(
+        default=False,
+        metadata=_row(
+            "NF_PRIVILEGED_TASKS",
+            SWITCH,
+            "whether tasks may have privileged containers (`head.privileged_tasks`)",
+            default="`false`",
         ),
     )
     max_cpus: int | None = field(
@@ -152,12 +177,23 @@ class Environment:
             "NF_AWS_CLI", AWS_CLI, "the workers' `aws` command, which is mounted into each task"
         ),
     )
+    registries: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_REGISTRIES",
+            REGISTRIES,
+            "where copies of the images of registries are: `REGISTRY=PLACE`, separated by spaces;"
+            " docker.io is also the registry of images that name none",
+            default="no copies",
+        ),
+    )
     deployment: str | None = field(
         default=None,
         metadata=_row(
             "NF_DEPLOYMENT",
             TAG_VALUE,
-            "name of the deployment, for the tag `nextflow-deployment`",
+            "name of the deployment, for the tag `nextflow-deployment` and the names of job"
+            " definitions",
             default="no tag",
         ),
     )

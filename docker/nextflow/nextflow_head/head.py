@@ -26,6 +26,7 @@ from nextflow_head.record import Record
 from nextflow_head.report_upload import ReportUpload
 from nextflow_head.run_folder import RunFolder
 from nextflow_head.say import say
+from nextflow_head.task_folders import TaskFolders
 
 
 def main(words: Sequence[str], container: Mapping[str, str]) -> int:
@@ -65,8 +66,10 @@ class Head:
         self._environment = Environment.read(container)
         self._aws = Aws(self._environment.region, self._environment.endpoint)
         self._s3: Client = self._aws.client("s3")
+        folders = TaskFolders.of(self._environment)
+        folders.check_variables(container)
         buckets.check(self._environment, self._s3)
-        self._command = Command.of(words, self._environment, self._s3)
+        self._command = Command.of(words, self._environment, folders, self._s3)
         plugins = plugin.baked(container)
         self._session = resumption.session(
             self._environment, self._s3, cloud_cache=plugin.CLOUD_CACHE in plugins
@@ -91,6 +94,7 @@ class Head:
             InputError: Logs cannot be kept, or Batch does not name the earlier attempts.
         """
         session = self._session
+        job_tags.claim(self._container, say)
         self._folder.create()
         batch = self._aws.client("batch")
         record = self._begin_record(batch)

@@ -1,4 +1,4 @@
-"""The tags that say how a run ended, on the head's own Batch job.
+"""The tags of the head's own Batch job: whose it is, and how its run ended.
 
 A container cannot set its job's statusReason, which is `Essential container in task exited` for
 all that fail; a job's tags may be changed while it runs, and `aws batch describe-jobs` and Batch's
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from nextflow_head.outcome import Outcome
 
+#: The deployment's name. Heads of other deployments may neither tag nor end a job that has it.
+DEPLOYMENT = "nextflow-deployment"
 OUTCOME, REASON = "nextflow-outcome", "nextflow-reason"
 
 #: Seconds that a head waits for Batch to take the tags before it ends without them.
@@ -38,10 +40,20 @@ def of(outcome: Outcome) -> dict[str, str]:
     return tags
 
 
+def claim(container: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Begins to tag the head's own job with its deployment.
+
+    Args:
+        container: The container's environment.
+        say: Prints a line for the user.
+    """
+    _begin(_whose(container), container, say)
+
+
 def put(
     outcome: Outcome, container: Mapping[str, str], say: Callable[[str], None]
 ) -> threading.Thread:
-    """Begins to tag the head's own job; join the thread for at most `PATIENCE` seconds.
+    """Begins to tag the head's own job with how it ended.
 
     Args:
         outcome: How the run ended.
@@ -49,22 +61,34 @@ def put(
         say: Prints a line for the user.
 
     Returns:
-        The thread that does it. Whatever happens in it ends no run.
+        The thread that does it; join it for at most `PATIENCE` seconds.
     """
-    thread = threading.Thread(target=_put, args=(outcome, container, say), daemon=True)
+    return _begin(of(outcome) | _whose(container), container, say)
+
+
+def _whose(container: Mapping[str, str]) -> dict[str, str]:
+    name = container.get("NF_DEPLOYMENT")
+    return {DEPLOYMENT: name} if name else {}
+
+
+def _begin(
+    tags: dict[str, str], container: Mapping[str, str], say: Callable[[str], None]
+) -> threading.Thread:
+    """Starts a thread that tags the job; whatever happens in it ends no run."""
+    thread = threading.Thread(target=_tag, args=(tags, container, say), daemon=True)
     thread.start()
     return thread
 
 
-def _put(outcome: Outcome, container: Mapping[str, str], say: Callable[[str], None]) -> None:
+def _tag(tags: dict[str, str], container: Mapping[str, str], say: Callable[[str], None]) -> None:
     region = container.get("AWS_REGION") or container.get("AWS_DEFAULT_REGION")
     job = container.get("AWS_BATCH_JOB_ID")
-    if not region or not job:
+    if not region or not job or not tags:
         return
     try:
         aws = Aws(region, container.get("AWS_ENDPOINT_URL"))
         batch = aws.client("batch", attempts=2)
         for known in batch.describe_jobs(jobs=[job])["jobs"]:
-            batch.tag_resource(resourceArn=known["jobArn"], tags=of(outcome))
+            batch.tag_resource(resourceArn=known["jobArn"], tags=tags)
     except Exception as error:  # the tags are a courtesy: without them the run ends as it would
         say(f"the job's tags could not be set: {' '.join(str(error).split())}")

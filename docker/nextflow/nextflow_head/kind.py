@@ -44,9 +44,15 @@ JOB_QUEUE = Kind(
 )
 ROLE = Kind(r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an IAM role")
 LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
+REGISTRIES = Kind(
+    r"([a-z0-9.-]+=[a-z0-9.-]+(/[a-z0-9._-]+)+( |$))+",
+    "REGISTRY=PLACE for each registry, separated by spaces, such as"
+    " quay.io=123456789012.dkr.ecr.us-west-2.amazonaws.com/lab/quay",
+)
 # Nextflow requires the ending: the folder above it is what tasks see of the worker.
 AWS_CLI = Kind(r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
 SPOT_ATTEMPTS = Kind(r"[1-9]|10", "a number from 1 to 10", int)
+SWITCH = Kind(r"true|false", "true or false", lambda text: text == "true")
 NUMBER = Kind(r"[1-9][0-9]{0,8}", "a number from 1 to 999999999", int)
 TAG_VALUE = Kind(r"[A-Za-z0-9 _.:/=+@-]{1,256}", "a name that the value of an AWS tag can hold")
 # A key may hold any character.
@@ -59,5 +65,11 @@ S3_FOLDER = Kind(
     rf"{_BUCKET}(/(?!\.\.?(/|$))[^\s/]+)*/?",
     "an S3 location such as s3://my-bucket/_nextflow/runs, without . or .. as a part",
     S3Uri.parse,
+)
+_FOLDER = rf"{_BUCKET}(/[^\s/,]+)+"
+S3_FOLDERS = Kind(
+    rf"{_FOLDER}(,{_FOLDER})*",
+    "folders in S3, separated by commas, such as s3://my-bucket/store",
+    lambda text: tuple(S3Uri.parse(uri) for uri in text.split(",")),
 )
 TEXT = Kind(r"(?s:.*)", "a text")

@@ -30,6 +30,7 @@ from nextflow_head.run_folder import RunFolder
 from nextflow_head.s3_access import S3Access
 from nextflow_head.say import say
 from nextflow_head.session import Session
+from nextflow_head.task_folders import TaskFolders
 
 #: Seconds before Nextflow is started again.
 _PAUSES = (10, 20, 30)
@@ -104,7 +105,13 @@ class NextflowRun:
             InputError: Something that the command names cannot be copied, or AWS stays away.
         """
         s3 = self._aws.client("s3")
-        local = self._command.stage(self._folder.files, self._folder.project, s3, say)
+        local = self._command.stage(
+            self._folder.files,
+            self._folder.project,
+            folders=TaskFolders.of(self._environment),
+            s3=s3,
+            say=say,
+        )
         self._configure()
         for pause in _PAUSES:
             outcome = self._run_once(local, upload)

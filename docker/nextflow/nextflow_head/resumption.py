@@ -10,7 +10,7 @@ from nextflow_head.environment import Environment
 from nextflow_head.input_error import InputError
 from nextflow_head.record import session_of
 from nextflow_head.s3_uri import S3Uri
-from nextflow_head.session import Session, record_of
+from nextflow_head.session import Session, folders_of, record_of
 
 
 def session(environment: Environment, s3: Client, *, cloud_cache: bool) -> Session:
@@ -36,7 +36,15 @@ def session(environment: Environment, s3: Client, *, cloud_cache: bool) -> Sessi
     with aws_errors(problem, str(record)):
         text = s3.get_object(Bucket=record.bucket, Key=record.key)["Body"].read()
     try:
-        name, folder = session_of(json.loads(text))
-        return own.resuming(name, S3Uri.parse(folder))
+        name, address = session_of(json.loads(text))
+        folder = S3Uri.parse(address)
     except (KeyError, TypeError, ValueError):
         raise InputError(f"{setting} is not allowed: {record} is not a run.json") from None
+    sessions = folders_of(environment)
+    if folder.parent != sessions:
+        # Earlier versions kept sessions beside the work directories, where tasks could write.
+        raise InputError(
+            f"{setting} is not allowed: the session of that job is in {folder}, not in {sessions};"
+            " submit the job without NF_RESUME"
+        )
+    return own.resuming(name, folder, environment)

@@ -91,12 +91,13 @@ class S3Access:
         if not denial.action.startswith("s3:"):
             on = f" on {denial.resource}" if denial.resource else ""
             return f"{what}: it has no permission for {denial.action}{on}"
-        if uri.bucket in own:
+        folder = self._environment.logs.parent
+        if uri.bucket in own and (access is Access.READ or f"{uri}/".startswith(f"{folder}/")):
             return f"{what}: allow {denial.action} in the role's policy"
         if access is Access.WRITE:
             return (
-                f"{what} ({denial.action}): publish to a folder of s3://{own[0]}, the bucket of"
-                " this deployment"
+                f"{what} ({denial.action}): publish below {folder}, or to one of"
+                " storage.results_buckets in the settings"
             )
         return (
             f"{what} ({denial.action}): add {uri.bucket} to storage.reference_buckets in the"

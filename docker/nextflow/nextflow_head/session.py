@@ -16,9 +16,12 @@ class Session:
     Nextflow finds completed tasks only within their session, so all attempts of a Batch job share
     one. Its id is derived from the job's: nothing has to survive the attempt before.
 
+    Its cache and lock are where no task can write: Nextflow trusts what it finds in the cache.
+
     Attributes:
         id: Nextflow's session id.
-        folder: Work directory, cache and lock of the session.
+        folder: Cache and lock of the session.
+        work: The work directory of all attempts.
         run_name: Nextflow's name for this attempt's run; Nextflow refuses one that was used.
         record: Where run.json of the job is kept.
         logs: Where this attempt's logs and reports are kept.
@@ -26,6 +29,7 @@ class Session:
 
     id: str
     folder: S3Uri
+    work: S3Uri
     run_name: str
     record: S3Uri
     logs: S3Uri
@@ -36,20 +40,23 @@ class Session:
         name = _name(environment.job_id)
         return cls(
             id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"aws-batch-job:{environment.job_id}")),
-            folder=environment.work / name,
+            folder=folders_of(environment) / name,
+            work=_work(environment, name),
             run_name=f"{name}-a{environment.attempt}",
             record=record_of(environment.job_id, environment.logs),
             logs=environment.logs / name / f"a{environment.attempt}",
         )
 
-    def resuming(self, session_id: str, folder: S3Uri) -> Session:
-        """This job's run in the session of an earlier job."""
-        return replace(self, id=session_id, folder=folder)
+    def resuming(self, session_id: str, folder: S3Uri, environment: Environment) -> Session:
+        """This job's run in the session of an earlier job.
 
-    @property
-    def work(self) -> S3Uri:
-        """The work directory of all attempts."""
-        return self.folder / "work"
+        Args:
+            session_id: The session's id.
+            folder: The session's folder.
+            environment: The head's variables.
+        """
+        work = _work(environment, folder.name)
+        return replace(self, id=session_id, folder=folder, work=work)
 
     @property
     def cache(self) -> S3Uri:
@@ -70,6 +77,15 @@ def record_of(job_id: str, logs: S3Uri) -> S3Uri:
         logs: Where logs and reports are kept.
     """
     return logs / _name(job_id) / "run.json"
+
+
+def folders_of(environment: Environment) -> S3Uri:
+    """Where the folders of all sessions are."""
+    return environment.logs / "sessions"
+
+
+def _work(environment: Environment, name: str) -> S3Uri:
+    return environment.work / name / "work"
 
 
 def _name(job_id: str) -> str:

@@ -98,7 +98,9 @@ class Role(_IamHandler):
 class ManagedPolicy(_IamHandler):
     """`AWS::IAM::ManagedPolicy`; its physical id is its ARN."""
 
-    applies: ClassVar = frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument"})
+    applies: ClassVar = frozenset(
+        {"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"}
+    )
 
     def create(self, name: str, properties: Properties) -> str:
         answer = self.iam(
@@ -111,9 +113,21 @@ class ManagedPolicy(_IamHandler):
         return str(answer["Policy"]["Arn"])
 
     def complete(self, physical_id: str, properties: Properties) -> None:
-        """Nothing is left to do."""
+        self._update_roles(physical_id, {}, properties)
+
+    def _update_roles(self, arn: str, old: Properties, new: Properties) -> None:
+        before, after = old.get("Roles", []), new.get("Roles", [])
+        for role in [item for item in after if item not in before]:
+            self.iam("attach_role_policy", RoleName=role, PolicyArn=arn)
+        for role in [item for item in before if item not in after]:
+            try:
+                self.iam("detach_role_policy", RoleName=role, PolicyArn=arn)
+            except ApiError as error:
+                if not error.gone:
+                    raise
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
+        self._update_roles(physical_id, old, new)
         if changed(old, new, "PolicyDocument"):
             self._drop_versions(physical_id, keep=_MAX_POLICY_VERSIONS - 1)
             document = new["PolicyDocument"]
@@ -132,6 +146,7 @@ class ManagedPolicy(_IamHandler):
             self.iam("delete_policy_version", PolicyArn=arn, VersionId=version)
 
     def delete(self, physical_id: str, properties: Properties) -> None:
+        self._update_roles(physical_id, properties, {})
         self._drop_versions(physical_id, keep=1)
         self.iam("delete_policy", PolicyArn=physical_id)
 

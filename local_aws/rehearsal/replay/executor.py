@@ -122,6 +122,7 @@ class Executor:
             "jobName": re.sub(r"[^\w-]", "", task.name.replace(" ", "_"))[:_LONGEST_NAME],
             "jobQueue": self.settings.queue,
             "jobDefinition": definition,
+            **self._tags(),
             "containerOverrides": {
                 "command": launch_command(self.settings, task_dir),
                 "environment": [{"name": k, "value": v} for k, v in environment.items()],
@@ -132,7 +133,7 @@ class Executor:
     def _register_definition(self) -> str:
         """Registers the job definition of the tasks' image."""
         answer = self._batch.register_job_definition(
-            jobDefinitionName="nf-" + re.sub(r"[^a-zA-Z0-9_-]+", "-", self.settings.container),
+            jobDefinitionName=self._definition_name(),
             type="container",
             containerProperties=self._properties(),
             tags={
@@ -143,6 +144,17 @@ class Executor:
         definition = f"{answer['jobDefinitionName']}:{answer['revision']}"
         say(f"batch:RegisterJobDefinition {definition} for {self.settings.container}")
         return definition
+
+    def _definition_name(self) -> str:
+        """The name that the head's plugin gives it."""
+        image = re.sub(r"[^a-zA-Z0-9_-]+", "-", self.settings.container)
+        deployment = self.settings.deployment
+        return f"nf-{deployment}_{image}" if deployment else f"nf-{image}"
+
+    def _tags(self) -> dict[str, Any]:
+        """The tag of the head's plugin."""
+        deployment = self.settings.deployment
+        return {"tags": {"nextflow-deployment": deployment}} if deployment else {}
 
     def _properties(self) -> dict[str, Any]:
         """The job definition's container; command and sizes are overridden by each job."""

@@ -26,6 +26,7 @@ class Settings:
         cli_path: `aws.batch.cliPath`; None means `aws` on the task image's own PATH.
         job_role: `aws.batch.jobRole`, an ARN.
         logs_group: `aws.batch.logsGroup`.
+        deployment: The deployment that definitions and jobs carry the name of.
     """
 
     region: str
@@ -35,6 +36,7 @@ class Settings:
     cli_path: str | None = None
     job_role: str | None = None
     logs_group: str | None = None
+    deployment: str | None = None
 
     @property
     def cli(self) -> str:
@@ -68,6 +70,7 @@ def from_head(
         cli_path=_cli_path(environment.get("NF_AWS_CLI") or None),
         job_role=environment.get("NF_JOB_ROLE") or None,
         logs_group=environment.get("NF_LOG_GROUP") or None,
+        deployment=environment.get("NF_DEPLOYMENT") or None,
     )
 
 

@@ -20,6 +20,15 @@ PRODUCT = "/sys/devices/virtual/dmi/id/product_name"
 USUAL_LIMIT = 28
 
 
+def instance_type(host: Host) -> str:
+    """Return the type of this instance, empty if it is not told."""
+    try:
+        name = host.path(PRODUCT).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+    return name if "." in name else ""
+
+
 class AttachmentLimit:
     """The attachments of an instance, by what its type has."""
 
@@ -56,12 +65,9 @@ class AttachmentLimit:
         return max(len(list(self._host.path("/sys/class/net").glob("*/device"))), 1)
 
     def _ask(self) -> None:
-        try:
-            name = self._host.path(PRODUCT).read_text(encoding="ascii").strip()
-        except OSError:
-            name = ""
+        name = instance_type(self._host)
         self._limit, self._shared = USUAL_LIMIT, True
-        if "." not in name:
+        if not name:
             self._events.emit(
                 "attachment limit unknown", reason=f"the instance type is not in {PRODUCT}"
             )

@@ -9,7 +9,7 @@ from nextflow_worker.growth import gp3
 from nextflow_worker.growth.ec2_calls import CallRefusedError
 
 if TYPE_CHECKING:
-    from nextflow_worker.growth.ec2_calls import Ec2Calls
+    from nextflow_worker.growth.ec2_calls import Calls
     from nextflow_worker.host import Host
     from nextflow_worker.settings import Settings
 
@@ -59,7 +59,7 @@ def order(settings: Settings, growth: str, size_gib: int) -> dict[str, Any]:
 class EbsVolumes:
     """The volumes that this instance adds to its scratch disk."""
 
-    def __init__(self, host: Host, settings: Settings, calls: Ec2Calls) -> None:
+    def __init__(self, host: Host, settings: Settings, calls: Calls) -> None:
         """Take a clock, what the instance may do, and EC2's calls."""
         self._host = host
         self._settings = settings

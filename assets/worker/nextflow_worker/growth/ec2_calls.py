@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nextflow_worker.backoff import Backoff
 from nextflow_worker.error import WorkerError
@@ -44,6 +44,13 @@ class CallDeferredError(WorkerError):
     def __init__(self, message: str, seconds: float = 0.0) -> None:
         super().__init__(message)
         self.seconds = seconds
+
+
+class Calls(Protocol):
+    """EC2's operations, by name."""
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Ask EC2."""
 
 
 class Ec2Calls:

@@ -15,6 +15,17 @@ _NO_FOLDER = (
 )
 
 RULES = (
+    # What the head's plugin refuses, before AWS does
+    Rule(
+        State.BAD_INPUT,
+        r"(?P<why>The work directory s3:\S+ is not allowed: .*)",
+        "{why}",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"(?P<why>(?:storeDir s3:\S+|A privileged container) is not allowed: .*)",
+        "{process}{why}",
+    ),
     # A limit of the SDK
     Rule(
         State.BAD_INPUT,

@@ -2,7 +2,6 @@ package nextflowbatch
 
 import groovy.transform.CompileStatic
 import groovy.util.logging.Slf4j
-import nextflow.cloud.aws.batch.AwsBatchTaskHandler
 import nextflow.processor.TaskMonitor
 import nextflow.processor.TaskProcessor.RunType
 import nextflow.processor.TaskRun
@@ -18,7 +17,7 @@ import nextflow.processor.TaskStatus
  */
 @Slf4j
 @CompileStatic
-class SpotTaskHandler extends AwsBatchTaskHandler {
+class SpotTaskHandler extends DeploymentTaskHandler {
 
     /**
      * How Batch's reason begins; nf-amazon tells Batch to repeat what begins so.
@@ -30,8 +29,9 @@ class SpotTaskHandler extends AwsBatchTaskHandler {
     private final OnDemand onDemand
     private int losses
 
-    SpotTaskHandler(TaskRun task, SpotBatchExecutor executor, OnDemand onDemand) {
-        super(task, executor)
+    SpotTaskHandler(
+        TaskRun task, HeadBatchExecutor executor, Deployment deployment, OnDemand onDemand) {
+        super(task, executor, deployment)
         this.monitor = executor.monitor
         this.onDemand = onDemand
     }

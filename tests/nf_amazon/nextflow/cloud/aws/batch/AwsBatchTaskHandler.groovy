@@ -7,8 +7,9 @@ import nextflow.processor.TaskRun
 import nextflow.processor.TaskStatus
 
 /**
- * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory. A queue
- * whose name begins with `spot` loses the host of each job.
+ * Each submission becomes a line of the file `submitted`: process, queue, attempt and memory; one of
+ * the file `images`; and one of the file `jobs`: job definition and tags. A queue whose name begins
+ * with `spot` loses the host of each job.
  */
 class AwsBatchTaskHandler extends TaskHandler {
 
@@ -16,6 +17,15 @@ class AwsBatchTaskHandler extends TaskHandler {
 
     AwsBatchTaskHandler(TaskRun task, AwsBatchExecutor executor) {
         super(task)
+    }
+
+    protected String normalizeJobDefinitionName(String name) {
+        return 'nf-' + name.replaceAll(/[^a-zA-Z0-9\-_]+/, '-')
+    }
+
+    /** The real one asks Batch, which is not here. */
+    protected String findJobDef(String name, String token) {
+        return null
     }
 
     @Override
@@ -29,6 +39,11 @@ class AwsBatchTaskHandler extends TaskHandler {
         final line = [task.processor.name, config.queue, config.attempt, config.memory].join(' ')
         synchronized (AwsBatchTaskHandler) {
             new File('submitted') << "$line\n"
+            new File('images') << "${task.processor.name} ${task.container}\n"
+        }
+        final definition = normalizeJobDefinitionName(config.container ?: 'none')
+        synchronized (AwsBatchTaskHandler) {
+            new File('jobs') << "$definition ${config.getResourceLabels()}\n"
         }
         job = new ProcessBuilder('bash', '.command.run').directory(task.workDir.toFile()).start()
         status = TaskStatus.SUBMITTED

@@ -7,19 +7,29 @@ import nextflow.processor.TaskRun
 import nextflow.util.ServiceName
 
 /**
- * Nextflow's executor for AWS Batch, whose tasks go On-Demand when they have lost their Spot hosts.
+ * Nextflow's executor for AWS Batch, whose tasks belong to a deployment and go On-Demand when they
+ * have lost their Spot hosts.
  *
  * Being important, it stands in for that of nf-amazon, whichever of the two is found first.
  * https://github.com/nextflow-io/nextflow/blob/v26.04.6/modules/nextflow/src/main/groovy/nextflow/executor/ExecutorFactory.groovy#L83-L101
  */
 @ServiceName(value = 'awsbatch', important = true)
 @CompileStatic
-class SpotBatchExecutor extends AwsBatchExecutor {
+class HeadBatchExecutor extends AwsBatchExecutor {
 
+    private final Deployment deployment = Deployment.of(System.getenv())
     private final OnDemand onDemand = OnDemand.of(System.getenv())
 
     @Override
+    protected void register() {
+        deployment.checkWork(workDir)
+        super.register()
+    }
+
+    @Override
     TaskHandler createTaskHandler(TaskRun task) {
-        return onDemand ? new SpotTaskHandler(task, this, onDemand) : super.createTaskHandler(task)
+        return onDemand
+            ? new SpotTaskHandler(task, this, deployment, onDemand)
+            : new DeploymentTaskHandler(task, this, deployment)
     }
 }
