@@ -344,21 +344,6 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
 
 
-def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
-    done = subprocess.run(
-        ["nfbatch", "launch", "--json", "--follow", "hello"],
-        env={**deployed.aws.environment(), "PATH": _path()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    (run,) = json.loads(done.stdout)["runs"]
-    assert (run["deployment"], run["queue"]) == ("workshop", "highpriority")
-    assert "Bonjour world!" in done.stderr.splitlines()
-
-
 def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:
     found = deployed.aws.client("batch").list_jobs(
         jobQueue="default", filters=[{"name": "JOB_NAME", "values": [SUBMISSION["jobName"]]}]
@@ -398,6 +383,21 @@ def test_hello_leaves_logs_reports_and_work_in_the_bucket(
     assert {"report.html", "timeline.html", "trace.txt", "dag.html"} <= logs
     work = [key for key in keys if key.startswith("_nextflow/runs/")]
     assert len([key for key in work if key.endswith("/.exitcode")]) == 4
+
+
+def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
+    done = subprocess.run(
+        ["nfbatch", "launch", "--json", "--follow", "hello"],
+        env={**deployed.aws.environment(), "PATH": _path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["deployment"], run["queue"]) == ("workshop", "default")
+    assert "Bonjour world!" in done.stderr.splitlines()
 
 
 def test_nothing_differs_after_a_deploy(deployed: Deployed) -> None:
