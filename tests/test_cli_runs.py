@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nfbatch import tasks
+from nfbatch import log_stream, tasks
 from nfbatch.error import Kind
 from nfbatch.tasks import Task
 from tests.support.deployment import DeploymentTestbed, deployment_testbed
@@ -98,7 +98,8 @@ def test_an_unknown_or_ambiguous_name_is_one_line(lab: DeploymentTestbed, hello:
 
     assert (unknown.status, gone.status) == (Kind.NOT_FOUND, Kind.NOT_FOUND)
     assert unknown.err == (
-        "nfbatch: Batch knows no run 'nobody' of lab: `nfbatch list` shows those of the last days\n"
+        "nfbatch: Batch knows no run 'nobody' of lab: `nfbatch list --all` shows those of about"
+        f" seven days, and {lab.document_uri('logs')} has the logs of older ones\n"
     )
     assert twins.err == (
         "nfbatch: 'twin' is the name of several runs: choose one of"
@@ -207,6 +208,23 @@ def test_following_a_run_ends_with_it(lab: DeploymentTestbed, project: Path) -> 
     assert answer.status == 0
     assert answer.out.splitlines()[-1] == "nextflow-head: the pipeline succeeded"
     assert answer.out.splitlines() == lab.log(job)
+
+
+def test_a_run_that_is_no_longer_followed_goes_on(
+    lab: DeploymentTestbed, paused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(log_stream, "_pause", interrupted)
+        answer = lab.nfbatch("logs", "-f", paused)
+
+    assert answer.status == Kind.INTERRUPTED
+    assert answer.err.splitlines()[-1] == (
+        f"nfbatch: the run goes on: `nfbatch logs -f {paused[:8]}` follows it again"
+    )
+    assert lab.testbed.describe(paused)["status"] == "RUNNING"
 
 
 def test_failed_tasks_are_shown_with_script_errors_and_status(

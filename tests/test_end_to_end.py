@@ -347,21 +347,6 @@ def test_hello_succeeds_as_the_workshop_submits_it(hello: Outcome) -> None:
     assert greetings == {"Bonjour world!", "Ciao world!", "Hello world!", "Hola world!"}
 
 
-def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
-    done = subprocess.run(
-        ["nfbatch", "launch", "--json", "--follow", "hello"],
-        env={**deployed.aws.environment(), "PATH": _path()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    (run,) = json.loads(done.stdout)["runs"]
-    assert (run["deployment"], run["queue"]) == ("workshop", "highpriority")
-    assert "Bonjour world!" in done.stderr.splitlines()
-
-
 def test_the_demo_submits_the_same(deployed: Deployed, hello: Outcome) -> None:
     found = deployed.aws.client("batch").list_jobs(
         jobQueue="default", filters=[{"name": "JOB_NAME", "values": [SUBMISSION["jobName"]]}]
@@ -412,6 +397,21 @@ def test_no_role_was_denied_anything(deployed: Deployed, hello: Outcome) -> None
     for part in ("HeadRole", "HeadTaskRole", "WorkerRole", "deploy-role", "file-publishing-role"):
         assert any(part in role for role in roles), part
     assert control.denials == []
+
+
+def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:
+    done = subprocess.run(
+        ["nfbatch", "launch", "--json", "--follow", "hello"],
+        env={**deployed.aws.environment(), "PATH": _path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["deployment"], run["queue"]) == ("workshop", "default")
+    assert "Bonjour world!" in done.stderr.splitlines()
 
 
 def test_nothing_differs_after_a_deploy(deployed: Deployed) -> None:

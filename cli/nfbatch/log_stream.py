@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from nfbatch import output, run
+from nfbatch.error import Kind, NfbatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_GROUP = "/aws/batch/job"
 _POLL_SECONDS = 2.0
+_pause = time.sleep
 
 
 class LogStream:
@@ -92,7 +94,20 @@ def follow(aws: Aws, job: Run, show: Callable[[str], None]) -> Run:
 
     Returns:
         The job at its end.
+
+    Raises:
+        NfbatchError: It was interrupted.
     """
+    try:
+        return _follow(aws, job, show)
+    except KeyboardInterrupt:
+        raise NfbatchError(
+            Kind.INTERRUPTED,
+            f"the run goes on: `nfbatch logs -f {job.id[:8]}` follows it again",
+        ) from None
+
+
+def _follow(aws: Aws, job: Run, show: Callable[[str], None]) -> Run:
     log = Log(aws)
     state = ""
     while not job.has_ended:
@@ -100,11 +115,11 @@ def follow(aws: Aws, job: Run, show: Callable[[str], None]) -> Run:
             state = job.state
             output.say(f"{job.name} is {state}")
         log.show(job.job, show)
-        time.sleep(_POLL_SECONDS)
+        _pause(_POLL_SECONDS)
         job = refreshed(aws, job)
     log.show(job.job, show)
     # CloudWatch shows the last lines a moment after the end.
-    time.sleep(_POLL_SECONDS)
+    _pause(_POLL_SECONDS)
     log.show(job.job, show)
     return job
 

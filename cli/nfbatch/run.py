@@ -180,8 +180,8 @@ def find(aws: Aws, deployment: Deployment, name: str) -> Run:
         what = "runs" if name == "-" else f"run {name!r}"
         raise NfbatchError(
             Kind.NOT_FOUND,
-            f"Batch knows no {what} of {deployment.name}: `nfbatch list` shows those of the last"
-            " days",
+            f"Batch knows no {what} of {deployment.name}: `nfbatch list --all` shows those of about"
+            f" seven days, and {deployment.logs} has the logs of older ones",
         )
     if len(runs) > 1:
         shown = ", ".join(f"{run.name} ({run.id[:8]})" for run in runs[:_SHOWN])
