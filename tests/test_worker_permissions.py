@@ -66,7 +66,7 @@ def _may(worker: Principal, operation: str, *, tag: str = "default", **arguments
     return all(denial_of(worker, need) is None for need in NEEDS[operation](call))
 
 
-def _on(instance: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _on(instance: str) -> Iterator[tuple[str, dict[str, Any]]]:
     volume = {"VolumeId": "vol-0123456789abcdef0"}
     yield "AttachVolume", {**volume, "InstanceId": instance, "Device": "/dev/xvdca"}
     yield "DetachVolume", {**volume, "InstanceId": instance}
@@ -99,7 +99,7 @@ def test_volumes_of_other_deployments_are_out_of_reach(worker: Principal, operat
     ids=str,
 )
 def test_only_volumes_that_scratch_would_order_can_be_created(
-    worker: Principal, change: dict[str, object]
+    worker: Principal, change: dict[str, Any]
 ) -> None:
     assert _may(worker, "CreateVolume", **ORDER)
     assert not _may(worker, "CreateVolume", **{**ORDER, **change})
