@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ACCOUNT, REGION = "123456789012", "us-west-2"
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 TAG = "nextflow-batch:deployment"
-ORDER = {
+ORDER: dict[str, Any] = {
     "AvailabilityZone": "us-west-2a",
     "VolumeType": "gp3",
     "Size": 4_000,
