@@ -20,7 +20,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
-	diff bootstrap deploy destroy snapshots schema instance-types lock lock-image bench bench-synth bench-head \
+	diff bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
 help: ## Shows these targets
@@ -51,7 +51,8 @@ test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and
 	python -m pytest -n 2 -m "s3 or not s3" tests/test_task_s3*.py
 
 test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
-	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py
+	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py \
+		tests/test_enforced_runs.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
@@ -94,9 +95,26 @@ destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
 
-schema: setup ## Writes settings/schema.json (for editors) and docs/settings.md
+permissions: setup ## Writes the generated part of docs/permissions.md, from policies and recorded calls
+	python -m testbed.permissions_table
+
+record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
+	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
+
+schema: setup ## Writes settings/schema.json (for editors), docs/settings.md and docs/audit.md
 	python -m stacks.schema > settings/schema.json
 	python -m stacks.settings_table > docs/settings.md
+	python -m audit.page > docs/audit.md
+
+audit: setup build/checkov/installed ## Holds all templates, or those of SETTINGS, against rule packs and linters
+	@python -m audit $(if $(filter file,$(origin SETTINGS)),,$(SETTINGS))
+
+# 300 MB that nothing else needs, and packages that would hold back others.
+build/checkov/installed: requirements-audit.txt
+	@echo "… Installing checkov"
+	@rm -rf build/checkov && python -m venv build/checkov
+	@build/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	@touch $@
 
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
@@ -106,6 +124,8 @@ lock: setup ## Pins the newest versions that the requirements allow
 	cat requirements.txt requirements-demo.txt requirements-dev.txt | grep -v '^-[cr]' | uv pip compile - --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-package nextflow-batch --no-emit-package nfbatch \
 		--output-file requirements.lock
+	sed -n 's/^\(checkov==[^ ]*\).*/\1/p' requirements-audit.txt | uv pip compile - --universal --python-version 3.11 \
+		--custom-compile-command "make lock" --no-annotate --generate-hashes --output-file requirements-audit.txt
 
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py

@@ -44,6 +44,7 @@ class NetworkStack(Stack):
             cidr=network.cidr,
             egress=network.egress,
             storage=data.storage,
+            session_manager=settings.worker.session_manager,
             key=data.key,
             log_retention=data.log_retention,
             removal_policy=data.removal_policy,

@@ -233,12 +233,13 @@ class HeadTestbed:
 
     def _client(self, service: str) -> Any:
         session: Any = boto3.session.Session()
+        keys = self.aws.client_environment()
         return session.client(
             service,
             endpoint_url=self.aws.endpoint,
             region_name=self.aws.region,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"mode": "standard", "total_max_attempts": 60}),
         )
 
@@ -266,8 +267,12 @@ def recording(testbed: HeadTestbed) -> Iterator[str]:
 
 
 @contextmanager
-def head_testbed(directory: Path) -> Iterator[HeadTestbed]:
+def head_testbed(directory: Path, *, access_control: bool = False) -> Iterator[HeadTestbed]:
     """Deploy the workshop onto a local AWS with Docker.
+
+    Args:
+        directory: Where what is made is kept.
+        access_control: Whether roles may do only what their policies allow.
 
     Raises:
         NoNextflow: No Nextflow that submits to Batch can be had.
@@ -284,7 +289,7 @@ def head_testbed(directory: Path) -> Iterator[HeadTestbed]:
     arguments.setdefault("BASE_IMAGE", found.build_arguments["BASE_IMAGE"])
     runner = found.make_runner(state)
     assert isinstance(runner, Containers)
-    with LocalAws(runner=runner, state_dir=state) as aws:
+    with LocalAws(runner=runner, state_dir=state, access_control=access_control) as aws:
         cdk = Cdk(aws, paths.ROOT, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})

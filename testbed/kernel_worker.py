@@ -24,7 +24,7 @@ DEPLOYMENT = "default"
 TAGS = {"nextflow-batch:deployment": DEPLOYMENT}
 DEVICE = "/dev/xvdba"
 #: What a boot may take on a slow machine; it is no measure.
-BOOT_SECONDS = 300
+BOOT_SECONDS = 600
 #: GiB, the least that the settings allow.
 SIZE = 20
 # Without an S3 client among the programs, the AWS CLI would come from the internet.

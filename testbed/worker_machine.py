@@ -46,7 +46,7 @@ def worker_document(**changes: object) -> dict[str, Any]:
         "asset_key": "worker.zip",
         "asset_sha256": "0" * 64,
         "fetch_seconds": 180,
-        "provision_seconds": 1200,
+        "provision_seconds": 1260,
         "scratch_device": "/dev/xvdba",
         "scratch": scratch,
         "volume_key": "",

@@ -10,14 +10,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from stacks import paths
-from stacks.deployment import declare
 from testbed.resources import text
-from testbed.synthesized import CONTEXT, changed, synthesize
+from testbed.synthesized import synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,57 +80,6 @@ def test_a_changed_template_is_reviewed(name: str, stack: str, snapshot: Snapsho
             data["UserData"] = _lines(data["UserData"])
 
     assert _masked(template) == snapshot(extension_class=TemplateSnapshot)
-
-
-EXISTING = {
-    "vpc_id": "vpc-12345678",
-    "subnets": [
-        {"id": "subnet-11111111", "zone": "us-west-2a"},
-        {"id": "subnet-22222222", "zone": "us-west-2b"},
-    ],
-}
-
-ISOLATED = {
-    "network": {"egress": "isolated"},
-    "registries": {"quay": True, "scan_on_push": True},
-    "storage": {
-        "customer_key": "arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    },
-}
-DEMANDS = {
-    "permissions_boundary": "arn:aws:iam::123456789012:policy/boundary",
-    "path": "/lab/",
-    "name_prefix": "lab-",
-}
-
-
-@pytest.mark.parametrize(
-    ("name", "changes"),
-    [(name, {}) for name in SETTINGS]
-    + [
-        ("default", changes)
-        for changes in (
-            {"storage__customer_key": True},
-            {"storage": {"delete_with_stack": True, "delete_data_for_good": True}},
-            {"storage": {"existing_bucket": "our-genomes", "reference_buckets": ["1000genomes"]}},
-            {"network": {"existing": EXISTING}},
-            ISOLATED,
-            {"registries__quay": True, "roles": DEMANDS},
-            {
-                "account": "123456789012",
-                "operations": {"email": "lab@example.org"},
-                "head__git_secret": "arn:aws:secretsmanager:us-west-2:123456789012:secret:git-aB3dE5",
-            },
-        )
-    ],
-    ids=str,
-)
-def test_cdk_nag_finds_nothing_that_is_not_justified(name: str, changes: dict[str, object]) -> None:
-    app = App(context=CONTEXT)
-    declare(app, changed(name, **changes))
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-
-    app.synth()  # raises with the findings
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -187,7 +187,7 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
     ),
     (
         lambda stack: _network(stack, egress="none"),
-        "Network: egress: \"none\" is not allowed: must be 'nat' or 'public'",
+        "Network: egress: \"none\" is not allowed: must be 'nat', 'public' or 'isolated'",
     ),
     (
         lambda stack: _network(stack, availability_zones=[]),

@@ -14,10 +14,14 @@ from pathlib import PurePosixPath
 from assets.go_program import AWS_CLIENT, GO_PROGRAMS, TASK_S3
 from local_aws import docker_cli
 from nextflow_batch import gp3, launch_template
+from nextflow_batch.folders import Folders
+from nextflow_batch.head_access import TASK_TAG
 from nextflow_batch.head_container import AWS_CLI_PATH
 from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.worker_document import WorkerDocument
-from nextflow_head.session import record_of
+from nextflow_head import job_tags
+from nextflow_head.environment import Environment
+from nextflow_head.session import Session, record_of
 from nextflow_worker import service
 from nextflow_worker.growth import ebs_volumes
 from nextflow_worker.growth import gp3 as workers_gp3
@@ -49,6 +53,32 @@ def test_the_deployments_tag_is_the_same_for_stacks_workers_and_head() -> None:
     assert ebs_volumes.DEPLOYMENT_TAG == DEPLOYMENT_TAG
     assert _tags(HEAD) == {DEPLOYMENT_TAG}
     assert DEPLOYMENT_TAG in _tags(WORKER)
+
+
+def test_the_tag_of_jobs_is_the_same_for_policies_head_and_plugin() -> None:
+    plugin = _text("docker/nextflow/plugin", ".groovy")
+
+    assert job_tags.DEPLOYMENT == TASK_TAG
+    assert f"static final String TAG = '{TASK_TAG}'" in plugin
+
+
+def test_caches_and_locks_are_where_the_bucket_expires_them_and_no_task_writes() -> None:
+    folders = Folders("_nextflow")
+    environment = Environment.read(
+        {
+            "AWS_BATCH_JOB_ID": "a",
+            "AWS_REGION": "us-west-2",
+            "NF_JOB_QUEUE": "default",
+            "NF_WORKDIR": f"s3://bucket/{folders.runs}",
+            "NF_LOGSDIR": f"s3://bucket/{folders.logs}",
+        }
+    )
+    session = Session.of(environment)
+
+    for state in (session.cache, session.lock):
+        assert state.key.startswith(f"{folders.sessions}/")
+        assert not fnmatch(f"{state.key}/x", folders.work_files)
+    assert fnmatch(f"{session.work.key}/x", folders.work_files)
 
 
 def test_the_tasks_client_is_where_the_head_mounts_it_from() -> None:

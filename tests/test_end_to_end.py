@@ -1,5 +1,7 @@
 """The whole path: the real cdk CLI deploys the workshop onto the local AWS, and hello runs there.
 
+With access control: the CLI has the roles of the CDK's bootstrap, and each container its own.
+
 Each row of the workshop's table is asked for again by a call on the deployment. With a
 Docker engine the head image is built and jobs are containers; without, jobs are processes.
 """
@@ -81,7 +83,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     shutil.rmtree(directory / "state", ignore_errors=True)
     found = capabilities.find(directory, lambda _: None)
     state = directory / "state"
-    with LocalAws(runner=found.make_runner(state), state_dir=state) as aws:
+    runner = found.make_runner(state)
+    with LocalAws(runner=runner, state_dir=state, access_control=True) as aws:
         cdk = Cdk(aws, app, environment=found.build_arguments)
         cdk.bootstrap()
         cdk.deploy(context=_WORKSHOP)
@@ -383,6 +386,17 @@ def test_hello_leaves_logs_reports_and_work_in_the_bucket(
     assert {"report.html", "timeline.html", "trace.txt", "dag.html"} <= logs
     work = [key for key in keys if key.startswith("_nextflow/runs/")]
     assert len([key for key in work if key.endswith("/.exitcode")]) == 4
+
+
+def test_no_role_was_denied_anything(deployed: Deployed, hello: Outcome) -> None:
+    assert hello.state == "SUCCEEDED"
+    control = deployed.aws.access_control
+    assert control is not None
+    roles = {call.role.rpartition("/")[2] for call in control.recorded}
+
+    for part in ("HeadRole", "HeadTaskRole", "WorkerRole", "deploy-role", "file-publishing-role"):
+        assert any(part in role for role in roles), part
+    assert control.denials == []
 
 
 def test_nfbatch_finds_the_deployment_and_runs_hello(deployed: Deployed) -> None:

@@ -79,7 +79,7 @@ def test_another_app_deploys_the_whole_in_three_lines(python: Path, tmp_path: Pa
     for program in ("aws_client/*/aws-client", "task_s3/*/aws"):
         clients = sorted((tmp_path / "out").glob(f"asset.*/{program}"))
         assert [client.parent.name for client in clients] == ["aarch64", "x86_64"]
-    assert len(_of(resources, "AWS::Batch::JobQueue")) == 2
+    assert len(_of(resources, "AWS::Batch::JobQueue")) == 3
     assert len(_of(resources, "AWS::Batch::JobDefinition")) == 1
     assert len(_of(resources, "AWS::EC2::VPC")) == 1
     assert '"NF_MAX_CPUS"' in json.dumps(resources)  # the table of instance types came along
@@ -92,7 +92,7 @@ def test_an_existing_vpc_and_two_queues_more(python: Path, tmp_path: Path) -> No
 
     assert _of(resources, "AWS::EC2::VPC") == []
     queues = {entry["JobQueueName"] for entry in _of(resources, "AWS::Batch::JobQueue")}
-    assert queues == {"default", "highpriority", "long", "gpu"}
+    assert queues == {"default", "highpriority", "heads", "long", "gpu"}
     for environment in _of(resources, "AWS::Batch::ComputeEnvironment"):
         assert environment["ComputeResources"]["Subnets"] == [
             "subnet-0123456789abcdef0",

@@ -97,8 +97,8 @@ def test_a_definition_is_used_again_only_if_it_is_what_the_run_would_register(
     [
         (
             ONE,
-            "workDir = 's3://elsewhere/work'",
-            "The work directory s3://elsewhere/work is not allowed: tasks can write only below"
+            "workDir = 's3://BUCKET/elsewhere/work'",
+            "The work directory s3://BUCKET/elsewhere/work is not allowed: tasks can write only below"
             " s3://BUCKET/_nextflow/runs/NAME/work; remove workDir, bucketDir or NXF_WORK, or"
             " choose such a folder",
         ),
@@ -121,7 +121,8 @@ def test_a_definition_is_used_again_only_if_it_is_what_the_run_would_register(
 def test_what_the_policies_forbid_ends_in_one_line_without_a_task(
     testbed: HeadTestbed, text: str, config: str, line: str
 ) -> None:
-    project = testbed.put_project("forbidden", text.replace("BUCKET", testbed.bucket), config)
+    text, config = (each.replace("BUCKET", testbed.bucket) for each in (text, config))
+    project = testbed.put_project("forbidden", text, config)
 
     job = testbed.submit(project)
 

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "assets/go_program.py": set[str](),
     "local_aws": {"assets"},
     "benchmarks": {"assets", "local_aws", "nextflow_head", "nextflow_worker", "stacks", "testbed"},
+    "audit": {"stacks", "testbed"},
     "testbed": {"local_aws", "nextflow_batch", "nextflow_head", "nextflow_worker", "stacks"},
     "tests/support": {
         "assets",
@@ -45,6 +46,7 @@ OWN_NAME = {
     "assets/worker/nextflow_worker": "nextflow_worker",
     "local_aws": "local_aws",
     "benchmarks": "benchmarks",
+    "audit": "audit",
     "testbed": "testbed",
     "tests/support": "tests",
 }

@@ -205,6 +205,7 @@ def test_a_bucket_policy_counts_with_its_conditions(aws: LocalAws) -> None:
         Bucket="policed",
         Policy=document(
             {**common, "Action": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+            {**common, "Action": "*", "Condition": {"NumericLessThan": {"s3:TlsVersion": 1.2}}},
             {
                 **common,
                 "Action": "s3:PutObject",
@@ -421,6 +422,21 @@ def test_the_agent_needs_its_own_permissions(aws: LocalAws) -> None:
     ended = run(aws, queue, ["true"], executionRoleArn=execution.arn, secrets=named)
     # Batch keeps the first 255 characters.
     assert "is not authorized to perform: secretsmanager:GetSecretValue" in reason(ended)
+
+
+def test_a_job_is_tagged_by_whom_its_tags_allow(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbatch.html."""
+    role = Role(aws, "tagger", {"Action": "batch:TagResource", "Resource": "*"})
+    queue = place_for_jobs(aws, Role(aws, "tagged-worker", LOGS))
+    job = run(aws, queue, ["true"])["jobArn"]
+    batch = role.client("batch")
+
+    batch.tag_resource(resourceArn=job, tags={"team": "lab"})
+    tags = {"StringEquals": {"aws:ResourceTag/team": "other"}}
+    role.allow({"Action": "batch:TagResource", "Resource": "*", "Condition": tags})
+    with pytest.raises(ClientError) as error:
+        batch.tag_resource(resourceArn=job, tags={"team": "other"})
+    assert f"batch:TagResource on resource: {job} because" in refused(error)[2]
 
 
 LOGS = {"Action": "logs:*", "Resource": "*"}

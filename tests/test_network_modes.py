@@ -227,6 +227,13 @@ def test_every_endpoint_is_needed_by_somebody(isolated: Place) -> None:
     assert made == needed
 
 
+def test_a_shell_needs_two_endpoints_more() -> None:
+    place = Place(of(changed("default", **ISOLATED, worker={"session_manager": True})))
+
+    for endpoint in SESSION_ENDPOINTS:
+        assert place.service(endpoint.service)
+
+
 def test_another_accounts_credentials_are_of_no_use_at_the_endpoints(isolated: Place) -> None:
     """Where AWS documents that an endpoint can have a policy."""
     for endpoint in ENDPOINTS:

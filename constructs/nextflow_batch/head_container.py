@@ -8,6 +8,7 @@ from aws_cdk import Size, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ecs as ecs
 
+from nextflow_batch.acknowledgements import acknowledge
 from nextflow_batch.wildcards import justify
 
 if TYPE_CHECKING:
@@ -99,6 +100,10 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             readonly_root_filesystem=True,
         )
         justify(self, {"*": "ecr:GetAuthorizationToken cannot be limited to a repository"})
+        acknowledge(
+            self,
+            {"IAMNoInlinePolicy": "the ECS agent's policy belongs to one role and goes with it"},
+        )
 
 
 def _later_attempts(head: Head, queues: Mapping[str, batch.IJobQueue]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 from pydantic import Field
 
+from nextflow_batch.acknowledgements import acknowledge, acknowledge_log_group
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.cidr import Cidr, too_small
 from nextflow_batch.endpoints import Endpoints
@@ -112,15 +113,17 @@ class Network(Construct):
                 subnets=self.subnets,
                 session_manager=session_manager,
             )
-        self._add_flow_log(
-            logs.LogGroup(
-                self,
-                "FlowLogs",
-                encryption_key=key,
-                retention=log_retention,
-                removal_policy=removal_policy,
-            )
+        flow_logs = logs.LogGroup(
+            self,
+            "FlowLogs",
+            encryption_key=key,
+            retention=log_retention,
+            removal_policy=removal_policy,
         )
+        self._add_flow_log(flow_logs)
+        if key is None:
+            acknowledge_log_group(flow_logs)
+        acknowledge(self.vpc, _reasons(egress))
 
     def _add_s3_endpoint(self, storage: Storage | None) -> None:
         endpoint = self.vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
@@ -138,6 +141,25 @@ class Network(Construct):
         self.vpc.add_flow_log(
             "FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group)
         )
+
+
+def _reasons(egress: str) -> dict[str, str]:
+    """Why findings about the VPC may stay."""
+    reasons = {
+        "VPCDefaultSecurityGroupClosed": "nothing is in the default group, and CloudFormation"
+        " cannot close it without a Lambda function",
+        "IAMNoInlinePolicy": "the flow logs' policy belongs to one role and goes with it",
+    }
+    if egress == "nat":
+        reasons["VPCNoUnrestrictedRouteToIGW"] = (
+            "the way out of the NAT gateway; no worker is there"
+        )
+    if egress == "public":
+        asked = "the settings ask for public subnets; the workers' security group lets nothing in"
+        reasons |= dict.fromkeys(
+            ("VPCNoUnrestrictedRouteToIGW", "VPCSubnetAutoAssignPublicIpDisabled"), asked
+        )
+    return reasons
 
 
 def _listed(zones: object) -> object:

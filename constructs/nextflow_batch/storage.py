@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import (
-    Acknowledgment,
-    CfnOutput,
-    Duration,
-    RemovalPolicy,
-    Validations,
-)
+from aws_cdk import CfnOutput, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -20,6 +14,7 @@ from pydantic import InstanceOf
 
 from nextflow_batch import bucket_statements
 from nextflow_batch import log_retention as retention
+from nextflow_batch.acknowledgements import CUSTOMER_KEY, acknowledge, acknowledge_log_group
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.data_bucket import DataBucket
 from nextflow_batch.folders import Folders
@@ -167,6 +162,7 @@ class Storage(Construct):
             else None
         )
         self._worker_access = WorkerLogAccess(self, "WorkerAccess", log_group=self.log_group)
+        self._acknowledge(is_new=existing_bucket is None)
 
     def _make_access_logs(self) -> s3.Bucket:
         bucket = s3.Bucket(
@@ -184,10 +180,27 @@ class Storage(Construct):
             removal_policy=self._removal_policy,
             auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
         )
-        Validations.of(bucket).acknowledge(
-            Acknowledgment(id="AwsSolutions-S1", reason="logging its own log's writes never ends")
+        written_once = "S3 alone writes here, each object once and under a new name"
+        acknowledge(
+            bucket,
+            {
+                "CKV_AWS_18": "logging its own log's writes never ends",
+                "S3BucketVersioningEnabled": written_once,
+                "CKV_AWS_21": written_once,
+                "S3BucketReplicationEnabled": _NO_COPY,
+                "S3DefaultEncryptionKMS": "S3's log delivery cannot encrypt with a customer key",
+            },
         )
         return bucket
+
+    def _acknowledge(self, *, is_new: bool) -> None:
+        if is_new:
+            acknowledge(self.bucket, {"S3BucketReplicationEnabled": _NO_COPY})
+        if is_new and not self.key:
+            reason = f"S3 encrypts with its own keys; {CUSTOMER_KEY}"
+            acknowledge(self.bucket, {"S3DefaultEncryptionKMS": reason})
+        if not self.key:
+            acknowledge_log_group(self.log_group)
 
     def add_outputs(self, scope: Construct) -> None:
         """Show where data and logs are as outputs of a stack."""
@@ -223,6 +236,9 @@ class Storage(Construct):
     def grant_worker(self, role: iam.IRole) -> None:
         """Let a role write the log of a worker."""
         role.add_managed_policy(self._worker_access)
+
+
+_NO_COPY = "a copy in another region doubles the cost; whoever needs one adds a replication rule"
 
 
 def _listed(names: Sequence[str]) -> object:

@@ -41,7 +41,7 @@ class WorkerDocument:
     asset_key: str
     asset_sha256: str
     fetch_seconds: int = 180
-    provision_seconds: int = 1200
+    provision_seconds: int = 1260
     scratch_device: str
     scratch: Scratch
     volume_key: str

@@ -16,8 +16,9 @@ from local_aws.error_forms import error_answer
 from local_aws.iam import resources
 from local_aws.iam.call import Call
 from local_aws.iam.evaluation import Denial, Principal, denial_of
-from local_aws.iam.keys import UndecidableError, Value
+from local_aws.iam.keys import Keys, UndecidableError, Value
 from local_aws.iam.needs import needs_of
+from local_aws.iam.policy import Need
 from local_aws.iam.principals import BadCredentialsError, principal_of, role_principal
 from local_aws.iam.requests import parse
 
@@ -28,6 +29,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/,&]+)/\d{8}/([^/,]*)/", re.IGNORECASE)
 _GLOBAL: dict[str, Value] = {
     # The local AWS speaks HTTP, on this machine only: what AWS would ask of TLS is met.
     "aws:SecureTransport": "true",
+    "s3:TlsVersion": "1.3",
     "aws:PrincipalType": "AssumedRole",
     "aws:PrincipalIsAWSService": "false",
     "aws:ViaAWSService": "false",
@@ -37,6 +39,8 @@ _GLOBAL: dict[str, Value] = {
     "aws:SourceAccount": None,
     "aws:SourceArn": None,
     "aws:username": None,
+    # An instance's own; containers have other roles.
+    "ec2:SourceInstanceARN": None,
 }
 
 Answer = tuple[str, dict[str, str], bytes]
@@ -50,14 +54,16 @@ class Recorded:
         role: The role's ARN.
         action: The action.
         resource: The resource's ARN, or `*`.
-        keys: The condition keys of this request to this resource, sorted.
+        keys: The condition keys that it brought, sorted; None for those that it did not have.
+        program: The first product of the caller's `User-Agent`, such as `Boto3`.
         denied: Why it was denied; empty if it was allowed.
     """
 
     role: str
     action: str
     resource: str
-    keys: tuple[tuple[str, str], ...]
+    keys: tuple[tuple[str, str | None], ...]
+    program: str
     denied: str
 
 
@@ -116,7 +122,8 @@ class AccessControl:
             parameters = {**parameters, "_Encryption": encryption}
         source = str(environ.get("REMOTE_ADDR", ""))
         call = _call(principal, place, service, operation, parameters, source=source)
-        denial = self.check(principal, place, call)
+        program = str(environ.get("HTTP_USER_AGENT", "")).partition("/")[0]
+        denial = self._check(principal, place, call, program)
         return None if denial is None else denied_answer(service, principal, denial)
 
     def refusal_of(self, asked: AgentCall) -> str | None:
@@ -125,40 +132,36 @@ class AccessControl:
         principal = role_principal(place, asked.role, asked.session)
         try:
             call = _call(principal, place, asked.service, asked.operation, asked.parameters)
-            denial = self.check(principal, place, call)
+            denial = self._check(principal, place, call, "ECS agent")
         except UndecidableError as error:
             return self._undecided(principal, error)
         return message_of(principal, denial) if denial else None
 
     def _undecided(self, principal: Principal, error: UndecidableError) -> str:
         message = f"The local AWS cannot decide about {principal.role}: {error}"
-        self._record(principal, "", "", {}, message)
+        self._record(principal, Need("", "", Keys({})), "", message)
         return message
 
-    def check(self, principal: Principal, place: Place, call: Call) -> Denial | None:
-        """Decide about a call, and record what it needed.
-
-        Returns:
-            The first denial, or None.
-
-        Raises:
-            UndecidableError: It cannot be decided.
-        """
+    def _check(self, principal: Principal, place: Place, call: Call, program: str) -> Denial | None:
+        """Decide about a call, and record what it needed up to its first denial."""
         for need in needs_of(call):
             policy = resources.policy_of(place, need.resource) if need.resource != "*" else None
             denial = denial_of(principal, need, policy)
-            reason = message_of(principal, denial) if denial else ""
-            self._record(principal, need.action, need.resource, need.own, reason)
+            self._record(principal, need, program, message_of(principal, denial) if denial else "")
             if denial:
                 return denial
         return None
 
-    def _record(
-        self, principal: Principal, action: str, resource: str, own: Mapping[str, Any], denied: str
-    ) -> None:
-        keys = tuple(sorted((name, str(value)) for name, value in own.items() if value is not None))
+    def _record(self, principal: Principal, need: Need, program: str, denied: str) -> None:
+        keys = tuple(
+            sorted(
+                (name, ",".join(value) if isinstance(value, list) else value)
+                for name, value in need.own.items()
+            )
+        )
+        entry = Recorded(principal.role, need.action, need.resource, keys, program, denied)
         with self._lock:
-            self.recorded[Recorded(principal.role, action, resource, keys, denied)] += 1
+            self.recorded[entry] += 1
 
 
 def _call(

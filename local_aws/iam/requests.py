@@ -143,9 +143,10 @@ def _read(operation: OperationModel) -> _Route:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """`/{Bucket}/{Key+}`; what has a plus may contain slashes."""
+    """`/{Bucket}/{Key+}`; what has a plus may contain slashes, and so may a decoded ARN."""
     parts = re.split(r"\{(\w+)(\+?)\}", template.rstrip("/"))
     text = ""
     for literal, name, plus in zip(parts[::3], [*parts[1::3], ""], [*parts[2::3], ""], strict=True):
-        text += re.escape(literal) + (f"(?P<{name}>{'.+' if plus else '[^/]+'})" if name else "")
+        value = ".+" if plus or name.endswith("Arn") else "[^/]+"
+        text += re.escape(literal) + (f"(?P<{name}>{value})" if name else "")
     return re.compile(f"{text}/?" if not template.endswith("+}") else text, re.DOTALL)

@@ -19,15 +19,13 @@ _ENCRYPTS = ("CopyObject", "CreateMultipartUpload", "PutObject")
 
 def tags_of(place: Place, arn: str) -> Mapping[str, str]:
     """Return the tags of a resource of Batch or EC2; others are not asked for theirs here."""
-    service, name = arn.split(":")[2], arn.rpartition("/")[2]
+    service = arn.split(":")[2]
     if service == "ec2":
+        name = arn.rpartition("/")[2]
         found = ec2_backends[place.account_id][place.region].describe_tags({"resource-id": [name]})
         return {tag["key"]: tag["value"] for tag in found}
     if service == "batch":
-        state = batch_of(place.account_id, place.region).state
-        jobs: Mapping[str, Any] = state.jobs
-        kind = arn.split(":")[5].partition("/")[0]
-        return dict(jobs[name].tags) if kind == "job" and name in jobs else {}
+        return batch_of(place.account_id, place.region).state.tags_of(arn)
     return {}
 
 

@@ -9,7 +9,7 @@ from nextflow_batch.problem import Problem, quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from nextflow_batch import Registries
+    from nextflow_batch import Registries, WorkerOptions
     from stacks.settings.head import Head
     from stacks.settings.storage import Storage
 
@@ -20,7 +20,13 @@ _ISOLATED = "is not allowed with network.egress isolated"
 
 
 def isolation_problems(
-    *, head: Head, registries: Registries, storage: Storage, task_s3_client: str, region: str
+    *,
+    head: Head,
+    registries: Registries,
+    storage: Storage,
+    worker: WorkerOptions,
+    task_s3_client: str,
+    region: str,
 ) -> Iterator[Problem]:
     """What needs the internet, in the settings of a deployment that has no way there.
 
@@ -28,6 +34,7 @@ def isolation_problems(
         head: The settings of the head.
         registries: Of whose images there are copies.
         storage: The settings of the data.
+        worker: From which repositories of ECR tasks' images may be pulled.
         task_s3_client: Which `aws` tasks use.
         region: The deployment's.
 
@@ -44,10 +51,10 @@ def isolation_problems(
     if task_s3_client == "aws-cli":
         text = f'"aws-cli" {_ISOLATED}: workers cannot download the AWS CLI; must be own'
         yield Problem(("task_s3_client",), text)
-    if not any(registries.upstreams()):
+    if not any(registries.upstreams()) and not worker.image_repositories:
         text = (
             "must be set with network.egress isolated: tasks could pull no image; set one of"
-            " docker_hub, github, quay and ecr_public"
+            " docker_hub, github, quay and ecr_public, or worker.image_repositories"
         )
         yield Problem(("registries",), text)
     for position, name in enumerate(storage.reference_buckets):

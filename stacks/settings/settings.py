@@ -94,6 +94,7 @@ class Settings(Arguments):
                 head=self.head,
                 registries=self.registries,
                 storage=self.storage,
+                worker=self.worker,
                 task_s3_client=self.task_s3_client,
                 region=self.region,
             )

@@ -60,7 +60,20 @@ def _assume_role(call: Call) -> list[Need]:
     return [call.need("sts:AssumeRole", call.parameters["RoleArn"])]
 
 
+def _container_instances(call: Call) -> list[Need]:
+    cluster = call.parameters["cluster"]
+    return [
+        call.need(
+            "ecs:UpdateContainerInstancesState",
+            instance,
+            {"ecs:cluster": call.arn("ecs", f"cluster/{cluster}")},
+        )
+        for instance in call.parameters["containerInstances"]
+    ]
+
+
 SERVICES: dict[str, Needs] = {
+    "ecs": {"UpdateContainerInstancesState": _container_instances},
     "ecr": {
         "GetAuthorizationToken": lambda call: [call.need("ecr:GetAuthorizationToken")],
         **{

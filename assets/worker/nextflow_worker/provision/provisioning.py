@@ -71,7 +71,7 @@ class Provisioning:
             Step("Docker on scratch", 180, self._containers),
             Step("free space", 10, self._free_space),
             Step("metadata service", 60, lambda end: metadata.block(self.host, end)),
-            Step("packet sockets", 50, lambda end: packet_sockets.prove(self.host, end)),
+            Step("packet sockets", 110, lambda end: packet_sockets.prove(self.host, end)),
             Step("S3 client for tasks", 300, lambda end: task_client.install(self.host, end)),
             Step("units", 60, self._units),
             Step("ECS agent settings", 10, lambda _: agent.configure(self.host)),

@@ -55,7 +55,7 @@ class DeploymentTaskHandler extends AwsBatchTaskHandler {
             .findAll { it.parameters()?.get('nf-token') == token }
         final same = found.find { Definition.of(it) == wanted }
         if( found && !same )
-            log.debug "[AWS BATCH] No job definition $name is what this run would register: $wanted; found: ${found.collect { Definition.of(it) }}"
+            log.info "NOTE: a registered job definition $name is not what this run would register, which therefore registers another"
         return same ? "$name:${same.revision()}".toString() : null
     }
 }
