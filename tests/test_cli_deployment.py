@@ -56,8 +56,8 @@ def test_what_the_app_publishes_is_what_nfbatch_reads(
     assert Deployment.read(name, value).as_json() == {
         "deployment": "default",
         "job_definition": "nextflow",
-        "head_queue": "highpriority",
-        "queues": ["default", "highpriority"],
+        "head_queue": "heads",
+        "queues": ["default", "highpriority", "heads"],
         "logs": "s3://lab-bucket/_nextflow/logs",
         "runs": "s3://lab-bucket/_nextflow/runs",
         "uploads": "s3://lab-bucket/_nextflow/launch",
