@@ -185,7 +185,13 @@ def test_boot_proves_that_space_can_be_ordered_and_orders_none(
     tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Service.__init__, "__kwdefaults__", {"clients": AWS_CLIENT.built()})
-    ec2_access.prove(Host(), Testbed(tmp_path).settings, Deadline(Host(), 5))
+    host = Host(tmp_path / "root")
+    disk = host.path("/sys/class/nvme/nvme1")
+    (disk / "nvme1n1").mkdir(parents=True)
+    (disk / "serial").write_text("vol0123456789abcdef0\n")
+    (disk / "model").write_text("Amazon Elastic Block Store\n")
+    host.path("/sys/class/block/nvme1n1/holders").mkdir(parents=True)
+    ec2_access.prove(host, Testbed(tmp_path).settings, Deadline(host, 60))
     client = boto3.client("ec2", REGION, endpoint_url=aws)
     assert client.describe_volumes()["Volumes"] == []
 

@@ -73,14 +73,26 @@ IMAGES = {
     "PORT": "localhost:5000/quay.io/x",
     "DEFINITION": "job-definition://theirs:1",
 }
-CONTAINERS = (
-    "\n".join(
-        f"process {name} {{ container '{image}'\n script: 'true' }}"
-        for name, image in IMAGES.items()
-    )
-    + "\nprocess BARE { script: 'true' }\n"
-    + f"workflow {{ {'(); '.join(IMAGES)}(); BARE() }}\n"
-)
+_PROCESS = """
+process NAME {
+    container 'IMAGE'
+
+    script:
+    "true"
+}
+"""
+_BARE = """
+process BARE {
+    script:
+    "true"
+}
+workflow {
+    BARE()
+}
+"""
+CONTAINERS = "".join(
+    _PROCESS.replace("NAME", name).replace("IMAGE", image) for name, image in IMAGES.items()
+) + _BARE.replace("    BARE()", "\n".join(f"    {name}()" for name in [*IMAGES, "BARE"]))
 ON_DEMAND = {"NF_ON_DEMAND_QUEUE": "on-demand"}
 CACHE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/lab"
 
@@ -266,7 +278,8 @@ def test_without_copies_images_are_as_nextflow_has_them(testbed: PluginTestbed) 
 
 
 def test_a_resume_finds_what_ran_without_copies(testbed: PluginTestbed) -> None:
-    pipeline = "process ONE { container 'quay.io/a/b:1'\n script: 'true' }\nworkflow { ONE() }\n"
+    pipeline = _PROCESS.replace("NAME", "ONE").replace("IMAGE", "quay.io/a/b:1")
+    pipeline += "workflow { ONE() }\n"
     output = testbed.run(pipeline, **ON_DEMAND)
     assert output.startswith("0 "), output
 
