@@ -279,7 +279,7 @@ def test_without_copies_images_are_as_nextflow_has_them(testbed: PluginTestbed) 
 
 def test_a_resume_finds_what_ran_without_copies(testbed: PluginTestbed) -> None:
     pipeline = _PROCESS.replace("NAME", "ONE").replace("IMAGE", "quay.io/a/b:1")
-    pipeline += "workflow { ONE() }\n"
+    pipeline += _BARE.replace("    BARE()", "    ONE()")
     output = testbed.run(pipeline, **ON_DEMAND)
     assert output.startswith("0 "), output
 
