@@ -73,8 +73,8 @@ def _rows(found: Usage, role: str, statement: Statement) -> Iterator[str]:
         for key, value in entries.items()
     )
     if not statement.allows:
-        actions = ", ".join(statement.actions)
-        yield f"| denied: {actions} | {resource} | {conditions} | |"
+        denied = ", ".join(statement.actions)
+        yield f"| denied: {denied} | {resource} | {conditions} | |"
         return
     for caller, actions in by_caller.items():
         yield f"| {', '.join(actions)} | {resource} | {conditions} | {caller} |"
