@@ -9,9 +9,12 @@ from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks, 
 from audit.finding import STANDARDS, Finding
 
 if TYPE_CHECKING:
-    from aws_cdk import App
+    from collections.abc import Callable
 
-_PACKS = {
+    from aws_cdk import App
+    from cdk_nag import NagPack
+
+_PACKS: dict[str, Callable[[], NagPack]] = {
     "AwsSolutions": AwsSolutionsChecks,
     STANDARDS["HIPAA.Security"]: HIPAASecurityChecks,
     STANDARDS["NIST.800.53.R5"]: NIST80053R5Checks,

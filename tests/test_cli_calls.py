@@ -15,7 +15,7 @@ from tests.support.deployment import DeploymentTestbed, deployment_testbed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-RUNS, TASKS = 110, 110
+RUNS, TASKS = 101, 101
 #: More than the queue's instances have, so that the jobs wait.
 TOO_LARGE = [{"type": "VCPU", "value": "9999"}]
 
@@ -42,7 +42,10 @@ def counted(lab: DeploymentTestbed) -> Iterator[Counter[str]]:
     def count(model: Any, **_: object) -> None:
         calls[model.name] += 1
 
-    clients = [lab.connect(None, None).client(name) for name in ("ssm", "batch", "s3", "logs")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in lab.variables.items():
+            patch.setenv(name, value)
+        clients = [lab.connect(None, None).client(name) for name in ("ssm", "batch", "s3", "logs")]
     for client in clients:
         client.meta.events.register("before-call", count, unique_id="count")
     yield calls

@@ -56,8 +56,8 @@ def test_what_the_app_publishes_is_what_nfbatch_reads(
     assert Deployment.read(name, value).as_json() == {
         "deployment": "default",
         "job_definition": "nextflow",
-        "head_queue": "highpriority",
-        "queues": ["default", "highpriority"],
+        "head_queue": "heads",
+        "queues": ["default", "highpriority", "heads"],
         "logs": "s3://lab-bucket/_nextflow/logs",
         "runs": "s3://lab-bucket/_nextflow/runs",
         "uploads": "s3://lab-bucket/_nextflow/launch",
@@ -87,8 +87,11 @@ def test_the_documents_fields_are_documented_and_those_of_the_tests(
     assert {field for field in fields if f"| `{field}` |" not in documented} == set()
 
 
-def test_uploads_are_outside_of_work_directories_and_logs(lab: DeploymentTestbed) -> None:
-    found = Deployment.read("", json.dumps(lab.document))
+def test_uploads_are_outside_of_work_directories_and_logs(
+    templates: Callable[[str], Templates],
+) -> None:
+    """Heads run what is there: docs/adr/0019-what-a-task-cannot-write.md."""
+    found = Deployment.read(*published(templates("default")))
 
     for other in (found.runs, found.logs):
         assert not f"{found.uploads}/".startswith(f"{other}/")

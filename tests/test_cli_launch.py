@@ -425,6 +425,15 @@ def test_of_several_runs_all_are_submitted_or_none(
     assert (ended["status"], ended["statusReason"]) == ("FAILED", submission.CANCELLED)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as at a terminal: a shell lets its background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_waits_until_the_jobs_id_is_known() -> None:
     done = []
 

@@ -143,6 +143,8 @@ def test_a_local_aws_takes_what_make_deploys_without_a_question(exports: dict[st
     assert "Number of stacks with differences: 0" in difference.stdout + difference.stderr
 
     (command,) = [line for line in _blocks(README.read_text()) if line.startswith("aws batch")]
+    assert "--job-queue heads " in command
+    command = command.replace("heads", "highpriority")  # as the README says of these settings
     job = _aws(f"{command} --query jobId --output text", exports).strip()
     state = ""
     while state not in ("SUCCEEDED", "FAILED"):

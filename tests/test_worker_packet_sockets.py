@@ -35,7 +35,7 @@ LISTENS = {
 @pytest.fixture(scope="module")
 def dockers() -> dict[str, Any]:
     """Docker's own profile, from the program that workers have it from."""
-    command = [AWS_CLIENT.here(), "docker-seccomp-profile"]
+    command = [str(AWS_CLIENT.here()), "docker-seccomp-profile"]
     done = subprocess.run(command, check=True, capture_output=True)
     profile: dict[str, Any] = json.loads(done.stdout)
     return profile

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ACCOUNT, REGION = "123456789012", "us-west-2"
 OWN, OTHER = "i-0123456789abcdef0", "i-0fedcba9876543210"
 TAG = "nextflow-batch:deployment"
-ORDER = {
+ORDER: dict[str, Any] = {
     "AvailabilityZone": "us-west-2a",
     "VolumeType": "gp3",
     "Size": 4_000,
@@ -66,7 +66,7 @@ def _may(worker: Principal, operation: str, *, tag: str = "default", **arguments
     return all(denial_of(worker, need) is None for need in NEEDS[operation](call))
 
 
-def _on(instance: str) -> Iterator[tuple[str, dict[str, object]]]:
+def _on(instance: str) -> Iterator[tuple[str, dict[str, Any]]]:
     volume = {"VolumeId": "vol-0123456789abcdef0"}
     yield "AttachVolume", {**volume, "InstanceId": instance, "Device": "/dev/xvdca"}
     yield "DetachVolume", {**volume, "InstanceId": instance}
@@ -99,7 +99,7 @@ def test_volumes_of_other_deployments_are_out_of_reach(worker: Principal, operat
     ids=str,
 )
 def test_only_volumes_that_scratch_would_order_can_be_created(
-    worker: Principal, change: dict[str, object]
+    worker: Principal, change: dict[str, Any]
 ) -> None:
     assert _may(worker, "CreateVolume", **ORDER)
     assert not _may(worker, "CreateVolume", **{**ORDER, **change})

@@ -178,18 +178,22 @@ class DeploymentTestbed:
         """Wait for a head's end, and read what it printed."""
         return self.testbed.lines(self.testbed.wait(job, seconds=60), f"{self.name}-logs")
 
-    def nfbatch(self, *arguments: str, **variables: str) -> Answer:
-        """Run the command in this process."""
-        own = {
+    @property
+    def variables(self) -> dict[str, str]:
+        """The environment of a user of this deployment."""
+        return {
             "AWS_ENDPOINT_URL": self.testbed.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "NFBATCH_DEPLOYMENT": self.name,
         }
+
+    def nfbatch(self, *arguments: str, **variables: str) -> Answer:
+        """Run the command in this process."""
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(options, "connect", self.connect)
-            for name, value in (own | variables).items():
+            for name, value in (self.variables | variables).items():
                 patch.setenv(name, value)
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 status = run(list(arguments))
