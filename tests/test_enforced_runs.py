@@ -118,7 +118,8 @@ def test_none_of_that_was_denied(testbed: HeadTestbed) -> None:
         ("ExecutionRole", "ecr:BatchGetImage"),
     ]:
         assert any(role in name and action == used for name, used in called), (role, action)
-    assert control.denials == []
+    # Nextflow looks whether a bucket is there at all; a refusal is a line of its debug log.
+    assert [line for line in control.denials if "s3:ListAllMyBuckets" not in line] == []
     if os.environ.get("RECORD_CALLS"):
         recorded_calls.write(recorded_calls.of(testbed.aws))
 
@@ -141,6 +142,10 @@ def test_a_task_writes_to_nothing_but_its_work(testbed: HeadTestbed) -> None:
     assert [uri for uri in where if f"WROTE {uri}" in log] == []
     raw = testbed.s3.get_object(Bucket=testbed.bucket, Key="raw/reads.fq")["Body"].read()
     assert raw == b"ACGT"
-    denied = testbed.aws.access_control.denials  # type: ignore[union-attr]
+    denied = [
+        line
+        for line in testbed.aws.access_control.denials  # type: ignore[union-attr]
+        if "s3:ListAllMyBuckets" not in line
+    ]
     assert len(denied) == len(where)
     assert all("HeadTaskRole" in line and "s3:PutObject" in line for line in denied)

@@ -221,6 +221,20 @@ def test_a_bucket_policy_counts_with_its_conditions(aws: LocalAws) -> None:
     role.client("s3").put_object(Bucket="policed", Key="a", Body=b"", ServerSideEncryption="AES256")
 
 
+def test_a_deleted_object_of_a_versioned_bucket_is_missing(aws: LocalAws) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html."""
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="kept", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="kept", Key="a", Body=b"x")
+    s3.delete_object(Bucket="kept", Key="a")
+    role = Role(aws, "finder", {"Action": "s3:*", "Resource": "arn:aws:s3:::kept/*"})
+
+    with pytest.raises(ClientError) as error:
+        role.client("s3").get_object(Bucket="kept", Key="a")
+    assert refused(error)[:2] == (404, "NoSuchKey")
+
+
 def test_registering_a_definition_needs_its_role_to_be_passed(aws: LocalAws) -> None:
     """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html."""
     task = Role(aws, "passed")

@@ -66,7 +66,8 @@ def encryption_of(
     if operation in _ENCRYPTS and parameters.get("ServerSideEncryption"):
         return parameters["ServerSideEncryption"], parameters.get("SSEKMSKeyId", "")
     stored = bucket.keys.get(parameters.get("Key")) if operation not in _ENCRYPTS else None
-    if stored is not None and stored.encryption:
+    # A delete marker has none.
+    if getattr(stored, "encryption", None):
         return stored.encryption, _key_arn(place, stored.kms_key_id or "")
     rule = ((bucket.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault")
     return (rule["SSEAlgorithm"], _key_arn(place, rule.get("KMSMasterKeyID", ""))) if rule else None
