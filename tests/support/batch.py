@@ -22,7 +22,6 @@ from tests.support.service_model import strict
 
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
-SUBNET = "10.0.0.0/24"
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
 IMAGE = "nextflow-batch/task:local"
 ENDED = ("SUCCEEDED", "FAILED")
@@ -68,7 +67,7 @@ class Testbed:
         self._numbers = itertools.count(1)
         ec2 = self.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=SUBNET)["Subnet"]["SubnetId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
         group = ec2.create_security_group(GroupName="workers", Description="-", VpcId=vpc)
         iam = self.client("iam")
         trust = '{"Version": "2012-10-17", "Statement": []}'
@@ -87,12 +86,13 @@ class Testbed:
             "instanceRole": "worker",
         }
 
-    def stands(self) -> bool:
-        """Say whether the account is still there: any test of moto's may have emptied all of it."""
+    def is_intact(self) -> bool:
+        """Whether the account still has what was made in it; a test that uses moto may empty it."""
         subnets = self.client("ec2").describe_subnets()["Subnets"]
-        return self.inside is batch_of(ACCOUNT, REGION) and self.resources["subnets"] == [
-            subnet["SubnetId"] for subnet in subnets if subnet["CidrBlock"] == SUBNET
-        ]
+        ids = {subnet["SubnetId"] for subnet in subnets}
+        return self.inside is batch_of(ACCOUNT, REGION) and ids.issuperset(
+            self.resources["subnets"]
+        )
 
     def client(self, service: str) -> Any:
         """Make a client of a service."""
@@ -196,7 +196,7 @@ def process_testbed(*, stop_timeout: float = 30) -> Iterator[Testbed]:
     A server takes seconds to start. This one is used again unless another has been started, or
     moto emptied, in between: a process has one AWS, and whoever starts it starts it empty.
     """
-    if _shared and not _shared[-1].stands():
+    if _shared and not _shared[-1].is_intact():
         _shared.pop().server.stop()
     if not _shared:
         root = Path(tempfile.mkdtemp(prefix="batch-testbed-"))
