@@ -8,7 +8,7 @@ https://github.com/aws/jsii/blob/main/packages/%40jsii/kernel/src/tar-cache/inde
 import os
 from pathlib import Path
 
-_VARIABLE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
+VARIABLE = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 
 
 def choose(project: Path) -> None:
@@ -17,7 +17,7 @@ def choose(project: Path) -> None:
     Args:
         project: The project's folder; the cache goes below it if there is no other place.
     """
-    if _VARIABLE in os.environ:
+    if VARIABLE in os.environ:
         return
     try:
         place = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nextflow-batch"
@@ -27,4 +27,4 @@ def choose(project: Path) -> None:
         (place / "jsii").mkdir(exist_ok=True)
     except (OSError, RuntimeError):
         place = project / "build"
-    os.environ[_VARIABLE] = str(place / "jsii")
+    os.environ[VARIABLE] = str(place / "jsii")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from stacks import paths
+from stacks import jsii_cache, paths
 
 EXAMPLES = sorted((paths.ROOT / "examples").glob("*.py"))
 THREE_LINES = """\
@@ -53,7 +53,12 @@ def _synthesized(python: Path, app: Path, folder: Path) -> dict[str, dict[str, A
     """The resources of each stack."""
     run = subprocess.run(
         [python, app],
-        env={"PATH": os.environ["PATH"], "CDK_OUTDIR": str(folder / "out")},
+        env={
+            "PATH": os.environ["PATH"],
+            "CDK_OUTDIR": str(folder / "out"),
+            # With the umask 002 jsii refuses its usual place, for each app of whoever has it.
+            jsii_cache.VARIABLE: os.environ[jsii_cache.VARIABLE],
+        },
         cwd=folder,
         capture_output=True,
         text=True,
