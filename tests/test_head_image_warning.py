@@ -137,12 +137,16 @@ def test_without_a_terminal_the_command_is_one_line_and_the_deployment_goes_on(
 
 
 def test_a_locked_image_is_no_question(
-    dockerfile: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    dockerfile: Path,
+    locked: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     dockerfile.write_text(LOCKED)
     monkeypatch.setattr("sys.stdin", _Terminal("y\n"))
     assert head_image.main() == 0
     assert capsys.readouterr().out == ""
+    assert not locked.exists()
 
 
 def test_make_deploy_offers_the_lock_before_anything_is_deployed() -> None:
