@@ -86,6 +86,7 @@ bootstrap: setup ## Prepares the account and region of your credentials for the 
 	cdk bootstrap --context settings=$(SETTINGS)
 
 deploy: setup ## Deploys SETTINGS to the account of your credentials
+	@python -m stacks.head_image
 	@# Without a terminal nobody can answer; a reviewed diff is the approval.
 	cdk deploy --all --context settings=$(SETTINGS) $$(test -t 0 || echo --require-approval=never)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Stack
+from aws_cdk import Annotations, Stack
 
 from nextflow_batch import NextflowBatch
-from stacks import binaries, paths
+from stacks import binaries, head_image, paths
 from stacks.network import place
 from stacks.secret import existing_secret
 
@@ -62,3 +62,5 @@ class BatchStack(Stack):
             worker_programs=paths.WORKER,
             binaries=binaries.build(settings),
         )
+        if warning := head_image.current_warning():
+            Annotations.of(self).add_warning_v2("nextflow-batch:headImageIsNotLocked", warning)
