@@ -20,7 +20,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
-	diff bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
+	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
 help: ## Shows these targets
@@ -81,6 +81,9 @@ synth: setup ## Writes the templates of SETTINGS to cdk.out/
 
 diff: setup ## Shows what a deploy of SETTINGS would change
 	@python -m stacks.difference --context settings=$(SETTINGS)
+
+deployer-policy: setup ## Prints the least policies of the role that deploys SETTINGS, as JSON
+	@python -m audit.deployer $(SETTINGS)
 
 bootstrap: setup ## Prepares the account and region of your credentials for the CDK
 	cdk bootstrap --context settings=$(SETTINGS)

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "assets/go_program.py": set[str](),
     "local_aws": {"assets"},
     "benchmarks": {"assets", "local_aws", "nextflow_head", "nextflow_worker", "stacks", "testbed"},
-    "audit": {"stacks", "testbed"},
+    "audit": {"nextflow_batch", "stacks", "testbed"},
     "testbed": {"local_aws", "nextflow_batch", "nextflow_head", "nextflow_worker", "stacks"},
     "tests/support": {
         "assets",
