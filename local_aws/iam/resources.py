@@ -67,7 +67,7 @@ def encryption_of(
         return parameters["ServerSideEncryption"], parameters.get("SSEKMSKeyId", "")
     stored = bucket.keys.get(parameters.get("Key")) if operation not in _ENCRYPTS else None
     # A delete marker has none.
-    if getattr(stored, "encryption", None):
+    if stored is not None and getattr(stored, "encryption", None):
         return stored.encryption, _key_arn(place, stored.kms_key_id or "")
     rule = ((bucket.encryption or {}).get("Rule") or {}).get("ApplyServerSideEncryptionByDefault")
     return (rule["SSEAlgorithm"], _key_arn(place, rule.get("KMSMasterKeyID", ""))) if rule else None
