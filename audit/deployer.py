@@ -91,18 +91,19 @@ class Deployer:
         actions: dict[tuple[str, str], set[str]] = defaultdict(set)
         for resource_type, calls in [("", _BOOTSTRAP), *self._calls()]:
             for arn in self._arns(resource_type, calls):
-                names = (f"{calls.service}:{name}" for name in calls.actions.split())
-                actions[calls.condition, arn].update(names)
+                actions[calls.condition, arn] |= {
+                    f"{calls.service}:{name}" for name in calls.actions.split()
+                }
         arns: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
         for (condition, arn), names in actions.items():
             arns[condition, tuple(sorted(names))].append(arn)
-        for (condition, names), resources in arns.items():
+        for (condition, together), resources in arns.items():
             statement: Document = {
                 "Effect": "Allow",
-                "Action": list(names),
+                "Action": list(together),
                 "Resource": sorted(resources),
             }
-            if block := self._condition(condition, names):
+            if block := self._condition(condition, together):
                 statement["Condition"] = block
             yield statement
 
