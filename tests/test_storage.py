@@ -133,10 +133,11 @@ def test_data_is_deleted_only_when_two_settings_say_so() -> None:
 def test_log_permissions_match_the_streams_that_they_name(data: Template) -> None:
     """A log group's own ARN ends in `:*`; a stream's has the group's name there."""
     named = {
-        text(entry["Resource"])
+        text(resource)
         for policy in properties(data, "AWS::IAM::ManagedPolicy")
         for entry in policy["PolicyDocument"]["Statement"]
         if "logs:" in str(entry["Action"])
+        for resource in _list(entry["Resource"])
     }
 
     group = "arn:aws:logs:us-west-2:<AWS::AccountId>:log-group:<StorageLogs2A2D4D26>"
