@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -150,6 +151,7 @@ def test_a_local_aws_takes_what_make_deploys_without_a_question(exports: dict[st
     while state not in ("SUCCEEDED", "FAILED"):
         asked = f"aws batch describe-jobs --jobs {job} --query jobs[0].status --output text"
         state = _aws(asked, exports).strip()
+        time.sleep(2)
     assert state == "SUCCEEDED"
 
 
