@@ -100,7 +100,7 @@ snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
 
 permissions: setup ## Writes the generated part of docs/permissions.md, from policies and recorded calls
-	python -m testbed.permissions_table
+	PYTHONPATH=assets/worker python -m testbed.permissions_table
 
 record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
 	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
