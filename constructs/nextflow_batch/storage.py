@@ -18,11 +18,15 @@ from nextflow_batch.acknowledgements import CUSTOMER_KEY, acknowledge, acknowled
 from nextflow_batch.arguments import check, refuse
 from nextflow_batch.data_bucket import DataBucket
 from nextflow_batch.folders import Folders
+from nextflow_batch.further_buckets import (
+    ReferenceBuckets,
+    ResultsBuckets,
+    reference_conflicts,
+    results_conflicts,
+)
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
-from nextflow_batch.reference_buckets import ReferenceBuckets, reference_conflicts
 from nextflow_batch.results_access import ResultsAccess
-from nextflow_batch.results_buckets import ResultsBuckets, results_conflicts
 from nextflow_batch.storage_access import HeadStorageAccess, TaskStorageAccess, WorkerLogAccess
 from nextflow_batch.store_dirs import StoreDirs, store_conflicts
 

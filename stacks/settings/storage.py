@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from nextflow_batch.arguments import Arguments
+from nextflow_batch.further_buckets import (
+    MOST_REFERENCE_BUCKETS,
+    MOST_RESULTS_BUCKETS,
+    reference_conflicts,
+    results_conflicts,
+)
 from nextflow_batch.names import BucketName, Prefix
 from nextflow_batch.problem import Problem, quote
-from nextflow_batch.reference_buckets import MOST_REFERENCE_BUCKETS, reference_conflicts
-from nextflow_batch.results_buckets import MOST_RESULTS_BUCKETS, results_conflicts
 from nextflow_batch.store_dirs import MOST_STORE_DIRS, store_conflicts
 from stacks.settings.arn import misplaced
 from stacks.settings.customer_key import CustomerKey
