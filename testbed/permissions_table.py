@@ -6,6 +6,7 @@ python -m testbed.permissions_table
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from stacks import paths
 from testbed import recorded_calls
 from testbed.role_usage import Usage, is_assumed_by_a_service, usage_of
 from testbed.synthesized import changed, of
-from testbed.unrecorded import REASONS
+from testbed.unrecorded import REASONS, SETTINGS
 from testbed.worker_calls import WorkerCalls
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 PAGE = paths.ROOT / "docs" / "permissions.md"
 BEGIN = "<!-- Generated from here by `make permissions`. -->"
 END = "<!-- Generated up to here. -->"
+# Of an asset, so of the programs' content.
+_HASH = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def everything() -> Settings:
@@ -38,6 +41,9 @@ def everything() -> Settings:
         storage__customer_key=True,
         storage__reference_buckets=["1000genomes"],
         head__git_secret=secret,
+        registries__quay=True,
+        worker__session_manager=True,
+        worker__image_repositories=["our-tools"],
     )
 
 
@@ -65,7 +71,7 @@ def _rows(found: Usage, role: str, statement: Statement) -> Iterator[str]:
     by_caller: dict[str, list[str]] = defaultdict(list)
     for action in statement.actions:
         callers = " and ".join(sorted(found.callers_of(role, action)))
-        by_caller[callers or REASONS[role, action]].append(action)
+        by_caller[callers or REASONS.get((role, action)) or SETTINGS[action]].append(action)
     resource = ", ".join(f"`{_short(each)}`" for each in statement.resources)
     conditions = ", ".join(
         f"`{key}` {operator} {_text(value)}"
@@ -82,7 +88,7 @@ def _rows(found: Usage, role: str, statement: Statement) -> Iterator[str]:
 
 def _short(arn: str) -> str:
     """An ARN without what all of them share."""
-    parts = arn.split(":", 5)
+    parts = _HASH.sub("HASH", arn).split(":", 5)
     return arn if len(parts) < 6 else f"{parts[2]}: {parts[5]}"
 
 

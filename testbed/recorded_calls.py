@@ -25,13 +25,14 @@ _CALLERS = {
     "Boto3": "the head",
     "ECS agent": "the ECS agent",
     "aws-sdk-java": "Nextflow",
-    "nextflow-batch-task-s3": "the tasks' S3 client",
+    "aws-sdk-go-v2": "the tasks' S3 client",
 }
 _PASSING = [
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "ID"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "ID"),
     (re.compile(r"/work/[0-9a-f]{2}/[0-9a-f]{30}\b"), "/work/HASH"),
     (re.compile(r"local-aws-[0-9a-f]+-"), ""),
+    (re.compile(r"\b20\d\d-\d\d-\d\dT[\d:.]+Z"), "TIME"),
 ]
 _TYPES = {"AWS::S3::Bucket", "AWS::Logs::LogGroup", "AWS::IAM::Role", "AWS::KMS::Key"}
 

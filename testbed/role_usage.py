@@ -115,6 +115,7 @@ def _principal(role: Role) -> Principal:
 
 def _need(call: RoleCall, principal: Principal, deployment: str) -> Need:
     own = {key: deployment if value == RECORDED else value for key, value in call.keys.items()}
+    resource = call.resource.replace(f"/nf-{RECORDED}_", f"/nf-{deployment}_")
     service = call.action.partition(":")[0]
     values = {**context_of(principal, REGION, source=""), **own}
-    return Need(call.action, call.resource, Keys(values, (*_TAGS, f"{service}:ResourceTag/")))
+    return Need(call.action, resource, Keys(values, (*_TAGS, f"{service}:ResourceTag/")))

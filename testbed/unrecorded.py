@@ -7,6 +7,11 @@ _AGENT = (
     " actions are those of AWS's policy AmazonEC2ContainerServiceforEC2Role"
 )
 
+_PULL = "the CDK's `grant_pull` has it; Docker asks which layers are there when it pushes"
+_ABORT = "an upload in parts of which a part failed"
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+_COPY_TAGS = "S3 asks for it when an object that has tags is copied, as publishing does"
+
 #: By role and action.
 REASONS: dict[tuple[str, str], str] = {
     **{
@@ -23,4 +28,41 @@ REASONS: dict[tuple[str, str], str] = {
         )
     },
     ("WorkerRole", "s3:GetObject"): "`boot.sh` fetches the worker's programs, by curl",
+    ("HeadContainerExecutionRole", "ecr:BatchCheckLayerAvailability"): _PULL,
+    ("HeadRole", "s3:AbortMultipartUpload"): _ABORT,
+    ("HeadRole", "s3:GetObjectTagging"): _COPY_TAGS,
+    ("HeadTaskRole", "s3:AbortMultipartUpload"): _ABORT,
+}
+
+_SECRETS = "the ECS agent, when a head starts whose settings name a secret"
+_KEY = "S3 and EC2, for what is under the customer managed key"
+_IMAGES = "the ECS agent, for tasks whose images are in ECR"
+_PULLS = (
+    "BatchCheckLayerAvailability",
+    "BatchGetImage",
+    "BatchImportUpstreamImage",
+    "CreateRepository",
+    "GetAuthorizationToken",
+    "GetDownloadUrlForLayer",
+)
+_CHANNELS = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
+#: By action: what only some settings allow, and no recorded run had.
+SETTINGS: dict[str, str] = {
+    "kms:CreateGrant": _KEY,
+    "kms:Decrypt": _KEY,
+    "kms:DescribeKey": _KEY,
+    "kms:GenerateDataKey": _KEY,
+    "kms:GenerateDataKeyWithoutPlaintext": _KEY,
+    "kms:ReEncryptFrom": _KEY,
+    "kms:ReEncryptTo": _KEY,
+    **dict.fromkeys(
+        (
+            "ssm:UpdateInstanceInformation",
+            *(f"ssmmessages:{name}" for name in _CHANNELS),
+        ),
+        "the SSM agent",
+    ),
+    **{f"ecr:{name}": _IMAGES for name in _PULLS},
+    "secretsmanager:DescribeSecret": _SECRETS,
+    "secretsmanager:GetSecretValue": _SECRETS,
 }

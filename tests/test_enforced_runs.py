@@ -48,7 +48,7 @@ process ATTACK {
     output: stdout
     script:
     '''
-    try() { /opt/aws-cli/bin/aws s3 cp .command.sh "$1" 2>&1 && echo "WROTE $1"; true; }
+    try() { /opt/aws-cli/bin/aws s3 cp --only-show-errors .command.sh "$1" 2>&1 && echo "WROTE $1"; true; }
     TRIES
     '''
 }

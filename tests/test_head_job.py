@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 #: Nextflow's calls on Batch and IAM, read in its awsbatch executor, and the head's own: ListJobs,
 #: with which a later attempt finds what the one before left running.
 CALLED = {
-    "batch:DescribeComputeEnvironments",
     "batch:DescribeJobDefinitions",
     "batch:DescribeJobQueues",
     "batch:DescribeJobs",

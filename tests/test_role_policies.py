@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testbed import recorded_calls
+from testbed import permissions_table, recorded_calls
 from testbed.role_usage import WORKER, Usage, usage_of
 from testbed.unrecorded import REASONS
 from testbed.worker_calls import WorkerCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from testbed.synthesized import Templates
 
@@ -72,3 +73,11 @@ def test_every_allowed_action_is_called_or_has_a_reason(
     usages: dict[str, Usage], name: str
 ) -> None:
     assert usages[name].unused() == set(REASONS)
+
+
+@pytest.mark.usefixtures("_recorded")
+def test_the_page_has_every_statement(tmp_path: Path) -> None:
+    page = permissions_table.PAGE.read_text("utf-8")
+
+    part = permissions_table.table(permissions_table.usage(tmp_path))
+    assert page == permissions_table.rewritten(page, part), "run `make permissions`"

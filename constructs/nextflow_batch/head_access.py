@@ -98,7 +98,6 @@ class HeadAccess(iam.ManagedPolicy):
                     sid="WatchTasks",
                     # None of these can be limited to a resource.
                     actions=[
-                        "batch:DescribeComputeEnvironments",
                         "batch:DescribeJobDefinitions",
                         "batch:DescribeJobQueues",
                         "batch:DescribeJobs",
