@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Self
+from typing import IO, cast
 
 from nextflow_head import memory
 from nextflow_head.input_error import InputError
@@ -193,29 +193,13 @@ def _zip_name(item: zipfile.ZipInfo) -> str:
         return item.filename
 
 
-class _Header(tarfile.TarInfo):
-    """The header of an entry; Python itself takes one that is damaged for the end of the file."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError:
-            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
-                raise
-            raise ProjectError("it is damaged, or its end is missing") from None
-
-
 def _tar(archive: Path) -> tarfile.TarFile:
     try:
-        tar = tarfile.open(archive, "r:*", encoding="utf-8")  # noqa: SIM115 - the caller closes it
+        return tarfile.open(archive, "r:*", encoding="utf-8")
     except (tarfile.ReadError, EOFError):
         raise ProjectError(
             "it is neither a zip nor a tar file (plain, gzip, bzip2 or xz), or it is damaged"
         ) from None
-    # Only now: to find the compression, Python looks for a header in each way.
-    tar.tarinfo = _Header
-    return tar
 
 
 def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
@@ -232,6 +216,12 @@ def _of_tar(archive: tarfile.TarFile) -> Iterator[Member]:
             None if item.isdir() else content,
             item.linkname if item.issym() else None,
         )
+    # Python takes a header that is damaged for the end, which is a block of zeros.
+    # https://www.gnu.org/software/tar/manual/html_node/Standard.html
+    file = cast("IO[bytes]", archive.fileobj)
+    file.seek(archive.offset)
+    if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise ProjectError("it is damaged, or its end is missing")
 
 
 def _content(archive: tarfile.TarFile, item: tarfile.TarInfo) -> IO[bytes]:
