@@ -44,7 +44,7 @@ local-aws: setup-demo ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflo
 
 test: setup ## Runs the tests that need no special machine
 	@python -m assets.go_program >/dev/null
-	python -m pytest -n 2
+	python -m pytest -n 3
 
 test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and 2
 	@python -m assets.go_program >/dev/null
