@@ -6,6 +6,7 @@ prefix: https://github.com/cdklabs/cdk-nag/blob/main/RULES.md
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aws_cdk import Acknowledgment, Validations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 #: What to do where AWS's own keys are not enough.
 CUSTOMER_KEY = "a deployment that must hold the key sets a customer key"
+_WITH_PACK = re.compile(r"-|^CKV_|^[EW]\d")
 _STANDARDS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 
 
@@ -24,8 +26,8 @@ def acknowledge(construct: IConstruct, reasons: dict[str, str]) -> None:
     Args:
         construct: The construct.
         reasons: For each rule, why its finding may stay. A rule is named with its pack
-            (`AwsSolutions-SQS3`) or as checkov does (`CKV_AWS_18`); without a pack it is one of the
-            three standards (`S3BucketReplicationEnabled`).
+            (`AwsSolutions-SQS3`) or as checkov and cfn-lint do (`CKV_AWS_18`, `W3005`); without a
+            pack it is one of the three standards (`S3BucketReplicationEnabled`).
     """
     Validations.of(construct).acknowledge(
         *(
@@ -43,5 +45,4 @@ def acknowledge_log_group(group: IConstruct) -> None:
 
 
 def _rules(name: str) -> list[str]:
-    is_whole = "-" in name or name.startswith("CKV")
-    return [name] if is_whole else [f"{pack}-{name}" for pack in _STANDARDS]
+    return [name] if _WITH_PACK.search(name) else [f"{pack}-{name}" for pack in _STANDARDS]

@@ -8,6 +8,8 @@ from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 
+from nextflow_batch.acknowledgements import acknowledge
+
 if TYPE_CHECKING:
     from constructs import Construct
 
@@ -51,6 +53,13 @@ class EncryptionKey(kms.Key):
         )
         for statement in service_statements(Stack.of(scope)):
             self.add_to_resource_policy(statement)
+        acknowledge(
+            self,
+            {
+                "CKV_AWS_33": "a condition names the roles of Auto Scaling and EC2 Spot, which a"
+                " new account does not have yet"
+            },
+        )
 
 
 def service_statements(stack: Stack) -> list[iam.PolicyStatement]:

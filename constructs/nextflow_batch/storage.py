@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
@@ -205,6 +205,12 @@ class Storage(Construct):
             acknowledge(self.bucket, {"S3DefaultEncryptionKMS": reason})
         if not self.key:
             acknowledge_log_group(self.log_group)
+        if is_new and self._removal_policy is RemovalPolicy.DESTROY:
+            reason = "the CDK's own function; it runs once, when the stack is destroyed"
+            acknowledge(
+                Stack.of(self).node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider"),
+                dict.fromkeys(("CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "W3005"), reason),
+            )
 
     def add_outputs(self, scope: Construct) -> None:
         """Show where data and logs are as outputs of a stack."""
