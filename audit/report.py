@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections import Counter
 from dataclasses import replace
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from stacks.settings import Settings
+
+
+_OF_A_LINTER = re.compile(r"CKV_|[EW]\d")
 
 
 class Audit(NamedTuple):
@@ -90,7 +94,7 @@ def dead(audits: Iterable[Audit], *, linted: bool = True) -> list[Acknowledgemen
 
     Args:
         audits: The audits of all deployments.
-        linted: Whether checkov was among the auditors.
+        linted: Whether checkov and cfn-lint were among the auditors.
     """
     used: set[tuple[str, str]] = set()
     written: dict[tuple[str, str], Acknowledgement] = {}
@@ -103,7 +107,7 @@ def dead(audits: Iterable[Audit], *, linted: bool = True) -> list[Acknowledgemen
     return [
         acknowledgement
         for key, acknowledgement in written.items()
-        if key not in used and (linted or not acknowledgement.rule.startswith("CKV"))
+        if key not in used and (linted or not _OF_A_LINTER.match(acknowledgement.rule))
     ]
 
 
