@@ -18,6 +18,9 @@ ifneq ($(shell test -n "$(CACHE)" && mkdir -p "$(CACHE)" 2>/dev/null && test -w 
   export CDK_HOME := $(XDG_CACHE_HOME)/cdk
 endif
 
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock"
+
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
 	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
@@ -123,13 +126,13 @@ build/checkov/installed: requirements-audit.txt
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
 
-lock: setup ## Pins the newest versions that the requirements allow
-	pip install --quiet uv
-	cat requirements.txt requirements-demo.txt requirements-dev.txt | grep -v '^-[cr]' | uv pip compile - --universal --python-version 3.11 \
-		--no-header --no-annotate --no-emit-package nextflow-batch --no-emit-package nfbatch \
-		--output-file requirements.lock
-	sed -n 's/^\(checkov==[^ ]*\).*/\1/p' requirements-audit.txt | uv pip compile - --universal --python-version 3.11 \
-		--custom-compile-command "make lock" --no-annotate --generate-hashes --output-file requirements-audit.txt
+lock: setup ## Pins the newest versions that pyproject.toml allows, with hashes for all platforms
+	pip install --quiet --require-hashes --requirement requirements-installer.txt
+	$(COMPILE) --upgrade --group installer --output-file requirements-installer.txt
+	$(COMPILE) --upgrade --group audit --output-file requirements-audit.txt
+	$(COMPILE) --upgrade --group dev pyproject.toml cli/pyproject.toml --output-file requirements-dev.txt
+	$(COMPILE) --constraints requirements-dev.txt --group demo pyproject.toml --output-file requirements-demo.txt
+	$(COMPILE) --constraints requirements-dev.txt --group synth pyproject.toml --output-file requirements.txt
 
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py
