@@ -23,7 +23,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
-	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
+	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
 help: ## Shows these targets
@@ -125,6 +125,21 @@ build/checkov/installed: requirements-audit.txt
 
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
+
+sbom: setup build/syft/syft ## Lists all components of the head image in build/head.cdx.json; IMAGE= for a built one
+	@$(if $(IMAGE),docker image inspect "$(IMAGE)" >/dev/null 2>&1 || { echo "IMAGE: $(IMAGE) is not allowed: must be an image of the Docker engine (docker images)"; exit 2; }, \
+		docker build --tag nextflow-batch/head:sbom docker/nextflow)
+	@SYFT_CHECK_FOR_APP_UPDATE=false build/syft/syft scan --quiet "docker:$(or $(IMAGE),nextflow-batch/head:sbom)" \
+		--select-catalogers +sbom-cataloger,-file --output cyclonedx-json=build/head.cdx.json
+	@echo "✓ build/head.cdx.json"
+
+# Not for the workers: only go.mod pins it, and go.sum has the checksums.
+build/syft/syft: audit/sbom/go.mod audit/sbom/go.sum
+	@echo "… Building Syft (once, about five minutes of CPU time)"
+	@version=$$(go list -C audit/sbom -m -f '{{.Version}}' github.com/anchore/syft) \
+		&& CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -C audit/sbom -trimpath -buildvcs=false \
+			-ldflags "-s -w -X main.version=$$version" -o "$(CURDIR)/$@" github.com/anchore/syft/cmd/syft
+	@touch $@
 
 lock: setup ## Pins the newest versions that pyproject.toml allows, with hashes for all platforms
 	pip install --quiet --require-hashes --requirement requirements-installer.txt
