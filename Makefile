@@ -18,9 +18,12 @@ ifneq ($(shell test -n "$(CACHE)" && mkdir -p "$(CACHE)" 2>/dev/null && test -w 
   export CDK_HOME := $(XDG_CACHE_HOME)/cdk
 endif
 
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock"
+
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
-	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image bench bench-synth bench-head \
+	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
 help: ## Shows these targets
@@ -123,13 +126,28 @@ build/checkov/installed: requirements-audit.txt
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
 
-lock: setup ## Pins the newest versions that the requirements allow
-	pip install --quiet uv
-	cat requirements.txt requirements-demo.txt requirements-dev.txt | grep -v '^-[cr]' | uv pip compile - --universal --python-version 3.11 \
-		--no-header --no-annotate --no-emit-package nextflow-batch --no-emit-package nfbatch \
-		--output-file requirements.lock
-	sed -n 's/^\(checkov==[^ ]*\).*/\1/p' requirements-audit.txt | uv pip compile - --universal --python-version 3.11 \
-		--custom-compile-command "make lock" --no-annotate --generate-hashes --output-file requirements-audit.txt
+sbom: setup build/syft/syft ## Lists all components of the head image in build/head.cdx.json; IMAGE= for a built one
+	@$(if $(IMAGE),docker image inspect "$(IMAGE)" >/dev/null 2>&1 || { echo "IMAGE: $(IMAGE) is not allowed: must be an image of the Docker engine (docker images)"; exit 2; }, \
+		docker build --tag nextflow-batch/head:sbom docker/nextflow)
+	@SYFT_CHECK_FOR_APP_UPDATE=false build/syft/syft scan --quiet "docker:$(or $(IMAGE),nextflow-batch/head:sbom)" \
+		--select-catalogers +sbom-cataloger,-file --output cyclonedx-json=build/head.cdx.json
+	@echo "✓ build/head.cdx.json"
+
+# Not for the workers: only go.mod pins it, and go.sum has the checksums.
+build/syft/syft: audit/sbom/go.mod audit/sbom/go.sum
+	@echo "… Building Syft (once, about five minutes of CPU time)"
+	@version=$$(go list -C audit/sbom -m -f '{{.Version}}' github.com/anchore/syft) \
+		&& CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -C audit/sbom -trimpath -buildvcs=false \
+			-ldflags "-s -w -X main.version=$$version" -o "$(CURDIR)/$@" github.com/anchore/syft/cmd/syft
+	@touch $@
+
+lock: setup ## Pins the newest versions that pyproject.toml allows, with hashes for all platforms
+	pip install --quiet --require-hashes --requirement requirements-installer.txt
+	$(COMPILE) --upgrade --group installer --output-file requirements-installer.txt
+	$(COMPILE) --upgrade --group audit --output-file requirements-audit.txt
+	$(COMPILE) --upgrade --group dev pyproject.toml cli/pyproject.toml --output-file requirements-dev.txt
+	$(COMPILE) --constraints requirements-dev.txt --group demo pyproject.toml --output-file requirements-demo.txt
+	$(COMPILE) --constraints requirements-dev.txt --group synth pyproject.toml --output-file requirements.txt
 
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py

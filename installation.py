@@ -21,14 +21,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 NODE_MODULES = ROOT / "node_modules"
-#: What an installation is named after, and its list of packages; the last has all of the others.
+#: What an installation is named after, and its list of packages, each with its hashes; the last has
+#: all of the others.
 REQUIREMENTS = {"demo": "requirements-demo.txt", "everything": "requirements-dev.txt"}
 
 #: Not the one of an active virtual environment, which may be the one that is made anew.
 _PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 _STAMP = "installed.json"
 _LOG = ROOT / "build" / "installation.log"
-_INSTALLER = "uv==0.13.9"
+_INSTALLER = "requirements-installer.txt"
+#: Editable installs have no hash, so they are a step of their own.
+_CHECKOUT = ("--no-deps", "--no-build-isolation", "--editable", ".", "--editable", "./cli")
 _FULL_DISK = f"the disk is full: {ROOT} needs 1.1 GB, and the caches of pip, uv and npm 0.4 GB"
 
 
@@ -87,7 +90,7 @@ def install_packages(what: str) -> None:
         with _step("Downloading the installer"):
             _run(_PYTHON, "-m", "venv", temporary)
             pip = (str(installer / "python"), "-m", "pip", "--disable-pip-version-check")
-            _run(*pip, "install", "--quiet", _INSTALLER)
+            _run(*pip, "install", "--quiet", "--require-hashes", "--requirement", _INSTALLER)
         # Interrupted, it is not what the stamp says any more.
         stamp.unlink(missing_ok=True)
         uv = str(installer / "uv")
@@ -99,8 +102,10 @@ def install_packages(what: str) -> None:
                 seeded = ("--seed", "--relocatable", "--python", _PYTHON)
                 _run(uv, "venv", "--quiet", *seeded, *_settings(pip), str(VENV))
             python = ("--python", str(VENV / "bin" / "python"))
-            requirements = ("--requirement", REQUIREMENTS[what])
-            _run(uv, "pip", "install", "--quiet", *python, *_settings(pip), *requirements)
+            install = (uv, "pip", "install", "--quiet", *python, *_settings(pip))
+            _run(*install, "--require-hashes", "--requirement", REQUIREMENTS[what])
+            if what == "everything":
+                _run(*install, *_CHECKOUT)
     stamp.write_text(json.dumps({**place, "what": what, "content": content}))
 
 
@@ -132,7 +137,7 @@ def _place() -> dict[str, str]:
 
 
 def _content() -> str:
-    files = ("requirements.txt", *REQUIREMENTS.values(), "requirements.lock", "pyproject.toml")
+    files = (*REQUIREMENTS.values(), "pyproject.toml")
     return _digest(*(ROOT / name for name in files))
 
 

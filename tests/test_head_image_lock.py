@@ -229,6 +229,27 @@ def test_a_build_installs_nextflow_and_its_plugins(
     }
 
 
+def test_scanners_find_nextflow_its_libraries_and_each_plugin(
+    mirror: Mirror, tmp_path: Path
+) -> None:
+    launcher = b"#!/bin/sh\nNXF_VER=${NXF_VER:-'26.04.6'}\n"
+    mirror.files[RELEASE] = launcher + archive()
+
+    done = install(tmp_path, image_lock.block(mirror.dockerfile()))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "bin" / "nextflow.jar") as jar:
+        assert jar.namelist() == ["classes/META-INF/MANIFEST.MF"]
+    document = json.loads((tmp_path / "nextflow.cdx.json").read_text())
+    assert sorted(component["purl"] for component in document["components"]) == [
+        "pkg:generic/nextflow@26.04.6",
+        "pkg:generic/nf-amazon@3.9.2",
+        "pkg:generic/nf-cloudcache@0.6.0",
+        "pkg:generic/nf-schema@2.5.1",
+        "pkg:generic/nf-tower@1.28.2",
+    ]
+
+
 def test_a_locked_build_refuses_another_nextflow(mirror: Mirror, tmp_path: Path) -> None:
     arguments = image_lock.block(image_lock.locked(mirror.dockerfile()))
     mirror.files[RELEASE] = b"tampered"

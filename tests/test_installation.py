@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -17,7 +16,7 @@ import pytest
 import installation
 from stacks import paths
 
-FILES = ("requirements.txt", "requirements-demo.txt", "requirements-dev.txt", "requirements.lock")
+FILES = ("requirements-demo.txt", "requirements-dev.txt", "requirements-installer.txt")
 
 
 class Project:
@@ -108,8 +107,10 @@ def ran(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def pretend(*command: str, path: str | None = None) -> None:
         words = " ".join(command)
-        kind = next(word for word in ("-m venv", "uv==", "uv venv", "requirement") if word in words)
-        found.append(kind if kind != "requirement" else command[-1])
+        kinds = ("-m venv", "uv venv", "--requirement", "--editable")
+        kind = next(word for word in kinds if word in words)
+        assert kind != "--requirement" or "--require-hashes" in words
+        found.append(kind if kind != "--requirement" else command[-1])
         if kind == "uv venv":
             (project.folder / ".venv").mkdir()
 
@@ -122,8 +123,9 @@ def ran(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-INSTALLER = ["-m venv", "uv=="]
-DEMO, EVERYTHING = "requirements-demo.txt", "requirements-dev.txt"
+INSTALLER = ["-m venv", "requirements-installer.txt"]
+DEMO = "requirements-demo.txt"
+EVERYTHING = ["requirements-dev.txt", "--editable"]
 
 
 def test_what_is_there_is_kept(ran: list[str]) -> None:
@@ -136,16 +138,16 @@ def test_the_demos_packages_are_added_to_and_not_taken_away(ran: list[str]) -> N
     installation.install_packages("demo")
     installation.install_packages("everything")
     installation.install_packages("demo")
-    assert ran == [*INSTALLER, "uv venv", DEMO, *INSTALLER, EVERYTHING]
+    assert ran == [*INSTALLER, "uv venv", DEMO, *INSTALLER, *EVERYTHING]
 
 
 def test_changed_requirements_are_installed_into_what_is_there(
     ran: list[str], project: Project
 ) -> None:
     installation.install_packages("everything")
-    (project.folder / "requirements.lock").write_text("another\n")
+    (project.folder / "requirements-dev.txt").write_text("another\n")
     installation.install_packages("demo")
-    assert ran == [*INSTALLER, "uv venv", EVERYTHING, *INSTALLER, EVERYTHING]
+    assert ran == [*INSTALLER, "uv venv", *EVERYTHING, *INSTALLER, *EVERYTHING]
 
 
 @pytest.mark.parametrize(
@@ -204,11 +206,3 @@ def test_what_the_installers_print_becomes_one_line(
     monkeypatch.setattr(installation, "_LOG", log)
     monkeypatch.setattr(installation, "ROOT", project.folder)
     assert installation._reason("npm", 7) == line
-
-
-def test_the_installer_is_pinned_and_its_lists_take_their_versions_from_the_lock() -> None:
-    assert re.fullmatch(r"uv==\d+\.\d+\.\d+", installation._INSTALLER)
-    assert "-c requirements.lock" in (paths.ROOT / "requirements.txt").read_text()
-    for name, other in (("demo", "requirements.txt"), ("everything", "requirements-demo.txt")):
-        text = (paths.ROOT / installation.REQUIREMENTS[name]).read_text()
-        assert f"-r {other}" in text

@@ -47,6 +47,8 @@ if tar -tzf "$file" >"$work/content" 2>"$work/not-tar"; then
   tar -xzf "$file" -C "$root" --no-same-owner
 else
   install -m 0755 "$file" "$root/bin/nextflow"
+  # Its end is a jar with all libraries, which scanners know only by such a name (`make sbom`).
+  ln -s nextflow "$root/bin/nextflow.jar"
 fi
 [ -x "$root/bin/nextflow" ] ||
   fail "NEXTFLOW_DISTRIBUTION: $NEXTFLOW_DISTRIBUTION contains no executable bin/nextflow"
@@ -69,3 +71,24 @@ for plugin in $NEXTFLOW_PLUGINS; do
   unzip -q "$work/plugin.zip" -d "$root/plugins/$id-$version" 2>"$work/not-zip" ||
     fail "NEXTFLOW_PLUGINS: $url is not a zip archive"
 done
+
+# Scanners do not know that a folder is a plugin, nor the version of Nextflow among its libraries.
+# https://cyclonedx.org/docs/1.6/json/
+components=
+component() {
+  components="$components${components:+, }{\"type\": \"library\", \"name\": \"$1\",
+ \"version\": \"$2\", \"purl\": \"pkg:generic/$1@$2\"}"
+}
+if [ -L "$root/bin/nextflow.jar" ]; then
+  version=$(sed -n "s/^NXF_VER=.*'\([0-9A-Za-z.-]*\)'.*/\1/p" "$root/bin/nextflow" | head -n 1)
+  [ -z "$version" ] || component nextflow "$version"
+fi
+for folder in "$root"/plugins/*-[0-9]*/; do
+  [ -d "$folder" ] || continue
+  name=$(basename "$folder")
+  id=${name%%-[0-9]*}
+  component "$id" "${name#"$id"-}"
+done
+cat >"$root/nextflow.cdx.json" <<END
+{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": [$components]}
+END
