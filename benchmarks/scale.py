@@ -168,7 +168,8 @@ def _run(
     if done["status"] != "SUCCEEDED":
         raise RuntimeError("\n".join(testbed.log(done)[-50:]))
     submitted = calls.made["batch", "submitjob"]
-    if len(submitted) != _TASKS:
+    # On a busy machine a client repeats what was not answered in time.
+    if len(submitted) < _TASKS:
         raise RuntimeError(f"{len(submitted)} tasks were submitted")
 
     def figure(metric: str, value: float, unit: str) -> Figure:
