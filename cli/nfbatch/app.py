@@ -11,10 +11,12 @@ import typer
 
 from nfbatch import VERSION
 from nfbatch.commands.cancel import cancel
+from nfbatch.commands.cost import cost
 from nfbatch.commands.deployments import deployments
 from nfbatch.commands.launch import launch
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
+from nfbatch.commands.prices import prices
 from nfbatch.commands.resume import resume
 from nfbatch.commands.status import status
 
@@ -39,6 +41,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("list", list_runs),
     ("status", status),
     ("logs", logs),
+    ("cost", cost),
+    ("prices", prices),
     ("cancel", cancel),
     ("resume", resume),
     ("deployments", deployments),
