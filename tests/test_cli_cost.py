@@ -67,9 +67,10 @@ def task(**changes: Any) -> Usage:
 def priced(*usages: Usage, spot: dict[str, float] | None = None) -> Cost:
     """What tasks cost in the environments above."""
     aws: Any = type("NoAws", (), {"region": "us-east-1"})()
+    nowhere: Any = None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cost, "_spot", lambda *_: spot or {})
-        return cost.estimate(aws, Any, usages, place=CAPACITY, asks_ecs=False)
+        return cost.estimate(aws, nowhere, usages, place=CAPACITY, asks_ecs=False)
 
 
 def test_a_row_of_the_trace_is_read_with_its_units() -> None:
@@ -155,7 +156,8 @@ def test_a_known_instance_is_not_assumed() -> None:
     found = rates.find(ON_DEMAND, 1, 1024, "r6i.xlarge")
 
     assert found
-    assert (found.type, found.usd) == ("r6i.xlarge", pytest.approx(0.252 / 4))
+    assert found.type == "r6i.xlarge"
+    assert found.usd == pytest.approx(0.252 / 4)
 
 
 def test_spot_and_on_demand_are_apart() -> None:

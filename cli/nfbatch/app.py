@@ -16,7 +16,9 @@ from nfbatch.commands.deployments import deployments
 from nfbatch.commands.launch import launch
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
+from nfbatch.commands.open_run import open_run
 from nfbatch.commands.prices import prices
+from nfbatch.commands.report import report
 from nfbatch.commands.resume import resume
 from nfbatch.commands.status import status
 
@@ -43,6 +45,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("logs", logs),
     ("cost", cost),
     ("prices", prices),
+    ("report", report),
+    ("open", open_run),
     ("cancel", cancel),
     ("resume", resume),
     ("deployments", deployments),

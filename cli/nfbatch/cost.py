@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 _HOUR = 3_600_000
 #: The process of the run's head.
 HEAD = "(head)"
+#: What the estimate leaves out; docs/nfbatch.md says how to find it in the bill.
+NOT_INCLUDED = (
+    "workers' disks (EBS), S3 requests and results, the network (NAT gateway, endpoints, other"
+    " regions, downloads), logs, taxes and discounts. Transfer between workers and S3 in the region"
+    " is free with the S3 gateway endpoint"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

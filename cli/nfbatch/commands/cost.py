@@ -29,12 +29,6 @@ if TYPE_CHECKING:
     from nfbatch.process_cost import ProcessCost
     from nfbatch.storage import Stored
 
-#: What the estimate leaves out; docs/nfbatch.md says how to find it in the bill.
-NOT_INCLUDED = (
-    "workers' disks (EBS), S3 requests and results, the network (NAT gateway, endpoints, other"
-    " regions, downloads), logs, taxes and discounts. Transfer between workers and S3 in the region"
-    " is free with the S3 gateway endpoint"
-)
 _TYPES_SHOWN = 4
 _GIB = 1024**3
 
@@ -93,7 +87,7 @@ def cost(
         print(line)
     print()
     output.print_paragraph(found.trust)
-    output.print_paragraph(f"Not in it: {NOT_INCLUDED}.")
+    output.print_paragraph(f"Not in it: {costs.NOT_INCLUDED}.")
 
 
 def _rows(found: Cost, stored: Stored) -> Iterator[tuple[str, str]]:
@@ -146,7 +140,7 @@ def _json(found: Cost) -> dict[str, Any]:
         "unpriced_tasks": len(found.unpriced),
         "prices": {"region": table.region, "published": table.published, "source": table.source},
         "trust": found.trust,
-        "not_included": NOT_INCLUDED,
+        "not_included": costs.NOT_INCLUDED,
     }
 
 
@@ -219,4 +213,4 @@ def _show_month(name: str, found: list[RunOfMonth], *, as_json: bool) -> None:
         output.print_paragraph(f"{unknown:,} tasks are not in it: too little is known of them.")
     if found:
         output.print_paragraph(found[-1].cost.trust)
-    output.print_paragraph(f"Not in it: {NOT_INCLUDED}.")
+    output.print_paragraph(f"Not in it: {costs.NOT_INCLUDED}.")
