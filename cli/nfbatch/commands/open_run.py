@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import webbrowser
 
 from nfbatch import console_urls, deployment, options, output, run
 
@@ -35,5 +34,9 @@ def open_run(
         return
     for title in (each for each in _TITLES if each in found):
         print(f"{_TITLES[title]:<6} {found[title]}")
-    if sys.stdout.isatty() and not webbrowser.open(found["job"]):
+    if not sys.stdout.isatty():
+        return
+    import webbrowser  # noqa: PLC0415 - takes time to import
+
+    if not webbrowser.open(found["job"]):
         output.say("no browser can be opened here")
