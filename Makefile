@@ -24,7 +24,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
 	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
-	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
+	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -152,7 +152,7 @@ lock: setup ## Pins the newest versions that pyproject.toml allows, with hashes 
 lock-image: ## Locks the head image's base, Nextflow and plugins by checksum; needs internet access
 	$(PYTHON) docker/nextflow/image_lock.py
 
-bench: bench-synth bench-head bench-scale bench-disk bench-s3 bench-boot ## Runs all benchmarks
+bench: bench-synth bench-head bench-scale bench-disk bench-s3 bench-boot bench-cli ## Runs all benchmarks
 bench-synth: setup ## Compares cdk synth with an app that has one bucket
 	python -m benchmarks.synth
 
@@ -170,6 +170,9 @@ bench-s3: setup ## Compares the tasks' S3 client with the SDK and, if installed,
 
 bench-boot: setup ## Times the steps of a boot, from kernel to ECS agent; needs QEMU as test-kernel does
 	python -m benchmarks.boot
+
+bench-cli: setup ## Compares nfbatch on 10,000 tasks and 1,000 runs with a client that asks one by one
+	python -m benchmarks.cli
 
 bench-first-run: setup-demo ## Times the steps from a bare clone to the end of the demo, with warm package caches
 	python -m benchmarks.first_run

@@ -24,7 +24,9 @@ MAY_IMPORT = {
     "assets/worker/nextflow_worker": set[str](),
     "assets/go_program.py": set[str](),
     "local_aws": {"assets"},
-    "benchmarks": {"assets", "local_aws", "nextflow_head", "nextflow_worker", "stacks", "testbed"},
+    "benchmarks": {
+        *("assets", "local_aws", "nextflow_head", "nextflow_worker", "nfbatch", "stacks", "testbed")
+    },
     "audit": {"nextflow_batch", "stacks", "testbed"},
     "testbed": {"local_aws", "nextflow_batch", "nextflow_head", "nextflow_worker", "stacks"},
     "tests/support": {

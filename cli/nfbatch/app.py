@@ -11,10 +11,14 @@ import typer
 
 from nfbatch import VERSION
 from nfbatch.commands.cancel import cancel
+from nfbatch.commands.cost import cost
 from nfbatch.commands.deployments import deployments
 from nfbatch.commands.launch import launch
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
+from nfbatch.commands.open_run import open_run
+from nfbatch.commands.prices import prices
+from nfbatch.commands.report import report
 from nfbatch.commands.resume import resume
 from nfbatch.commands.status import status
 
@@ -39,6 +43,10 @@ _COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("list", list_runs),
     ("status", status),
     ("logs", logs),
+    ("cost", cost),
+    ("prices", prices),
+    ("report", report),
+    ("open", open_run),
     ("cancel", cancel),
     ("resume", resume),
     ("deployments", deployments),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from rich.console import Console
+    from rich.text import Text
 
 #: Styles that can be read on a light and on a dark background.
 STYLES = {
@@ -83,6 +84,34 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], flexible:
             row[at] = row[at][: max(1, room - 1)] + "…"
         table.add_row(*(Text(cell, style=style(cell) if cell.isupper() else "") for cell in row))
     printer.print(table)
+
+
+def pairs(rows: Iterable[tuple[str, str]]) -> Text:
+    """Rows of a title and a value.
+
+    Args:
+        rows: Titles and values; values that are states get their style.
+    """
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    text = Text()
+    for title, value in rows:
+        text.append(f"{title:<12}", style="bold")
+        text.append(f"{value}\n")
+    text.rstrip()
+    return text
+
+
+def print_paragraph(text: str) -> None:
+    """Prints a text, in lines as wide as the terminal."""
+    printer = console()
+    printer.soft_wrap = not printer.is_terminal
+    printer.print(text, markup=False)
+
+
+def money(usd: float) -> str:
+    """A price, with as many digits as it takes to see something."""
+    return f"${usd:,.2f}" if usd >= 1 or not usd else f"${usd:.4f}"
 
 
 def moment(milliseconds: int | None) -> str | None:

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nfbatch import output, record, tasks
+from nfbatch import cost, output, record, run_usage, tasks, usage
 
 if TYPE_CHECKING:
     from nfbatch.aws import Aws
+    from nfbatch.cost import Cost
     from nfbatch.deployment import Deployment
     from nfbatch.run import Run
 
@@ -26,12 +27,14 @@ class Progress:
         deployment: The deployment.
         record: Its run.json; None before the head has written it.
         living: How many tasks are in each state, of those that have not ended.
+        cost: What it has cost so far; None if that is unknown.
     """
 
     run: Run
     deployment: Deployment
     record: dict[str, Any] | None
     living: dict[str, int]
+    cost: Cost | None
 
     @property
     def tasks(self) -> dict[str, int]:
@@ -67,6 +70,7 @@ class Progress:
             "tasks": self.tasks,
             "processes": self.processes,
             "attempts": self.attempts,
+            "usd": self.cost and self.cost.usd,
             "logs": str(self.run.logs(self.deployment)),
             "updated": output.moment(known.get("updated")),
         }
@@ -81,9 +85,36 @@ def look(aws: Aws, deployment: Deployment, head: Run) -> Progress:
         head: The run.
     """
     found = record.read(aws, head.logs(deployment))
-    living: Counter[str] = Counter()
+    living: list[dict[str, Any]] = []
     # A head that has ended has ended its tasks too.
     if found is not None and not head.has_ended:
-        jobs = tasks.alive(aws, deployment, head, found)
-        living.update(job["status"] for job in jobs)
-    return Progress(head, deployment, found, dict(living))
+        living = tasks.alive(aws, deployment, head, found)
+    counts = Counter(str(job["status"]) for job in living)
+    return Progress(
+        head, deployment, found, dict(counts), _cost(aws, deployment, head, found, living)
+    )
+
+
+def _cost(
+    aws: Aws,
+    deployment: Deployment,
+    head: Run,
+    known: dict[str, Any] | None,
+    living: list[dict[str, Any]],
+) -> Cost | None:
+    """What a run has cost, without asking for each task that has ended, as `nfbatch cost` does."""
+    if not head.job.get("startedAt"):
+        return None
+    rows = run_usage.trace(aws, known)
+    if run_usage.is_elsewhere(rows, known):
+        return None
+    usages = [
+        *(usage.of_task(row, None) for row in rows),
+        *run_usage.of_jobs(living, known),
+        run_usage.of(head),
+    ]
+    try:
+        return cost.estimate(aws, deployment, usages, asks_ecs=False)
+    except aws.client("batch").exceptions.ClientError:
+        # Whoever may see runs need not be allowed to see compute environments.
+        return None

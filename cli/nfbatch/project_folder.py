@@ -7,12 +7,12 @@ import tarfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
-
 from nfbatch.error import Kind, NfbatchError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pathspec import GitIgnoreSpec
 
 #: What Git and Nextflow write beside a project's own files.
 _NEVER = ("/.git", "/.nextflow/", "/.nextflow.log*", ".DS_Store", "__pycache__/")
@@ -83,6 +83,9 @@ class ProjectFolder:
 
 def _files(root: Path, folder: Path, inherited: list[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
     """The files below a folder that no `.gitignore` excludes, relative to the project."""
+    # It takes longer to import than the rest of this package.
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415
+
     specs = list(inherited)
     if not folder.parts:
         specs.append((folder, GitIgnoreSpec.from_lines(_NEVER)))

@@ -199,7 +199,7 @@ def _matching(aws: Aws, deployment: Deployment, name: str) -> list[str]:
     else:
         found = [
             summary
-            for summary in _listed(aws, deployment, {"name": "JOB_NAME", "values": [f"{name}*"]})
+            for summary in listed(aws, deployment, {"name": "JOB_NAME", "values": [f"{name}*"]})
             if is_head(summary, deployment)
         ]
     # Batch ignores the case of names.
@@ -221,15 +221,22 @@ def is_head(job: dict[str, Any], deployment: Deployment) -> bool:
 def _summaries(aws: Aws, deployment: Deployment, limit: int | None) -> list[dict[str, Any]]:
     """The newest heads as ListJobs tells them, the last one first."""
     wanted = {"name": "JOB_DEFINITION", "values": [deployment.job_definition]}
-    found = list(_listed(aws, deployment, wanted, limit))
+    found = list(listed(aws, deployment, wanted, limit))
     found.sort(key=lambda entry: int(entry["createdAt"]), reverse=True)
     return found[:limit]
 
 
-def _listed(
+def listed(
     aws: Aws, deployment: Deployment, wanted: dict[str, Any], limit: int | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The jobs of all queues; of each queue at most as many as wanted, the newest ones."""
+    """The jobs of all queues as ListJobs tells them.
+
+    Args:
+        aws: The account and region.
+        deployment: Whose queues.
+        wanted: A filter of ListJobs.
+        limit: At most so many of each queue, the newest ones.
+    """
     paginator = aws.client("batch").get_paginator("list_jobs")
 
     def of_queue(queue: str) -> list[dict[str, Any]]:

@@ -57,8 +57,7 @@ def alive(
     with ThreadPoolExecutor(_THREADS) as pool:
         # A job that moves on meanwhile is in two lists.
         ids = list(dict.fromkeys(job for jobs in pool.map(listed, places) for job in jobs))
-    session = (known or {}).get("session", {}).get("id")
-    work = f"{work_directory(deployment, head, known)}/"
+    session, work = _marks(deployment, head, known)
     return [
         job
         for job in run.describe(aws, ids)
@@ -76,6 +75,14 @@ def work_directory(deployment: Deployment, head: Run, known: dict[str, Any] | No
     """
     folder = str((known or {}).get("session", {}).get("folder") or f"run-{head.id}")
     return deployment.runs / folder.rpartition("/")[2] / "work"
+
+
+def _marks(
+    deployment: Deployment, head: Run, known: dict[str, Any] | None
+) -> tuple[str | None, str]:
+    """The session and work directory of a run's tasks."""
+    session = (known or {}).get("session", {}).get("id")
+    return session, f"{work_directory(deployment, head, known)}/"
 
 
 def _belongs(job: dict[str, Any], session: str | None, work: str) -> bool:
@@ -118,10 +125,6 @@ def ended(aws: Aws, attempt_logs: S3Uri) -> list[Task]:
         aws: The account and region.
         attempt_logs: Where the attempt's reports are; the head uploads them every 30 s.
     """
-    text = record.content(aws, attempt_logs / "trace.txt")
-    if text is None:
-        return []
-    rows = csv.DictReader(io.StringIO(text.decode(errors="replace")), delimiter="\t")
     return [
         Task(
             name=row.get("name") or "-",
@@ -131,8 +134,44 @@ def ended(aws: Aws, attempt_logs: S3Uri) -> list[Task]:
             hash=row.get("hash") or "-",
             duration=row.get("duration") or "-",
         )
-        for row in rows
+        for row in trace(aws, attempt_logs)
     ]
+
+
+def trace(aws: Aws, attempt_logs: S3Uri) -> list[dict[str, str]]:
+    """The rows of an attempt's trace; none if the pipeline keeps it elsewhere.
+
+    Args:
+        aws: The account and region.
+        attempt_logs: As above.
+    """
+    text = record.content(aws, attempt_logs / "trace.txt")
+    if text is None:
+        return []
+    return list(csv.DictReader(io.StringIO(text.decode(errors="replace")), delimiter="\t"))
+
+
+def since(
+    aws: Aws, deployment: Deployment, head: Run, known: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """All tasks of a run that Batch knows, also those that have ended.
+
+    It costs a call for each hundred jobs of the deployment that are younger than the head, twice.
+
+    Args:
+        aws: The account and region.
+        deployment: The deployment.
+        head: The run.
+        known: Its run.json, if there is one.
+    """
+    younger = {"name": "AFTER_CREATED_AT", "values": [str(head.job["createdAt"])]}
+    ids = [
+        job["jobId"]
+        for job in run.listed(aws, deployment, younger)
+        if not run.is_head(job, deployment)
+    ]
+    session, work = _marks(deployment, head, known)
+    return [job for job in run.describe(aws, ids) if _belongs(job, session, work)]
 
 
 def matching(found: Sequence[Task], name: str) -> list[Task]:

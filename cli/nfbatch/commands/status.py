@@ -96,6 +96,11 @@ def _rows_of_record(found: Progress) -> Iterator[tuple[str, str]]:
         yield "Tasks", _counted(found.tasks)
     for process, counts in sorted(found.processes.items()):
         yield f"  {process}", _counted({state: n for state, n in counts.items() if n})
+    if found.cost:
+        yield (
+            "Cost",
+            f"about {output.money(found.cost.usd)}; `nfbatch cost {found.run.id[:8]}` says more",
+        )
     if found.record:
         yield "Logs", str(found.run.logs(found.deployment))
 
