@@ -65,6 +65,15 @@ def runs(count: int) -> Answers:
     return {"ListJobs": {"jobSummaryList": summaries}, "DescribeJobs": {"jobs": heads}}
 
 
+ROLE = {
+    "Role": {
+        "Path": "/",
+        "RoleName": "r",
+        "RoleId": "AROA000000000000",
+        "Arn": "arn:aws:iam::123456789012:role/r",
+        "CreateDate": datetime(2026, 1, 2, tzinfo=UTC),
+    }
+}
 LOCAL = {"DestinationCidrBlock": "10.0.0.0/16", "GatewayId": "local", "State": "active"}
 OUT = {"DestinationCidrBlock": "0.0.0.0/0", "State": "active"}
 FOUND: list[tuple[str, Answers, str]] = [
@@ -141,7 +150,7 @@ FOUND: list[tuple[str, Answers, str]] = [
     ),
     (
         "service-linked-roles",
-        {"GetRole": lambda p: Refused("NoSuchEntity") if "Spot" in p["RoleName"] else {}},
+        {"GetRole": lambda p: Refused("NoSuchEntity") if "Spot" in p["RoleName"] else ROLE},
         "the account has no role AWSServiceRoleForEC2Spot",
     ),
     (
@@ -240,7 +249,7 @@ def test_endpoints_take_the_place_of_a_way_out() -> None:
         "VpcEndpointType": "Gateway",
         "RouteTableIds": ["rtb-1"],
     }
-    made = [{**each, "VpcId": "vpc-1", "State": "available"} for each in [*interfaces, gateway]]
+    made = [{**each, "VpcId": "vpc-1", "State": "Available"} for each in [*interfaces, gateway]]
     answers = {
         "DescribeRouteTables": routes(LOCAL),
         "DescribeVpcEndpoints": {"VpcEndpoints": made},

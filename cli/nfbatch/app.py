@@ -11,9 +11,11 @@ import typer
 
 from nfbatch import VERSION
 from nfbatch.commands.cancel import cancel
+from nfbatch.commands.config import config
 from nfbatch.commands.deployments import deployments
 from nfbatch.commands.doctor import doctor
 from nfbatch.commands.launch import launch
+from nfbatch.commands.leftovers import leftovers
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
 from nfbatch.commands.resume import resume
@@ -44,6 +46,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("resume", resume),
     ("deployments", deployments),
     ("doctor", doctor),
+    ("config", config),
+    ("leftovers", leftovers),
 )
 app.command(help=_help(launch), context_settings=_PASSED_ON)(launch)
 for _name, _command in _COMMANDS:

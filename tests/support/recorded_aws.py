@@ -69,7 +69,7 @@ class RecordedAws(Aws):
 
     def client(self, service: str) -> Any:
         """A client that sends nothing."""
-        type(self)._current = self
+        RecordedAws._current = self
         if service not in self._made:
             made: Any = boto3.session.Session().client(
                 service,
@@ -95,7 +95,7 @@ class RecordedAws(Aws):
         assert not found, found
         empty = {
             name: []
-            for name, shape in model.output_shape.members.items()
+            for name, shape in getattr(model.output_shape, "members", {}).items()
             if shape.type_name == "list"
         }
         return AWSResponse("", 200, {}, None), {**empty, **answer, "ResponseMetadata": {}}
