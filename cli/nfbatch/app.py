@@ -19,6 +19,7 @@ from nfbatch.commands.leftovers import leftovers
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
 from nfbatch.commands.resume import resume
+from nfbatch.commands.smoke import smoke
 from nfbatch.commands.status import status
 
 app = typer.Typer(
@@ -48,6 +49,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("doctor", doctor),
     ("config", config),
     ("leftovers", leftovers),
+    ("smoke", smoke),
 )
 app.command(help=_help(launch), context_settings=_PASSED_ON)(launch)
 for _name, _command in _COMMANDS:
