@@ -60,7 +60,6 @@ class SmokeRun:
                 state = self.head.state
                 output.say(f"{self.head.name} is {state}")
             if time.monotonic() > deadline:
-                self.cancel()
                 raise NfbatchError(
                     Kind.RUN_FAILED,
                     f"{self.head.name} was {state} after {MINUTES} minutes, and was cancelled:"

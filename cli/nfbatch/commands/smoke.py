@@ -76,7 +76,7 @@ def smoke(
         started = SmokeRun(site, run.Run(described), fill_gib)
         try:
             started.watch(deadline)
-        except KeyboardInterrupt:
+        except BaseException:
             started.cancel()
             raise
     return _report(started, as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ _VCPU_QUOTAS = {
     ("p", False): ("L-417A185B", "Running On-Demand P instances"),
     ("p", True): ("L-7212CCBC", "All P Spot Instance Requests"),
 }
+_OTHERS = ("dl", "hpc", "inf", "trn")
 _ROLES = {
     "AWSServiceRoleForECS": "ecs.amazonaws.com",
     "AWSServiceRoleForAutoScaling": "autoscaling.amazonaws.com",
@@ -36,7 +38,8 @@ def _quotas(site: Site) -> Iterator[tuple[str, str]]:
     wanted: Counter[tuple[str, str]] = Counter()
     for environment in site.environments:
         resources = sites.resources(environment)
-        for kind in {_class(name) for name in resources.get("instanceTypes", [])}:
+        kinds = {_class(name) for name in resources.get("instanceTypes", [])}
+        for kind in kinds - {None}:
             quota = _VCPU_QUOTAS[kind, sites.is_spot(environment)]
             wanted[quota] += int(resources.get("maxvCpus", 0))
     client = site.client("service-quotas")
@@ -52,11 +55,14 @@ def _quotas(site: Site) -> Iterator[tuple[str, str]]:
             )
 
 
-def _class(name: str) -> str:
-    family = name.partition(".")[0]
-    if family.startswith(("g", "vt")):
-        return "gpu"
-    return "p" if family.startswith("p") else "standard"
+def _class(name: str) -> str | None:
+    """Whose quota counts an instance type; None for those of rare families."""
+    letters = re.split(r"[\d_.]", name)[0]
+    if letters in _OTHERS:
+        return None
+    if letters in ("optimal", "default") or letters[0] in "acdhimrtz":
+        return "standard"
+    return "gpu" if letters[0] == "g" or letters == "vt" else "p" if letters == "p" else None
 
 
 def _service_linked_roles(site: Site) -> Iterator[tuple[str, str]]:

@@ -74,8 +74,8 @@ DIED = (
     ),
     Cause(
         id="image-denied",
-        pattern=r"pull access denied|no basic auth credentials|403 Forbidden|not authorized to"
-        r" perform: ecr:",
+        pattern=r"pull access denied|no basic auth credentials|CannotPull.*403 Forbidden|"
+        r"not authorized to perform: ecr:",
         example="CannotPullContainerError: Error response from daemon: pull access denied for"
         " lab/tool, repository does not exist or may require 'docker login'",
         sentence="the image {image} does not exist, or the worker may not pull it",

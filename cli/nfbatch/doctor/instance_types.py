@@ -40,7 +40,7 @@ class Largest:
             site: The deployment.
             environments: The environments.
         """
-        patterns = sorted({each for one in environments for each in _patterns(one)})
+        patterns = sorted({each for one in environments for each in patterns(one)})
         if not patterns:
             return cls(())
         pages = (
@@ -63,7 +63,8 @@ class Largest:
         )
 
 
-def _patterns(environment: dict[str, Any]) -> list[str]:
+def patterns(environment: dict[str, Any]) -> list[str]:
+    """The instance types of an environment, as EC2's filters take them."""
     named = sites.resources(environment).get("instanceTypes", [])
     families = [family for name in named for family in _BUNDLES.get(name, (name,))]
     return [name if "." in name else f"{name}.*" for name in families]

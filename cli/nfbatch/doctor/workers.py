@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nfbatch import output
 from nfbatch import site as sites
-from nfbatch.doctor import network, state_causes
+from nfbatch.doctor import instance_types, network, state_causes
 from nfbatch.doctor.cause import recognise
 from nfbatch.doctor.launch_causes import LAUNCH
 
@@ -35,21 +35,6 @@ def why(
     Returns:
         None if nothing is known to be wrong.
     """
-    for environment in environments:
-        names = {**known, "environment": environment["computeEnvironmentName"]}
-        found = _launches(questions, environment, names)
-        if found is None and sites.is_spot(environment):
-            found = _spot(questions, environment, names)
-        if found is not None:
-            return found
-    return _instances(questions, known)
-
-
-def _launches(
-    questions: Questions, environment: dict[str, Any], known: dict[str, Any]
-) -> Finding | None:
-    """Failed launches, from the newest one back to the last that succeeded."""
-    name = environment["computeEnvironmentName"]
     activities = questions.ask(
         "launches of instances",
         "autoscaling:DescribeScalingActivities",
@@ -57,9 +42,23 @@ def _launches(
             MaxRecords=_LISTED_AT_ONCE
         )["Activities"],
     )
-    for activity in activities or []:
+    for environment in environments:
+        names = {**known, "environment": environment["computeEnvironmentName"]}
+        found = _launches(activities or [], names)
+        if found is None and sites.is_spot(environment):
+            found = _spot(questions, environment, names)
+        if found is not None:
+            return found
+    return _instances(questions, known)
+
+
+def _launches(activities: list[dict[str, Any]], known: dict[str, Any]) -> Finding | None:
+    """Failed launches, from the newest one back to the last that succeeded."""
+    for activity in activities:
         # Batch names the group after its environment.
-        if name not in activity["AutoScalingGroupName"] or not _is_recent(activity["StartTime"]):
+        if known["environment"] not in activity["AutoScalingGroupName"] or not _is_recent(
+            activity["StartTime"]
+        ):
             continue
         if activity["StatusCode"] == "Successful":
             return None
@@ -89,7 +88,7 @@ def _spot(
         text = f"{status.get('Code', '')} {status.get('Message', '')}"
         if found := recognise(LAUNCH, text, known):
             return found
-    types = [name for name in resources.get("instanceTypes", []) if "." in name]
+    types = instance_types.patterns(environment)
     zones = sorted({subnet["AvailabilityZone"] for subnet in questions.site.subnets})
     if not types or not zones:
         return None
@@ -97,10 +96,13 @@ def _spot(
         "Spot prices",
         "ec2:DescribeSpotPriceHistory",
         lambda: ec2.describe_spot_price_history(
-            InstanceTypes=types,
             ProductDescriptions=["Linux/UNIX"],
+            # The prices that are in force now.
             StartTime=datetime.now(UTC),
-            Filters=[{"Name": "availability-zone", "Values": zones}],
+            Filters=[
+                {"Name": "availability-zone", "Values": zones},
+                {"Name": "instance-type", "Values": types},
+            ],
         )["SpotPriceHistory"],
     )
     if prices == []:
