@@ -71,7 +71,8 @@ class RecordedAws(Aws):
         """A client that sends nothing."""
         RecordedAws._current = self
         if service not in self._made:
-            made: Any = boto3.session.Session().client(
+            session: Any = boto3.session.Session()
+            made = session.client(
                 service,
                 region_name=REGION,
                 aws_access_key_id="testing",
@@ -90,15 +91,20 @@ class RecordedAws(Aws):
             answer = answer(context["recorded"])
         if isinstance(answer, Denied | Refused):
             response = {"Error": answer.error, "ResponseMetadata": {"HTTPStatusCode": 400}}
-            return AWSResponse("", 400, {}, None), response
+            return _response(400), response
         found = problems(model, _on_the_wire(answer)) if model.name in self.answers else []
         assert not found, found
-        empty = {
+        empty: dict[str, Any] = {
             name: []
             for name, shape in getattr(model.output_shape, "members", {}).items()
             if shape.type_name == "list"
         }
-        return AWSResponse("", 200, {}, None), {**empty, **answer, "ResponseMetadata": {}}
+        return _response(200), {**empty, **answer, "ResponseMetadata": {}}
+
+
+def _response(status: int) -> Any:
+    headers: Any = {}
+    return AWSResponse("", status, headers, None)
 
 
 def _remember(params: dict[str, Any], context: dict[str, Any], **_: Any) -> None:

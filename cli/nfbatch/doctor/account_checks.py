@@ -39,7 +39,7 @@ def _quotas(site: Site) -> Iterator[tuple[str, str]]:
     for environment in site.environments:
         resources = sites.resources(environment)
         kinds = {_class(name) for name in resources.get("instanceTypes", [])}
-        for kind in kinds - {None}:
+        for kind in filter(None, kinds):
             quota = _VCPU_QUOTAS[kind, sites.is_spot(environment)]
             wanted[quota] += int(resources.get("maxvCpus", 0))
     client = site.client("service-quotas")

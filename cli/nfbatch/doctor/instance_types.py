@@ -40,13 +40,13 @@ class Largest:
             site: The deployment.
             environments: The environments.
         """
-        patterns = sorted({each for one in environments for each in patterns(one)})
-        if not patterns:
+        values = sorted({each for one in environments for each in patterns(one)})
+        if not values:
             return cls(())
         pages = (
             site.client("ec2")
             .get_paginator("describe_instance_types")
-            .paginate(Filters=[{"Name": "instance-type", "Values": patterns}])
+            .paginate(Filters=[{"Name": "instance-type", "Values": values}])
         )
         return cls(tuple(_size(each) for page in pages for each in page["InstanceTypes"]))
 
