@@ -11,15 +11,19 @@ import typer
 
 from nfbatch import VERSION
 from nfbatch.commands.cancel import cancel
+from nfbatch.commands.config import config
 from nfbatch.commands.cost import cost
 from nfbatch.commands.deployments import deployments
+from nfbatch.commands.doctor import doctor
 from nfbatch.commands.launch import launch
+from nfbatch.commands.leftovers import leftovers
 from nfbatch.commands.list_runs import list_runs
 from nfbatch.commands.logs import logs
 from nfbatch.commands.open_run import open_run
 from nfbatch.commands.prices import prices
 from nfbatch.commands.report import report
 from nfbatch.commands.resume import resume
+from nfbatch.commands.smoke import smoke
 from nfbatch.commands.status import status
 
 app = typer.Typer(
@@ -33,23 +37,27 @@ app = typer.Typer(
 _PASSED_ON = {"allow_interspersed_args": False, "ignore_unknown_options": True}
 
 
-def _help(command: Callable[..., None]) -> str:
+def _help(command: Callable[..., object]) -> str:
     """A docstring with its paragraphs as one line each, so that they fit every terminal."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(re.sub(r"\n(?!\$)", " ", paragraph) for paragraph in paragraphs)
 
 
-_COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
+_COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("list", list_runs),
     ("status", status),
     ("logs", logs),
     ("cost", cost),
-    ("prices", prices),
     ("report", report),
     ("open", open_run),
     ("cancel", cancel),
     ("resume", resume),
+    ("doctor", doctor),
+    ("smoke", smoke),
+    ("leftovers", leftovers),
+    ("config", config),
     ("deployments", deployments),
+    ("prices", prices),
 )
 app.command(help=_help(launch), context_settings=_PASSED_ON)(launch)
 for _name, _command in _COMMANDS:

@@ -143,3 +143,8 @@ def _documents(aws: Aws) -> Mapping[str, str]:
         for page in pages
         for parameter in page["Parameters"]
     }
+
+
+def names(aws: Aws) -> list[str]:
+    """The names of all deployments, whatever their documents contain."""
+    return sorted(_documents(aws))

@@ -37,6 +37,7 @@ done
 for word; do echo "argument: $word"; done
 for word; do
     if [ -f "$word/main.nf" ]; then (cd "$word" && find . -type f | sort | sed 's/^/file: /'); fi
+    if [ -f "$word/pause-first" ] && [ "$AWS_BATCH_JOB_ATTEMPT" = 1 ]; then exec sleep 600; fi
     if [ -f "$word/pause" ]; then exec sleep 600; fi
     if [ -f "$word/fail" ]; then exit 1; fi
 done
@@ -141,6 +142,14 @@ class DeploymentTestbed:
                 },
             },
             propagateTags=True,
+            # As the app's: a lost host is followed by another attempt, and nothing else is.
+            retryStrategy={
+                "attempts": 3,
+                "evaluateOnExit": [
+                    {"onStatusReason": "Host EC2*", "action": "RETRY"},
+                    {"onReason": "*", "action": "EXIT"},
+                ],
+            },
         )
 
     def document_uri(self, folder: str) -> str:

@@ -74,10 +74,19 @@ def check(operation: OperationModel, body: bytes) -> None:
             not one of its enumeration.
     """
     answer = json.loads(body or b"{}") if _is_json(operation) else _read_xml(operation, body)
+    if found := problems(operation, answer):
+        raise ModelViolationError("\n".join(found))
+
+
+def problems(operation: OperationModel, answer: Any) -> list[str]:
+    """What the model does not allow in an answer.
+
+    Args:
+        operation: The operation's model.
+        answer: The answer in the types of JSON.
+    """
     shape = operation.output_shape
-    problems = [] if shape is None else list(_problems(shape, answer, operation.name))
-    if problems:
-        raise ModelViolationError("\n".join(problems))
+    return [] if shape is None else _problems(shape, answer, operation.name)
 
 
 def check_error(operation: OperationModel, headers: Any, body: bytes) -> None:

@@ -1,0 +1,147 @@
+"""The configuration of a Nextflow outside AWS whose tasks run on a deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from nfbatch.error import Kind, NfbatchError
+
+if TYPE_CHECKING:
+    from nfbatch.site import Site
+
+_NEXTFLOW_CONFIG = """\
+// Nextflow on your own machine, tasks on the deployment {deployment}: written by `nfbatch config`.
+// It replaces the head only; run.json, resuming in S3 and `nfbatch` belong to launched runs.
+// docs/nfbatch.md lists the permissions that your credentials need.
+
+plugins {{
+    id 'nf-amazon'
+}}
+
+// Tasks of this deployment may write only what is below {runs}/*/work.
+workDir = {work}
+
+process {{
+    executor = 'awsbatch'
+    queue = {queue}
+    resourceLabels = ['nextflow-deployment': {name}]
+{limits}}}
+
+executor {{
+    // An account may submit 50 jobs a second, and others use it too.
+    submitRateLimit = '20/1sec'
+}}
+
+aws {{
+    region = {region}
+    batch {{
+        cliPath = {cli}
+        jobRole = {role}
+        logsGroup = {logs}
+        maxTransferAttempts = 100
+        maxSpotAttempts = 5
+        terminateUnschedulableJobs = true
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class NextflowConfig:
+    """What a Nextflow must know of a deployment; the head's job definition has it.
+
+    Attributes:
+        site: The deployment.
+        variables: The head's variables, docs/head.md.
+        container: The head's container.
+    """
+
+    site: Site
+    variables: dict[str, str]
+    container: dict[str, Any]
+
+    @classmethod
+    def of(cls, site: Site) -> Self:
+        """Reads it.
+
+        Args:
+            site: The deployment.
+
+        Raises:
+            NfbatchError: The head's job definition does not exist.
+        """
+        definition = site.head_definition
+        if definition is None:
+            raise NfbatchError(
+                Kind.NOT_FOUND,
+                f"the head's job definition {site.deployment.job_definition} is not registered:"
+                " deploy again",
+            )
+        container = definition["containerProperties"]
+        entries = {each["name"]: each["value"] for each in container.get("environment", [])}
+        return cls(site, entries, container)
+
+    @property
+    def queue(self) -> str:
+        """The queue of tasks, by name."""
+        return self.variables["NF_JOB_QUEUE"].rpartition("/")[2]
+
+    @property
+    def work(self) -> str:
+        """A work directory that tasks may write, and that no launched run has."""
+        return f"{self.site.deployment.runs}/laptop/work"
+
+    @property
+    def text(self) -> str:
+        """The content of a nextflow.config."""
+        limits = ", ".join(
+            text
+            for name, text in (
+                ("NF_MAX_CPUS", "cpus: {}"),
+                ("NF_MAX_MEMORY", "memory: '{} MB'"),
+            )
+            if name in self.variables
+            for text in (text.format(self.variables[name]),)
+        )
+        deployment = self.site.deployment
+        filled = _NEXTFLOW_CONFIG.format(
+            deployment=deployment.name,
+            runs=deployment.runs,
+            work=_literal(self.work),
+            queue=_literal(self.queue),
+            name=_literal(deployment.name),
+            limits=f"    resourceLimits = [{limits}]\n" if limits else "",
+            region=_literal(self.site.aws.region or ""),
+            cli=_literal(self.variables["NF_AWS_CLI"]),
+            role=_literal(self.variables.get("NF_JOB_ROLE", "")),
+            logs=_literal(deployment.log_group),
+        )
+        # The workers' own role serves where no task role is set.
+        return "\n".join(line for line in filled.split("\n") if line.strip() != "jobRole = ''")
+
+    @property
+    def seqera(self) -> dict[str, str]:
+        """The values of the fields of a manual AWS Batch compute environment in Seqera Platform.
+
+        https://docs.seqera.io/platform-cloud/compute-envs/aws-batch
+        """
+        needs = {
+            each["type"]: each["value"] for each in self.container.get("resourceRequirements", [])
+        }
+        deployment = self.site.deployment
+        return {
+            "Region": self.site.aws.region or "",
+            "Pipeline work directory": f"{deployment.runs}/seqera/work",
+            "Head queue": deployment.head_queue,
+            "Compute queue": self.queue,
+            "Compute Job role": self.variables.get("NF_JOB_ROLE", ""),
+            "Head Job CPUs": needs.get("VCPU", ""),
+            "Head Job memory": needs.get("MEMORY", ""),
+            "AWS CLI tool path": self.variables["NF_AWS_CLI"],
+        }
+
+
+def _literal(text: str) -> str:
+    """In single quotes nothing is expanded."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
