@@ -268,7 +268,7 @@ def _timed(call: Callable[[], object]) -> tuple[float, float]:
 def _command(stand_in: StandIn, words: Sequence[str]) -> None:
     clients = _Clients(stand_in)
     before = options.connect
-    options.connect = lambda *_: clients  # type: ignore[assignment]
+    options.connect = lambda *_: clients
     try:
         with _quiet():
             status = run(list(words))

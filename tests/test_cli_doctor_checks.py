@@ -243,8 +243,10 @@ def test_nothing_is_found_in_a_healthy_deployment() -> None:
 
 def test_endpoints_take_the_place_of_a_way_out() -> None:
     names = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs", "ec2")
-    interfaces = [{"ServiceName": f"com.amazonaws.us-west-2.{name}"} for name in names]
-    gateway = {
+    interfaces: list[dict[str, Any]] = [
+        {"ServiceName": f"com.amazonaws.us-west-2.{name}"} for name in names
+    ]
+    gateway: dict[str, Any] = {
         "ServiceName": "com.amazonaws.us-west-2.s3",
         "VpcEndpointType": "Gateway",
         "RouteTableIds": ["rtb-1"],

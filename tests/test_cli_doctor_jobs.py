@@ -203,7 +203,7 @@ DIED_SENTENCES = {
     "dependency-failed": "align did not run because a job that it depends on failed",
     "program-failed": "the program of align ended with status 3",
 }
-OF_JOB = {  # Batch's own reason, not the container's
+OF_JOB: dict[str, dict[str, Any]] = {  # Batch's own reason, not the container's
     "waited-too-long": {"isCancelled": True},
     "host-lost": {},
     "time-limit": {"timeout": {"attemptDurationSeconds": 3600}},
@@ -449,12 +449,12 @@ def test_a_job_that_batch_does_not_know_is_one_line() -> None:
 
 def test_a_cluster_is_asked_by_its_name() -> None:
     asked: list[Any] = []
-    nfbatch(
-        RecordedAws(
-            {**HEALTHY, **joined(), "ListContainerInstances": lambda p: asked.append(p) or {}}
-        ),
-        "doctor",
-        JOB,
-    )
+
+    def listed(parameters: Any) -> dict[str, Any]:
+        asked.append(parameters)
+        return {}
+
+    aws = RecordedAws({**HEALTHY, **joined(), "ListContainerInstances": listed})
+    nfbatch(aws, "doctor", JOB)
 
     assert [each["cluster"] for each in asked] == [CLUSTER]

@@ -174,7 +174,12 @@ def test_in_a_terminal_it_asks_once(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr(typer, "confirm", lambda text: asked.append(text) or answer)
+
+    def confirm(text: str) -> bool:
+        asked.append(text)
+        return answer
+
+    monkeypatch.setattr(typer, "confirm", confirm)
     account = Account(LEFT)
     nfbatch(account, "leftovers", "--remove")
 
