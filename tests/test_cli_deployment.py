@@ -275,7 +275,7 @@ def test_an_aws_that_does_not_respond_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["nope"], "nfbatch: No such command 'nope'. (`nfbatch --help` shows what is allowed)\n"),
+        (["xyzzy"], "nfbatch: No such command 'xyzzy'. (`nfbatch --help` shows what is allowed)\n"),
         (
             ["launch"],
             "nfbatch: Missing argument 'PROJECT'. (`nfbatch launch --help` shows what is allowed)\n",
