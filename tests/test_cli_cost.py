@@ -293,7 +293,7 @@ def put_trace(lab: DeploymentTestbed, run: str, *rows: dict[str, str]) -> None:
 def launch(lab: DeploymentTestbed, name: str) -> str:
     """A run whose head ends at once; a test says what its tasks were."""
     (made,) = lab.nfbatch("launch", "--json", "--name", name, "s3://nowhere/at-all").json["runs"]
-    lab.testbed.wait(made["id"], seconds=120)
+    lab.testbed.wait(made["id"])
     return str(made["id"])
 
 

@@ -195,7 +195,7 @@ def test_a_report_is_a_file_and_its_name_is_printed(
     monkeypatch.chdir(tmp_path)
     (made,) = lab.nfbatch("launch", "--json", "--name", "wrong", "s3://nowhere/at-all").json["runs"]
     run = made["id"]
-    lab.testbed.wait(run, seconds=120)
+    lab.testbed.wait(run)
     answer = lab.nfbatch("report", run)
     chosen = lab.nfbatch("report", run, "-o", "chosen.html")
     refused = lab.nfbatch("report", run, "-o", "no/folder.html")

@@ -154,6 +154,6 @@ def test_a_run_that_takes_too_long_is_cancelled(
     newest = lab.nfbatch("list", "--json", "-n", "1").json["runs"][0]
 
     assert (done.status, "and was cancelled" in done.err) == (Kind.RUN_FAILED, True)
-    lab.testbed.wait(newest["id"], seconds=60)
+    lab.testbed.wait(newest["id"])
     assert lab.nfbatch("status", "--json", newest["id"]).json["state"] == "CANCELLED"
     assert lab.keys("launch") == []
