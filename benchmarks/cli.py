@@ -95,7 +95,7 @@ def _jobs() -> dict[str, dict[str, Any]]:
 
 
 def _files() -> dict[str, bytes]:
-    """run.json and the trace of a run with many tasks."""
+    """run.json and the table of a run with many tasks."""
     logs = f"_nextflow/logs/run-{HEAD}"
     record = {
         "format": 1,
@@ -118,7 +118,7 @@ def _files() -> dict[str, bytes]:
         rows.append("\t".join(values))
     return {
         f"{logs}/run.json": json.dumps(record).encode(),
-        f"{logs}/a1/trace.txt": "\n".join(rows).encode(),
+        f"{logs}/a1/tasks.tsv": "\n".join(rows).encode(),
     }
 
 

@@ -73,7 +73,7 @@ def priced(*usages: Usage, spot: dict[str, float] | None = None) -> Cost:
         return cost.estimate(aws, nowhere, usages, place=CAPACITY, asks_ecs=False)
 
 
-def test_a_row_of_the_trace_is_read_with_its_units() -> None:
+def test_a_row_of_the_table_is_read_with_its_units() -> None:
     found = usage.of_task(TRACE, None)
 
     assert (found.process, found.queue, found.vcpus, found.memory_mib) == (
@@ -85,7 +85,7 @@ def test_a_row_of_the_trace_is_read_with_its_units() -> None:
 
 
 @pytest.mark.parametrize("value", ["-", "", "NaN-", None])
-def test_what_a_trace_does_not_have_is_unknown(value: str | None) -> None:
+def test_what_a_table_does_not_have_is_unknown(value: str | None) -> None:
     found = usage.of_task(dict.fromkeys(TRACE, value), None)  # type: ignore[arg-type]
 
     assert (found.realtime, found.cpus_used, found.peak_mib, found.stays) == (None, None, None, ())
@@ -283,10 +283,10 @@ def test_instance_types_are_those_that_ecs_still_knows(lab: DeploymentTestbed) -
     assert hosts.types(aws, [HOST]) == {}
 
 
-def put_trace(lab: DeploymentTestbed, run: str, *rows: dict[str, str]) -> None:
-    """The trace of a run's first attempt."""
+def put_table(lab: DeploymentTestbed, run: str, *rows: dict[str, str]) -> None:
+    """The table of a run's first attempt."""
     lines = ["\t".join(TRACE), *("\t".join(row.values()) for row in rows)]
-    key = f"_nextflow/logs/run-{run}/a1/trace.txt"
+    key = f"_nextflow/logs/run-{run}/a1/tasks.tsv"
     lab.s3.put_object(Bucket=lab.bucket, Key=key, Body="\n".join(lines).encode())
 
 
@@ -332,7 +332,7 @@ def test_the_cost_of_a_run(lab: DeploymentTestbed, hello: str) -> None:
     forgotten = TRACE | {"queue": lab.queues[1], "native_id": str(uuid.uuid4())}
     known = submit_task(lab, hello, "SORT_1")
     row = TRACE | {"native_id": known, "name": "SORT (1)", "process": "SORT"}
-    put_trace(lab, hello, forgotten, row, TRACE | {"status": "CACHED"})
+    put_table(lab, hello, forgotten, row, TRACE | {"status": "CACHED"})
     lab.s3.put_object(
         Bucket=lab.bucket, Key=f"_nextflow/runs/run-{hello}/work/ab/1/x", Body=bytes(1024)
     )
@@ -344,7 +344,7 @@ def test_the_cost_of_a_run(lab: DeploymentTestbed, hello: str) -> None:
     # `optimal` has c6i, m6i, r6i: 4 vCPUs and 16 GiB cost least on m6i.
     assert processes["LAB:ALIGN"]["usd"] == pytest.approx(2 * 0.192)
     assert processes["LAB:ALIGN"]["hours"] == 2
-    # Batch knows this task better than the trace: it ran for less than a second or so.
+    # Batch knows this task better than the table: it ran for less than a second or so.
     assert 0 < processes["SORT"]["hours"] < 0.1
     assert found["usd"] == pytest.approx(sum(each["usd"] for each in processes.values()))
     assert (found["spot_usd"], found["if_on_demand_usd"]) == (0, pytest.approx(found["usd"]))
@@ -358,7 +358,7 @@ def test_the_cost_of_a_run(lab: DeploymentTestbed, hello: str) -> None:
     assert "Cost        about $" in lab.nfbatch("status", hello).out
 
 
-def test_without_a_trace_batch_is_asked_for_all_tasks(lab: DeploymentTestbed) -> None:
+def test_without_a_table_batch_is_asked_for_all_tasks(lab: DeploymentTestbed) -> None:
     run = launch(lab, "elsewhere")
     submit_task(lab, run, "LABSORT_1")
     submit_task(lab, str(uuid.uuid4()), "LABSORT_2")
@@ -377,7 +377,7 @@ def test_the_cost_of_a_month_has_also_runs_that_batch_has_forgotten(
     now = output.now()
     for run, started in ((old, now), (earlier, now - 62 * 24 * HOUR)):
         put_record(lab, run, started=started)
-        put_trace(lab, run, TRACE | {"queue": lab.queues[1]})
+        put_table(lab, run, TRACE | {"queue": lab.queues[1]})
     found = lab.nfbatch("cost", "--month", "--json").json
     text = lab.nfbatch("cost", "--month", f"{datetime.now(UTC):%Y-%m}").out
     runs = {each["id"]: each for each in found["runs"]}

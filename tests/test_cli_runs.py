@@ -71,13 +71,13 @@ def submit_task(lab: DeploymentTestbed, run: str, name: str, script: str = "slee
     return lab.testbed.submit(jobName=name, jobQueue=lab.queues[1], jobDefinition=definition)
 
 
-def put_trace(lab: DeploymentTestbed, run: str, rows: list[tuple[str, ...]]) -> None:
-    """The trace of a run's first attempt."""
+def put_table(lab: DeploymentTestbed, run: str, rows: list[tuple[str, ...]]) -> None:
+    """The table of a run's first attempt."""
     columns = "task_id hash native_id name status exit submit duration"
     lines = ["\t".join(columns.split()), *("\t".join(row) for row in rows)]
     lab.s3.put_object(
         Bucket=lab.bucket,
-        Key=f"_nextflow/logs/run-{run}/a1/trace.txt",
+        Key=f"_nextflow/logs/run-{run}/a1/tasks.tsv",
         Body="\n".join(lines).encode(),
     )
 
@@ -235,7 +235,7 @@ def test_failed_tasks_are_shown_with_script_errors_and_status(
     files |= {".command.log": "sorting\nno space left\n", ".exitcode": "1"}
     for name, text in files.items():
         lab.s3.put_object(Bucket=lab.bucket, Key=f"{folder}/{name}", Body=text.encode())
-    put_trace(
+    put_table(
         lab,
         hello,
         [

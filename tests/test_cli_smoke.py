@@ -96,11 +96,11 @@ def test_only_an_instance_of_the_head_alone_is_terminated(
     assert (terminated, said.evidence, said.is_proved) == (ended, evidence, bool(ended))
 
 
-def put_trace(lab: DeploymentTestbed, head: str, attempt: int, names: list[str]) -> None:
+def put_table(lab: DeploymentTestbed, head: str, attempt: int, names: list[str]) -> None:
     rows = "".join(f"{name}\tab/cd\tj\tCOMPLETED\t0\t-\t1s\n" for name in names)
     lab.s3.put_object(
         Bucket=lab.bucket,
-        Key=f"_nextflow/logs/run-{head}/a{attempt}/trace.txt",
+        Key=f"_nextflow/logs/run-{head}/a{attempt}/tasks.tsv",
         Body=(COLUMNS + rows).encode(),
     )
 
@@ -108,7 +108,7 @@ def put_trace(lab: DeploymentTestbed, head: str, attempt: int, names: list[str])
 def test_a_run_that_loses_its_head(
     lab: DeploymentTestbed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its Nextflow is a stand-in: the traces of its tasks are the test's."""
+    """Its Nextflow is a stand-in: the tables of its tasks are the test's."""
     for file in smoke_run.PIPELINE.iterdir():
         (tmp_path / file.name).write_text(file.read_text())
     (tmp_path / "pause-first").touch()
@@ -118,7 +118,7 @@ def test_a_run_that_loses_its_head(
     monkeypatch.setattr(tasks, "alive", lambda *_: [pausing])
 
     def lose(_: Site, head: Run) -> Proof:
-        put_trace(lab, head.id, 1, ["WRITE", "READ"])
+        put_table(lab, head.id, 1, ["WRITE", "READ"])
         lab.testbed.server.faults.host_reclaimed(head.id)
         return Proof("the head was lost", True, "its host was reclaimed")
 
@@ -133,7 +133,7 @@ def test_a_run_that_loses_its_head(
         "tasks write S3": True,
         "tasks read S3": True,
         "a run survives a lost head": True,
-        # It is not claimed, because the trace of no attempt has it.
+        # It is not claimed, because the table of no attempt has it.
         "scratch grows": False,
         "logs are readable": True,
     }

@@ -109,8 +109,6 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "    enabled = true",
         "    overwrite = true",
         "    file = '/reports/trace.txt'",
-        "    fields = 'task_id,hash,native_id,name,status,exit,submit,duration,realtime,%cpu,peak_rss,"
-        "peak_vmem,rchar,wchar,process,queue,cpus,memory,start:num,complete:num'",
         "}",
         "dag {",
         "    enabled = true",

@@ -3,6 +3,7 @@
 Against the real nf-amazon it is compiled in each build of the image, and run by `make test-head`.
 """
 
+import csv
 import json
 import os
 import shutil
@@ -138,6 +139,12 @@ class PluginTestbed:
         """What the plugin has counted."""
         return dict(json.loads((self.folder / "tasks.json").read_text()))
 
+    @property
+    def listed(self) -> list[dict[str, str]]:
+        """The rows of the plugin's table."""
+        with (self.folder / "tasks.tsv").open() as file:
+            return list(csv.DictReader(file, delimiter="\t"))
+
 
 @pytest.fixture(scope="module")
 def distribution(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -187,6 +194,7 @@ def testbed(distribution: Path, tmp_path: Path) -> PluginTestbed:
             "NXF_PLUGINS_DIR": str(distribution / "plugins"),
             "NXF_PLUGINS_DEFAULT": PLUGINS,
             "NF_TASKS_FILE": str(tmp_path / "tasks.json"),
+            "NF_TASK_TABLE": str(tmp_path / "tasks.tsv"),
             "NF_JOB_QUEUE": "arn:aws:batch:us-west-2:123456789012:job-queue/spot",
         },
     )
@@ -211,6 +219,23 @@ def test_a_task_that_lost_its_host_goes_on_demand_and_the_pipelines_strategy_hea
             "THEIRS": {"failed": 1},
         },
     }
+
+
+def test_tasks_are_listed_wherever_the_pipeline_keeps_its_trace(testbed: PluginTestbed) -> None:
+    (testbed.folder / "more.config").write_text(
+        "trace { enabled = true; file = 'theirs.txt'; fields = 'name' }\n"
+    )
+    testbed.run(PIPELINE, "-c", "more.config", **ON_DEMAND)
+
+    assert (testbed.folder / "theirs.txt").read_text().startswith("name\n")
+    rows = {(row["process"], row["status"]): row for row in testbed.listed}
+    assert set(rows) == {
+        ("GREEDY", "FAILED"), ("GREEDY", "COMPLETED"), ("BAD", "FAILED"), ("THEIRS", "FAILED")
+    }  # fmt: skip
+    done = rows["GREEDY", "COMPLETED"]
+    assert (done["queue"], done["cpus"], done["memory"]) == ("on-demand", "1", "16 MB")
+    assert int(done["submit"]) <= int(done["complete"])
+    assert rows["BAD", "FAILED"]["exit"] == "3"
 
 
 def test_what_ended_on_demand_is_found_by_a_resume(testbed: PluginTestbed) -> None:

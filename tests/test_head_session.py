@@ -67,7 +67,6 @@ def test_nextflow_accepts_the_session_id_and_the_runs_name(job_id: str) -> None:
 def variables(container: dict[str, str], *installed: Plugin) -> dict[str, str]:
     home = Path("/home")
     plugins = {plugin.name: plugin for plugin in installed}
-    tasks = Path("/tasks.json")
     return nextflow_variables.of(
         container,
         environment(more=container),
@@ -75,7 +74,8 @@ def variables(container: dict[str, str], *installed: Plugin) -> dict[str, str]:
         home,
         512,
         plugins=plugins,
-        tasks=tasks,
+        tasks=Path("/tasks.json"),
+        task_table=Path("/reports/tasks.tsv"),
     )
 
 

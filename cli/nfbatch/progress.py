@@ -105,7 +105,7 @@ def _cost(
     """What a run has cost, without asking for each task that has ended, as `nfbatch cost` does."""
     if not head.job.get("startedAt"):
         return None
-    rows = run_usage.trace(aws, known)
+    rows = run_usage.table(aws, known)
     if run_usage.is_elsewhere(rows, known):
         return None
     usages = [

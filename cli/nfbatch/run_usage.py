@@ -27,13 +27,13 @@ def collect(
         head: The run; None if Batch has forgotten it.
         known: Its run.json, if there is one.
     """
-    rows = trace(aws, known)
+    rows = table(aws, known)
     ids = [row["native_id"] for row in rows if run.JOB_ID.fullmatch(row.get("native_id") or "")]
     jobs = {job["jobId"]: job for job in run.describe(aws, ids)} if head else {}
     found = [usage.of_task(row, jobs.get(row.get("native_id") or "")) for row in rows]
     if head is None:
         return found
-    if is_elsewhere(rows, known):
+    if is_missing(rows, known):
         others = tasks.since(aws, deployment, head, known)
     elif head.has_ended:
         others = []
@@ -42,29 +42,29 @@ def collect(
     return [*found, *of_jobs([job for job in others if job["jobId"] not in jobs], known), of(head)]
 
 
-def trace(aws: Aws, known: dict[str, Any] | None) -> list[dict[str, str]]:
-    """The rows of the traces of all attempts.
+def table(aws: Aws, known: dict[str, Any] | None) -> list[dict[str, str]]:
+    """The rows of the tables of all attempts.
 
     Args:
         aws: The account and region.
         known: The run's run.json, if there is one.
     """
     attempts = (known or {}).get("attempts", [])
-    return [row for each in attempts for row in tasks.trace(aws, S3Uri.parse(each["logs"]))]
+    return [row for each in attempts for row in tasks.table(aws, S3Uri.parse(each["logs"]))]
 
 
-def is_elsewhere(rows: Sequence[dict[str, str]], known: dict[str, Any] | None) -> bool:
-    """Whether the pipeline keeps its trace elsewhere, as those of nf-core do.
+def is_missing(rows: Sequence[dict[str, str]], known: dict[str, Any] | None) -> bool:
+    """Whether there is no table, as of a simulated run.
 
     Args:
-        rows: The rows of the trace.
+        rows: The rows of the table.
         known: The run's run.json, if there is one.
     """
     return not rows and any((known or {}).get("tasks", {}).values())
 
 
 def of_jobs(jobs: Sequence[dict[str, Any]], known: dict[str, Any] | None) -> list[Usage]:
-    """The usage of jobs that are in no trace.
+    """The usage of jobs that are in no table.
 
     Args:
         jobs: The jobs.

@@ -1,4 +1,4 @@
-"""The tasks of a run: Batch knows those that live, Nextflow's trace those that ended."""
+"""The tasks of a run: Batch knows those that live, the head's table those that ended."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _belongs(job: dict[str, Any], session: str | None, work: str) -> bool:
 
 @dataclass(frozen=True)
 class Task:
-    """A task that has ended, as a row of Nextflow's trace.
+    """A task that has ended, as a row of the head's table.
 
     Attributes:
         name: Such as `ALIGN (sample 7)`.
@@ -134,18 +134,18 @@ def ended(aws: Aws, attempt_logs: S3Uri) -> list[Task]:
             hash=row.get("hash") or "-",
             duration=row.get("duration") or "-",
         )
-        for row in trace(aws, attempt_logs)
+        for row in table(aws, attempt_logs)
     ]
 
 
-def trace(aws: Aws, attempt_logs: S3Uri) -> list[dict[str, str]]:
-    """The rows of an attempt's trace; none if the pipeline keeps it elsewhere.
+def table(aws: Aws, attempt_logs: S3Uri) -> list[dict[str, str]]:
+    """The rows of the table that the head's plugin writes; none if there is no plugin.
 
     Args:
         aws: The account and region.
         attempt_logs: As above.
     """
-    text = record.content(aws, attempt_logs / "trace.txt")
+    text = record.content(aws, attempt_logs / "tasks.tsv")
     if text is None:
         return []
     return list(csv.DictReader(io.StringIO(text.decode(errors="replace")), delimiter="\t"))

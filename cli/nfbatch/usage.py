@@ -1,4 +1,4 @@
-"""What a task asked for and used: Batch knows the first, Nextflow's trace both."""
+"""What a task asked for and used: Batch knows the first, the head's table both."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def of_task(row: Mapping[str, str], job: dict[str, Any] | None) -> Usage:
     """The usage of a task that has ended.
 
     Args:
-        row: Its row in the trace.
+        row: Its row in the head's table.
         job: Its job; None if Batch has forgotten it.
     """
     name = row.get("name") or "-"
@@ -107,7 +107,7 @@ def of_task(row: Mapping[str, str], job: dict[str, Any] | None) -> Usage:
 
 
 def of_job(job: dict[str, Any], processes: Iterable[str]) -> Usage:
-    """The usage of a task that is in no trace.
+    """The usage of a task that is in no table.
 
     Args:
         job: Its job.
@@ -133,7 +133,7 @@ def of_job(job: dict[str, Any], processes: Iterable[str]) -> Usage:
 
 
 def _with_job(found: Usage, job: dict[str, Any]) -> Usage:
-    """What Batch knows better than the trace: each attempt, also of a host that was lost."""
+    """What Batch knows better than the table: each attempt, also of a host that was lost."""
     container = job.get("container", {})
     asked = {each["type"]: each["value"] for each in container.get("resourceRequirements", [])}
     stays = [

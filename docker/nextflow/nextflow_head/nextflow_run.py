@@ -149,6 +149,7 @@ class NextflowRun:
             self._heap,
             plugins=self._plugins,
             tasks=folder.tasks,
+            task_table=folder.task_table,
         )
         self.started = True
         ended = self._process.run(argv, variables, on_stop)

@@ -23,6 +23,7 @@ def of(
     *,
     plugins: Mapping[str, Plugin],
     tasks: Path,
+    task_table: Path,
 ) -> dict[str, str]:
     """The container's environment, and what the head adds.
 
@@ -34,6 +35,7 @@ def of(
         heap: The Java heap in MiB, or None if the JVM decides.
         plugins: The plugins in the image, by name.
         tasks: The file in which the head's plugin counts tasks.
+        task_table: The file in which it lists those that have ended.
     """
     defaults = {
         # For the log: whole lines instead of a display that redraws itself.
@@ -46,6 +48,7 @@ def of(
         "NXF_UUID": session.id,
         "NXF_OPTS": environment.jvm_options,
         "NF_TASKS_FILE": str(tasks),
+        "NF_TASK_TABLE": str(task_table),
         # Tasks get this too: Nextflow hands it on.
         "AWS_RETRY_MODE": environment.retry_mode,
         "AWS_MAX_ATTEMPTS": str(environment.max_attempts),

@@ -65,6 +65,11 @@ class RunFolder:
         return self.path / "project"
 
     @property
+    def task_table(self) -> Path:
+        """The report in which the head's plugin lists the tasks that have ended."""
+        return self.reports / "tasks.tsv"
+
+    @property
     def tasks(self) -> Path:
         """The file in which the head's plugin counts tasks."""
         return self.path / "tasks.json"
