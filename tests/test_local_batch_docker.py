@@ -60,7 +60,7 @@ class Containers:
         return self.testbed.submit(jobDefinition=definition)
 
     def run(self, script: str, **container: Any) -> dict[str, Any]:
-        return self.testbed.wait(self.submit(script, **container), seconds=60)
+        return self.testbed.wait(self.submit(script, **container))
 
     def lines(self, script: str, **container: Any) -> list[str]:
         return self.testbed.lines(self.run(script, **container))

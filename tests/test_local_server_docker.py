@@ -86,7 +86,7 @@ def test_it_listens_where_containers_find_it_and_leaves_nothing(
         assert connection.getresponse().status == 200
         connection.close()
         job = batch_job(aws, "sleep 600", image)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while not containers_of(engine, job):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -120,7 +120,7 @@ def test_a_task_in_a_bare_image_moves_files_as_its_role(engine: Any, tmp_path: P
                 {"sourceVolume": "aws-cli", "containerPath": "/opt/aws-cli", "readOnly": True}
             ],
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while (described := aws.client("batch").describe_jobs(jobs=[job])["jobs"][0])[
             "status"
         ] not in {"SUCCEEDED", "FAILED"}:

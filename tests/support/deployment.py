@@ -176,7 +176,7 @@ class DeploymentTestbed:
 
     def log(self, job: str) -> list[str]:
         """Wait for a head's end, and read what it printed."""
-        return self.testbed.lines(self.testbed.wait(job, seconds=60), f"{self.name}-logs")
+        return self.testbed.lines(self.testbed.wait(job), f"{self.name}-logs")
 
     @property
     def variables(self) -> dict[str, str]:
