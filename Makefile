@@ -22,7 +22,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-demo demo local-aws test test-s3 test-head test-kernel lint types check format synth \
+.PHONY: help python setup setup-demo demo local-aws test test-bare test-s3 test-head test-kernel lint types check format synth \
 	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run clean clean-docker
 
@@ -48,6 +48,10 @@ local-aws: setup-demo ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflo
 test: setup ## Runs the tests that need no special machine
 	@python -m assets.go_program >/dev/null
 	python -m pytest -n 3
+
+test-bare: setup ## Runs demo and tests as an ordinary user on bare Debians 12 and 13; needs root, debootstrap
+	.ci/bare bookworm 022 "nextflow" "make demo && make test"
+	.ci/bare trixie 002 "a new place" "make demo && make test"
 
 test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and 2
 	@python -m assets.go_program >/dev/null
