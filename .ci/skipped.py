@@ -6,18 +6,18 @@ The report is one of `pytest --junitxml=REPORT`.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
 
-def skipped(report: Path) -> list[str]:
+def skipped(report: Path) -> Iterator[str]:
     """The node ids of the tests; of a module that was skipped as a whole, its file."""
-    return [
-        "::".join(filter(None, (_file(case.get("classname") or case.get("name", "")), name)))
-        for case in ElementTree.parse(report).iter("testcase")  # noqa: S314 - of our own pytest
-        if case.find("skipped") is not None
-        for name in [case.get("name", "") if case.get("classname") else ""]
-    ]
+    for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - of our own pytest
+        if case.find("skipped") is None:
+            continue
+        module, name = case.get("classname"), case.get("name", "")
+        yield f"{_file(module)}::{name}" if module else _file(name)
 
 
 def _file(module: str) -> str:

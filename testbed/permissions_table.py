@@ -17,7 +17,7 @@ from stacks import paths
 from testbed import recorded_calls
 from testbed.role_usage import Usage, is_assumed_by_a_service, usage_of
 from testbed.synthesized import changed, of
-from testbed.unrecorded import REASONS, SETTINGS
+from testbed.unrecorded import OF_SETTINGS, REASONS
 from testbed.worker_calls import WorkerCalls
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _rows(found: Usage, role: str, statement: Statement) -> Iterator[str]:
     by_caller: dict[str, list[str]] = defaultdict(list)
     for action in statement.actions:
         callers = " and ".join(sorted(found.callers_of(role, action)))
-        by_caller[callers or REASONS.get((role, action)) or SETTINGS[action]].append(action)
+        by_caller[callers or REASONS.get((role, action)) or OF_SETTINGS[action]].append(action)
     resource = ", ".join(f"`{_short(each)}`" for each in statement.resources)
     conditions = ", ".join(
         f"`{key}` {operator} {_text(value)}"

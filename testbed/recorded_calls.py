@@ -57,9 +57,7 @@ class RoleCall:
 
 
 def read() -> list[RoleCall]:
-    """Read the file; nothing is recorded where there is none."""
-    if not FILE.exists():
-        return []
+    """Read the file."""
     return [RoleCall(**json.loads(line)) for line in FILE.read_text().splitlines()]
 
 

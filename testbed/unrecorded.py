@@ -36,6 +36,7 @@ REASONS: dict[tuple[str, str], str] = {
 
 _SECRETS = "the ECS agent, when a head starts whose settings name a secret"
 _KEY = "S3 and EC2, for what is under the customer managed key"
+_SHELL = "the SSM agent, with Session Manager"
 _IMAGES = "the ECS agent, for tasks whose images are in ECR"
 _PULLS = (
     "BatchCheckLayerAvailability",
@@ -47,7 +48,7 @@ _PULLS = (
 )
 _CHANNELS = ("CreateControlChannel", "CreateDataChannel", "OpenControlChannel", "OpenDataChannel")
 #: By action: what only some settings allow, and no recorded run had.
-SETTINGS: dict[str, str] = {
+OF_SETTINGS: dict[str, str] = {
     "kms:CreateGrant": _KEY,
     "kms:Decrypt": _KEY,
     "kms:DescribeKey": _KEY,
@@ -55,13 +56,8 @@ SETTINGS: dict[str, str] = {
     "kms:GenerateDataKeyWithoutPlaintext": _KEY,
     "kms:ReEncryptFrom": _KEY,
     "kms:ReEncryptTo": _KEY,
-    **dict.fromkeys(
-        (
-            "ssm:UpdateInstanceInformation",
-            *(f"ssmmessages:{name}" for name in _CHANNELS),
-        ),
-        "the SSM agent",
-    ),
+    "ssm:UpdateInstanceInformation": _SHELL,
+    **{f"ssmmessages:{name}": _SHELL for name in _CHANNELS},
     **{f"ecr:{name}": _IMAGES for name in _PULLS},
     "secretsmanager:DescribeSecret": _SECRETS,
     "secretsmanager:GetSecretValue": _SECRETS,

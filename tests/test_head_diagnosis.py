@@ -177,6 +177,38 @@ def test_tells_the_ends_of_a_run_apart(
     assert judge(tmp_path, log) == Outcome(state, status, line)
 
 
+@pytest.mark.parametrize(
+    ("message", "before", "after"),
+    [
+        (
+            f"The work directory s3://{'b' * 63}/{'f' * 200}/work is not allowed: tasks can write"
+            f" only below s3://{'b' * 63}/_nextflow/runs/NAME/work; remove workDir, bucketDir or"
+            " NXF_WORK",
+            "The work directory s3://bbb",
+            "/NAME/work; remove workDir, bucketDir or NXF_WORK",
+        ),
+        (
+            f"storeDir s3://{'b' * 63}/{'f' * 200} is not allowed: tasks can write only in their"
+            " work directories; add the folder to storage.store_dirs in the settings, or use"
+            " publishDir",
+            "process A (2): storeDir s3://bbb",
+            "their work directories; add the folder to storage.store_dirs in the settings, or use"
+            " publishDir",
+        ),
+    ],
+    ids=["workDir", "storeDir"],
+)
+def test_of_what_tasks_may_not_write_only_addresses_are_shortened(
+    tmp_path: Path, message: str, before: str, after: str
+) -> None:
+    line = judge(tmp_path, process(message)).line
+
+    assert len(line) <= 300
+    assert line.startswith(before)
+    assert " is not allowed: tasks can write only " in line
+    assert line.endswith(after)
+
+
 def test_what_nextflow_tried_in_vain_and_did_without_is_no_cause(tmp_path: Path) -> None:
     denied = f"{STAMP} [main] DEBUG n.c.aws.nio.S3Client - {DENIED}\n"
 

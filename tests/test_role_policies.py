@@ -38,12 +38,6 @@ def usages(
     }
 
 
-@pytest.fixture
-def _recorded() -> None:
-    if not recorded_calls.FILE.exists():
-        pytest.skip("no runs are recorded: `make record-calls` needs a real Nextflow and Docker")
-
-
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_call_of_a_worker_is_allowed(usages: dict[str, Usage], name: str) -> None:
     denied = [line for line in usages[name].denied if f"/{WORKER}/" in line]
@@ -61,13 +55,11 @@ def test_a_worker_may_do_nothing_that_nothing_calls(usages: dict[str, Usage], na
     assert unused == {each for each in REASONS if each[0] == WORKER}
 
 
-@pytest.mark.usefixtures("_recorded")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_recorded_call_is_allowed(usages: dict[str, Usage], name: str) -> None:
     assert usages[name].denied == []
 
 
-@pytest.mark.usefixtures("_recorded")
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_allowed_action_is_called_or_has_a_reason(
     usages: dict[str, Usage], name: str
@@ -75,7 +67,6 @@ def test_every_allowed_action_is_called_or_has_a_reason(
     assert usages[name].unused() == set(REASONS)
 
 
-@pytest.mark.usefixtures("_recorded")
 def test_the_page_has_every_statement(tmp_path: Path) -> None:
     page = permissions_table.PAGE.read_text("utf-8")
 

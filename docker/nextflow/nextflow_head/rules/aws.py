@@ -15,15 +15,23 @@ _NO_FOLDER = (
 )
 
 RULES = (
-    # What the head's plugin refuses, before AWS does
+    # What the head's plugin refuses, before AWS does. Only addresses may be shortened.
     Rule(
         State.BAD_INPUT,
-        r"(?P<why>The work directory s3:\S+ is not allowed: .*)",
-        "{why}",
+        r"The work directory (?P<folder>s3:\S+) is not allowed: tasks can write only below"
+        r" (?P<allowed>s3:\S+);",
+        "The work directory {folder} is not allowed: tasks can write only below {allowed}; remove"
+        " workDir, bucketDir or NXF_WORK",
     ),
     Rule(
         State.BAD_INPUT,
-        r"(?P<why>(?:storeDir s3:\S+|A privileged container) is not allowed: .*)",
+        r"storeDir (?P<folder>s3:\S+) is not allowed: tasks can write only in (?P<allowed>[^;]+);",
+        "{process}storeDir {folder} is not allowed: tasks can write only in {allowed}; add the"
+        " folder to storage.store_dirs in the settings, or use publishDir",
+    ),
+    Rule(
+        State.BAD_INPUT,
+        r"(?P<why>A privileged container is not allowed: .*)",
         "{process}{why}",
     ),
     # A limit of the SDK

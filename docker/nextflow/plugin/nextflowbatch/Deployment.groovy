@@ -75,7 +75,7 @@ class Deployment {
             return
         final inside = address.startsWith("$work/") ? address.substring(work.length() + 1).tokenize('/') : []
         if( !('work' in inside.drop(1)) )
-            throw new AbortOperationException("The work directory $address is not allowed: tasks can write only below $work/NAME/work; remove workDir, bucketDir or NXF_WORK, or choose such a folder")
+            throw new AbortOperationException("The work directory $address is not allowed: tasks can write only below $work/NAME/work; remove workDir, bucketDir or NXF_WORK")
     }
 
     /** Refuses a `storeDir` where tasks may not write. */
