@@ -106,7 +106,7 @@ def _cost(
     if not head.job.get("startedAt"):
         return None
     rows = run_usage.table(aws, known)
-    if run_usage.is_elsewhere(rows, known):
+    if run_usage.is_missing(rows, known):
         return None
     usages = [
         *(usage.of_task(row, None) for row in rows),
