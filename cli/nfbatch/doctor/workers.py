@@ -188,7 +188,7 @@ def _in_clusters(joined: list[dict[str, Any]], known: dict[str, Any]) -> Finding
 
 
 def _minutes_since(moment: datetime) -> int:
-    return int(output.now() / 60_000 - moment.timestamp() / 60)
+    return (output.now() - round(moment.timestamp() * 1000)) // 60_000
 
 
 def _is_recent(moment: datetime) -> bool:
