@@ -90,8 +90,8 @@ def _ticks(testbed: HeadTestbed, clock: Path, number: int) -> int:
         "AWS_ENDPOINT_URL": testbed.aws.endpoint,
         "AWS_REGION": testbed.aws.region,
         "NF_JOB_QUEUE": "default",
-        "NF_WORKDIR": f"s3://{testbed.bucket}/overhead",
-        "NF_LOGSDIR": f"s3://{testbed.bucket}/overhead",
+        "NF_WORKDIR": f"s3://{testbed.bucket}/overhead/runs",
+        "NF_LOGSDIR": f"s3://{testbed.bucket}/overhead/logs",
     }
     done = subprocess.run(
         [
