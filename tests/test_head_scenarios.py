@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.scenario, pytest.mark.timeout(1200)]
 SUCCESS = ("SUCCEEDED", 0, "the pipeline succeeded")
 #: What a shell, a JSON reader or a terminal would not leave alone.
 LETTERS = "-$`'\"\\*?[]{}()<>|&;!#~= \n\t\r\x01\x7f%@éa0\u2028🧬"
-REPORTS = {"report.html", "timeline.html", "trace.txt", "dag.html"}
+REPORTS = {"report.html", "timeline.html", "trace.txt", "tasks.tsv", "dag.html"}
 
 
 @pytest.fixture(scope="module")

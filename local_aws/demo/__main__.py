@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from assets.go_program import AWS_CLIENT, TASK_S3, BuildError
 from local_aws import jobs
 from local_aws.cdk import Cdk, CdkError
-from local_aws.demo import capabilities
+from local_aws.demo import capabilities, tour
 from local_aws.demo.display import Display
 from local_aws.demo.jobs import Jobs, Outcome
 from local_aws.demo.summary import summarize
@@ -91,6 +91,7 @@ def _run(display: Display) -> Outcome:
                 step.jobs = lines
             step.detail = f"{len(step.jobs)} jobs"
         outcome = submitted.outcome(job_id)
+        tour.show(display.console, aws, _DIRECTORY / "hello.html")
         summarize(display.console, aws, outcome, machine)
     return outcome
 

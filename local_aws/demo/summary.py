@@ -18,14 +18,14 @@ _NEXT = {
     "make local-aws": "your own local AWS, until Ctrl-C; then cdk, aws and nextflow",
     "make diff SETTINGS=default": "what our recommendation would deploy to your account",
     "make deploy SETTINGS=default": "deploy it",
+    "docs/nfbatch.md": "launch, watch, understand and pay for runs of your own",
     "docs/head.md": "pipelines, parameters, logs and reports",
     "docs/workshop.md": "the workshop's table and each difference from it",
 }
-_LOG_LINES = 40
 
 
 def summarize(console: Console, aws: LocalAws, outcome: Outcome, machine: Capabilities) -> None:
-    """Print the head's log, what landed in the bucket, what was real, and what to do next.
+    """Print what landed in the bucket, what was real, and what to do next.
 
     Args:
         console: Where to print.
@@ -33,9 +33,6 @@ def summarize(console: Console, aws: LocalAws, outcome: Outcome, machine: Capabi
         outcome: How the head ended.
         machine: How the demo went on this machine.
     """
-    console.rule("the head's log", align="left", style="dim")
-    for line in outcome.log[-_LOG_LINES:]:
-        console.print(Text(line), soft_wrap=True)
     console.rule("in the bucket", align="left", style="dim")
     for line in _bucket_lines(aws):
         console.print(Text(line), soft_wrap=True)
