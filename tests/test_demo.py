@@ -155,6 +155,12 @@ def test_without_docker_it_runs_hello_and_says_what_was_rehearsed() -> None:
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert "hello: SUCCEEDED" in run.stdout
+    shown = dict(re.findall(r"^\$ nfbatch (\w+).*\n((?:(?!\$ ).*\n)*)", run.stdout, re.MULTILINE))
+    assert "nf-hello\tSUCCEEDED" in shown["list"]
+    assert "State       SUCCEEDED" in shown["status"]
+    assert "nextflow-head: the pipeline succeeded" in shown["logs"]
+    assert "sayHello_1\t1\t" in shown["cost"]
+    assert "build/demo/hello.html" in shown["report"]
     assert run.stdout.count("SubmitJob") == 4
     assert all(f"{word} world!" in run.stdout for word in ("Bonjour", "Ciao", "Hello", "Hola"))
     real, rehearsed = run.stdout.split("What was real")[1].split("What was simulated")

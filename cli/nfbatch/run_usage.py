@@ -60,7 +60,9 @@ def is_missing(rows: Sequence[dict[str, str]], known: dict[str, Any] | None) -> 
         rows: The rows of the table.
         known: The run's run.json, if there is one.
     """
-    return not rows and any((known or {}).get("tasks", {}).values())
+    counts = (known or {}).get("tasks")
+    # Without the head's plugin, tasks are not counted either.
+    return not rows and (not counts or any(counts.values()))
 
 
 def of_jobs(jobs: Sequence[dict[str, Any]], known: dict[str, Any] | None) -> list[Usage]:
