@@ -23,7 +23,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-bare test-s3 test-head test-kernel lint types check format synth \
-	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
+	diff deployer-policy bootstrap deploy destroy snapshots schema pictures audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
@@ -105,6 +105,9 @@ destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
 
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
+
+pictures: setup ## Draws the commands of nfbatch in a terminal: build/pictures, and docs/pictures
+	python -m tests.pictures
 
 permissions: setup ## Writes the generated part of docs/permissions.md, from policies and recorded calls
 	PYTHONPATH=assets/worker python -m testbed.permissions_table

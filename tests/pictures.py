@@ -38,6 +38,7 @@ _FAILING = 'workflow { error "no samples in the table" }\n'
 
 def main() -> int:
     """Launch runs, and take the pictures; returns the exit status."""
+    os.environ.update({name.upper(): value for name, value in KEYS.items()})
     shutil.rmtree(_BUILT, ignore_errors=True)
     _DOCS.mkdir(exist_ok=True)
     with (
@@ -58,7 +59,7 @@ def main() -> int:
 
 def _commands(lab: DeploymentTestbed, folder: Path) -> Iterator[tuple[str, list[str]]]:
     """What is shown, each with the name of its picture."""
-    for command in app.registered_commands:
+    for command in app.registered_commands[:1]:
         name = str(command.name or (command.callback and command.callback.__name__))
         yield f"help-{name}", [name, "--help"]
     yield "help", ["--help"]
@@ -69,7 +70,7 @@ def _commands(lab: DeploymentTestbed, folder: Path) -> Iterator[tuple[str, list[
     lab.testbed.wait(_launch(lab, "greetings", "hello"))
     lab.testbed.wait(_launch(lab, "no-samples", str(project)))
     waiting = lab.testbed.submit(
-        jobName="ALIGN (7)",
+        jobName="ALIGN_7",
         jobQueue=lab.queues[1],
         jobDefinition=lab.testbed.definition(["true"]),
         containerOverrides={"resourceRequirements": [{"type": "VCPU", "value": "512"}]},
@@ -102,7 +103,6 @@ def _run(lab: DeploymentTestbed, words: list[str], columns: int) -> str:
     environment = {
         **os.environ,
         **lab.variables,
-        **{name.upper(): value for name, value in KEYS.items()},
         "COLUMNS": str(columns),
         "FORCE_COLOR": "1",
         "TERMINAL_WIDTH": str(columns),

@@ -111,7 +111,7 @@ DENIED = (
             ABORTED.replace("CAUSE", "java.nio.file.AccessDeniedException: /bucket/runs/a"),
             State.NO_PERMISSION,
             4,
-            "no permission for s3:* on s3://bucket/runs/a: allow it in the role's policy",
+            "no permission to read or write s3://bucket/runs/a: allow it in the role's policy",
         ),
         (
             ABORTED.replace("CAUSE", "Unable to execute HTTP request: Connection refused"),

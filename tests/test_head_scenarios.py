@@ -304,7 +304,7 @@ def test_a_work_bucket_without_permission_is_named_before_anything_is_submitted(
     state, status, line = testbed.end(job)
 
     assert (state, status) == ("NO_PERMISSION", 4)
-    assert f"no permission for s3:PutObject on s3://{testbed.bucket}/_nextflow/runs/" in line
+    assert f"no permission to read or write s3://{testbed.bucket}/_nextflow/runs/" in line
     assert testbed.tasks(job) == []
 
 

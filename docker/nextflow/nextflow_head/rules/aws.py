@@ -73,7 +73,7 @@ RULES = (
     Rule(
         State.NO_PERMISSION,
         r"java\.nio\.file\.AccessDeniedException: (?:s3:/)?/(?P<path>[^\s:]+)",
-        f"{{process}}no permission for s3:* on s3://{{path}}: {ALLOW}",
+        f"{{process}}no permission to read or write s3://{{path}}: {ALLOW}",
     ),
     Rule(
         State.FAILED,
