@@ -47,11 +47,17 @@ local-aws: setup-demo ## Runs a local AWS until Ctrl-C, for cdk, aws and Nextflo
 
 test: setup ## Runs the tests that need no special machine
 	@python -m assets.go_program >/dev/null
-	python -m pytest -n 3
+	python -m pytest -n 4
 
 test-bare: setup ## Runs demo and tests as an ordinary user on bare Debians 12 and 13; needs root, debootstrap
 	.ci/bare bookworm 022 "nextflow" "make demo && make test"
 	.ci/bare trixie 002 "a new place" "make demo && make test"
+	@# A home that cannot be written to, then none; pip and cdk without make.
+	.ci/bare trixie 022 "no home" "make synth && env -u HOME make synth" \
+		HOME=/usr GOCACHE=/home/newcomer/.cache/go-build
+	.ci/bare trixie 022 "no make" 'python3 -m venv .venv && .venv/bin/pip install -q -r requirements.txt \
+		&& PATH="$$PWD/.venv/bin:$$PATH" npm ci --silent \
+		&& PATH="$$PWD/.venv/bin:$$PATH" npx cdk synth --quiet -c settings=default'
 
 test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and 2
 	@python -m assets.go_program >/dev/null
@@ -69,8 +75,9 @@ lint: setup ## Checks format and style
 	ruff check .
 	hadolint docker/nextflow/Dockerfile
 	@odd=$$("$$(go env GOROOT)/bin/gofmt" -l assets benchmarks) && test -z "$$odd" || { echo "gofmt: $$odd"; exit 1; }
-	go vet -C assets/aws_client ./...
-	go vet -C assets/task_s3 ./...
+	@# As they are built: with other flags, Go compiles AWS's SDK anew, which takes minutes.
+	export CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS="-mod=readonly -trimpath"; \
+		go vet -C assets/aws_client ./... && go vet -C assets/task_s3 ./...
 
 types: setup ## Checks static types
 	mypy

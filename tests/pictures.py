@@ -59,7 +59,7 @@ def main() -> int:
 
 def _commands(lab: DeploymentTestbed, folder: Path) -> Iterator[tuple[str, list[str]]]:
     """What is shown, each with the name of its picture."""
-    for command in app.registered_commands[:1]:
+    for command in app.registered_commands:
         name = str(command.name or (command.callback and command.callback.__name__))
         yield f"help-{name}", [name, "--help"]
     yield "help", ["--help"]

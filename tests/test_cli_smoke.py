@@ -136,6 +136,7 @@ def test_a_run_that_loses_its_head(
         # It is not claimed, because the table of no attempt has it.
         "scratch grows": False,
         "logs are readable": True,
+        "its cost is known": True,
     }
     assert done.status == Kind.RUN_FAILED
     assert lab.keys("launch") == []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nfbatch import log_stream, lost_host, output, record, tasks
+from nfbatch import cost, log_stream, lost_host, output, record, run_usage, tasks
 from nfbatch.error import Kind, NfbatchError
 from nfbatch.proof import Proof
 from nfbatch.s3_uri import S3Uri
@@ -101,7 +101,18 @@ class SmokeRun:
             self._survival(attempts, known),
             _of_task("scratch grows", "FILL", ended, f"{self.fill_gib} GiB written"),
             Proof("logs are readable", bool(lines), f"{len(lines)} lines of the head"),
+            self._cost(known),
         ]
+
+    def _cost(self, known: dict[str, Any]) -> Proof:
+        what = "its cost is known"
+        aws, deployment = self.site.aws, self.site.deployment
+        usages = run_usage.collect(aws, deployment, self.head, known)
+        try:
+            found = cost.estimate(aws, deployment, usages)
+        except aws.client("batch").exceptions.ClientError as error:
+            return Proof(what, False, str(error))
+        return Proof(what, bool(found.parts), f"about {output.money(found.usd)}")
 
     def _survival(self, attempts: int, known: dict[str, Any]) -> Proof:
         what = "a run survives a lost head"
