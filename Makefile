@@ -65,7 +65,7 @@ test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and
 
 test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py \
-		tests/test_enforced_runs.py
+		tests/test_enforced_runs.py tests/test_head_smoke.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
@@ -120,7 +120,7 @@ permissions: setup ## Writes the generated part of docs/permissions.md, from pol
 	PYTHONPATH=assets/worker python -m testbed.permissions_table
 
 record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
-	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
+	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py tests/test_head_smoke.py
 
 schema: setup ## Writes settings/schema.json (for editors), docs/settings.md and docs/audit.md
 	python -m stacks.schema > settings/schema.json

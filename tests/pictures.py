@@ -32,7 +32,7 @@ _BUILT = paths.ROOT / "build" / "pictures"
 _DOCS = paths.ROOT / "docs" / "pictures"
 _DOCS_WIDTH = 100
 #: In the documentation, by name of the picture.
-_SHOWN = ("list", "status", "failed", "cost", "doctor")
+_SHOWN = ("list", "status", "cost", "doctor")
 _FAILING = 'workflow { error "no samples in the table" }\n'
 
 

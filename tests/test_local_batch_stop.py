@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from threading import Event, Timer
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws import batch
 from local_aws.batch import limits, logs
@@ -249,3 +250,22 @@ def test_a_reset_waits_once_for_all_attempts_that_do_not_end(
     runner.over.set()
 
     assert 0.3 <= took < 1
+
+
+def test_the_instance_under_a_job_is_known_and_can_be_terminated(testbed: Testbed) -> None:
+    """https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html."""
+    identity = testbed.submit("echo ready; sleep 60")
+    ready(testbed, identity)
+    arn = testbed.describe(identity)["container"]["containerInstanceArn"]
+    ecs, ec2 = testbed.client("ecs"), testbed.client("ec2")
+    (host,) = ecs.describe_container_instances(cluster=arn.split("/")[1], containerInstances=[arn])[
+        "containerInstances"
+    ]
+    with pytest.raises(ClientError, match=r"InvalidInstanceID\.NotFound"):
+        ec2.terminate_instances(InstanceIds=[host["ec2InstanceId"], "i-0123456789abcdef0"])
+    (ended,) = ec2.terminate_instances(InstanceIds=[host["ec2InstanceId"]])["TerminatingInstances"]
+    job = testbed.wait(identity)
+
+    assert (host["containerInstanceArn"], host["runningTasksCount"]) == (arn, 1)
+    assert ended["CurrentState"]["Name"] == "shutting-down"
+    assert job["statusReason"] == f"Host EC2 (instance {host['ec2InstanceId']}) terminated."

@@ -5,6 +5,7 @@
 
 from moto.batch import urls
 
+from local_aws.batch import hosts
 from local_aws.batch.agent import Authorize
 from local_aws.batch.api import BatchApi
 from local_aws.batch.execution import Execution
@@ -29,6 +30,7 @@ def install(
         agent: The URL of what plays the ECS agent, from which jobs get their role's credentials.
         authorize: Decides about the agent's own calls.
     """
+    hosts.install()
     RUNTIME.runner = runner
     RUNTIME.endpoint = endpoint
     RUNTIME.agent = agent

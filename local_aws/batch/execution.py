@@ -22,6 +22,9 @@ class Execution(Thread):
         runtime: How containers run here.
         on_running: Called when the container runs.
         on_end: Called when the attempt is over.
+
+    Attributes:
+        attempt: As above.
     """
 
     def __init__(
@@ -34,7 +37,7 @@ class Execution(Thread):
     ) -> None:
         super().__init__(name=f"batch-{job.id}", daemon=True)
         self._job = job
-        self._attempt = attempt
+        self.attempt = attempt
         self._place = attempt.place
         self._runtime = runtime
         self._on_running = on_running
@@ -51,7 +54,7 @@ class Execution(Thread):
 
     def run(self) -> None:
         """Start the container, wait for its end and report both."""
-        attempt = self._attempt
+        attempt = self.attempt
         try:
             self._container = self._start()
         except ContainerError as error:
@@ -84,12 +87,12 @@ class Execution(Thread):
             self._job.properties,
             self._place,
             definition=self._job.definition.name,
-            task_id=self._attempt.task_id,
+            task_id=self.attempt.task_id,
         )
-        self._attempt.log_stream = log.name
+        self.attempt.log_stream = log.name
         if self._runtime.authorize is not None:
-            profile = self._attempt.environment.resources.get("instanceRole")
-            agent = Agent(self._place, profile, self._attempt.task_id, self._runtime.authorize)
+            profile = self.attempt.environment.resources.get("instanceRole")
+            agent = Agent(self._place, profile, self.attempt.task_id, self._runtime.authorize)
             agent.check(self._job.properties, log, create_group=create_group)
         spec = self._specification()
         log.open(create_group=create_group)
@@ -102,7 +105,7 @@ class Execution(Thread):
             end = running.wait()
         except Exception as error:  # as in _start
             reason = ContainerError(f"CannotInspectContainerError: {error!r}").reason
-            self._attempt.status_reason, self._attempt.reason = EXITED, reason
+            self.attempt.status_reason, self.attempt.reason = EXITED, reason
         else:
             self._judge(end)
 
@@ -112,7 +115,7 @@ class Execution(Thread):
         secrets = job_secrets.resolve(properties["secrets"], self._place)
         return container.specify(
             properties,
-            name=f"batch-{self._job.name}-{self._attempt.task_id[:8]}",
+            name=f"batch-{self._job.name}-{self.attempt.task_id[:8]}",
             job_id=self._job.id,
             environment=self._ecs_variables() | secrets | own | self._batch_variables(),
         )
@@ -122,9 +125,9 @@ class Execution(Thread):
         job = self._job
         variables = {
             "AWS_BATCH_JOB_ID": job.id,
-            "AWS_BATCH_JOB_ATTEMPT": str(self._attempt.number),
+            "AWS_BATCH_JOB_ATTEMPT": str(self.attempt.number),
             "AWS_BATCH_JQ_NAME": job.queue.name,
-            "AWS_BATCH_CE_NAME": self._attempt.environment.name,
+            "AWS_BATCH_CE_NAME": self.attempt.environment.name,
         }
         if job.array_index is not None:
             variables["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_index)
@@ -137,7 +140,7 @@ class Execution(Thread):
             variables["AWS_ENDPOINT_URL"] = self._runtime.endpoint
             role = self._role()
             if role is not None:
-                self._credentials = credentials.grant(self._place, role, self._attempt.task_id)
+                self._credentials = credentials.grant(self._place, role, self.attempt.task_id)
                 url = f"{self._runtime.agent}{self._credentials}"
                 variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url
         return variables
@@ -150,7 +153,7 @@ class Execution(Thread):
         """
         role: str | None = self._job.properties.get("jobRoleArn")
         if role is None:
-            resources = self._attempt.environment.resources
+            resources = self.attempt.environment.resources
             if launch_template.hides_instance_role(self._place, resources.get("launchTemplate")):
                 return None
             return instance_role_of(self._place, resources.get("instanceRole"))
@@ -164,8 +167,8 @@ class Execution(Thread):
         return role
 
     def _watch(self) -> None:
-        self._attempt.started_at = now()
-        self._on_running(self._job, self._attempt)
+        self.attempt.started_at = now()
+        self._on_running(self._job, self.attempt)
         if self._job.timeout is not None:
             self._after(self._job.timeout, self._time_out)
         # What was requested while the container started.
@@ -183,7 +186,7 @@ class Execution(Thread):
                 timer.start()
 
     def _time_out(self) -> None:
-        self._attempt.timed_out = True
+        self.attempt.timed_out = True
         self.stop()
 
     def stop(self) -> None:
@@ -208,7 +211,7 @@ class Execution(Thread):
         self.kill()
 
     def _judge(self, end: Exit) -> None:
-        attempt = self._attempt
+        attempt = self.attempt
         if self._lost_host:
             # https://docs.aws.amazon.com/batch/latest/userguide/best-practices.html, Spot
             attempt.status_reason = f"Host EC2 (instance {attempt.instance_id}) terminated."

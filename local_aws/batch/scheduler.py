@@ -58,6 +58,11 @@ class Scheduler:
         """Find the run of a job that is STARTING or RUNNING."""
         return self._executions.get(job_id)
 
+    def executions(self) -> list[Execution]:
+        """List the runs of all jobs that are STARTING or RUNNING."""
+        with self._state.lock:
+            return list(self._executions.values())
+
     def add(self, jobs: list[Job]) -> None:
         """Take in submitted jobs, the parent of an array job first."""
         with self._state.lock:
