@@ -120,7 +120,7 @@ permissions: setup ## Writes the generated part of docs/permissions.md, from pol
 	PYTHONPATH=assets/worker python -m testbed.permissions_table
 
 record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
-	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py tests/test_head_smoke.py
+	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
 
 schema: setup ## Writes settings/schema.json (for editors), docs/settings.md and docs/audit.md
 	python -m stacks.schema > settings/schema.json
