@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import ArnFormat, Stack
-from aws_cdk import aws_batch
+from aws_cdk import ArnFormat, Stack, aws_batch
 
 from nextflow_batch import Operations
 
