@@ -1,6 +1,6 @@
-"""Deploys a settings file's stacks, in the order that works, after saying what it does to jobs.
+"""Deploys synthesized stacks, in the order that works, after saying what it does to jobs.
 
-    python -m stacks.deploy SETTINGS [--go-on] [--plan]
+    python -m stacks.deploy ASSEMBLY [--go-on] [--plan]
 
 It stops before anything is touched if the change cannot be done, or if jobs run that it would hold
 or end. `--go-on` deploys although jobs run; `--plan` only says what would happen.
@@ -12,7 +12,6 @@ import argparse
 import json
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,21 +105,15 @@ def _carry_out(plan: Plan, assembly: Path, account: Account) -> int:
 def main() -> int:
     """Plan and deploy; returns the exit status: 3 if it stopped because of jobs that run."""
     parser = argparse.ArgumentParser(prog="python -m stacks.deploy", description=__doc__)
-    parser.add_argument("settings")
+    parser.add_argument("assembly", type=Path, help="the folder that `cdk synth` wrote")
     parser.add_argument("--go-on", action="store_true", help="deploy although jobs run")
     parser.add_argument("--plan", action="store_true", help="only say what would happen")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="cdk.out-") as folder:
-        assembly = Path(folder)
-        context = f"settings={options.settings}"
-        synth = ["cdk", "synth", "--quiet", "--context", context, "--output", folder]
-        if status := subprocess.run(synth, check=False).returncode:
-            return status
-        try:
-            return _deploy(assembly, go_on=options.go_on, only_plan=options.plan)
-        except (BotoCoreError, ClientError) as error:
-            print(f"The deployed stacks cannot be read: {error}", file=sys.stderr)
-            return 2
+    try:
+        return _deploy(options.assembly, go_on=options.go_on, only_plan=options.plan)
+    except (BotoCoreError, ClientError) as error:
+        print(f"What is deployed cannot be read, so nothing was changed: {error}", file=sys.stderr)
+        return 2
 
 
 def _deploy(assembly: Path, *, go_on: bool, only_plan: bool) -> int:
