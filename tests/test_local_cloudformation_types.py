@@ -154,7 +154,11 @@ def test_a_bucket_that_the_cdk_would_empty_is_emptied(aws: LocalAws, stack: Stac
         "Type": "Custom::S3AutoDeleteObjects",
         "Properties": {"ServiceToken": "arn", "BucketName": {"Ref": "Bucket"}},
     }
-    versioned = {"BucketName": "to-be-emptied", "VersioningConfiguration": {"Status": "Enabled"}}
+    versioned = {
+        "BucketName": "to-be-emptied",
+        "Tags": [{"Key": "aws-cdk:auto-delete-objects", "Value": "true"}],
+        "VersioningConfiguration": {"Status": "Enabled"},
+    }
     stack.create({"Bucket": resource("S3::Bucket", versioned), "Emptied": emptied})
     s3 = aws.client("s3")
     for body in (b"1", b"2"):
@@ -163,6 +167,20 @@ def test_a_bucket_that_the_cdk_would_empty_is_emptied(aws: LocalAws, stack: Stac
     stack.delete()
 
     assert "to-be-emptied" not in [item["Name"] for item in s3.list_buckets()["Buckets"]]
+
+
+def test_a_bucket_without_the_tag_keeps_its_objects(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/cdk/api/v2/python/aws_cdk.aws_s3.mixins/BucketAutoDeleteObjects.html."""
+    emptied = {
+        "Type": "Custom::S3AutoDeleteObjects",
+        "Properties": {"ServiceToken": "arn", "BucketName": {"Ref": "Bucket"}},
+    }
+    kept = resource("S3::Bucket", {"BucketName": "to-be-kept"}, DeletionPolicy="Retain")
+    stack.create({"Bucket": kept, "Emptied": emptied})
+    aws.client("s3").put_object(Bucket="to-be-kept", Key="k", Body=b"1")
+    stack.update({"Bucket": kept})
+
+    assert aws.client("s3").list_objects_v2(Bucket="to-be-kept")["KeyCount"] == 1
 
 
 def network() -> dict[str, Any]:
