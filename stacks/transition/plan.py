@@ -66,8 +66,10 @@ def make(declared: Sequence[StackTemplate], deployed: Mapping[str, StackTemplate
         before[stack.name] |= {user.name for user in users}
     try:
         order = list(TopologicalSorter(before).static_order())
-    except CycleError:
-        order = list(before)
+    except CycleError as error:
+        circle = " before ".join(error.args[1])
+        plan.refusals.append(f"no order of the stacks works ({circle}): deploy fewer changes first")
+        return plan
     plan.steps = [Step("deploy" if name in names else "destroy", name) for name in order]
     return plan
 
@@ -93,10 +95,10 @@ def _order(
     if kept := changed.keys() & user_before.imports & imports:
         return stack, _in_use(old, min(changed[min(kept)]), user.name)
     if not (gone | changed.keys()) & user_before.imports:
-        return (user, None) if is_obsolete else (stack, None)
+        return stack, None
     if missing := (imports & stack.exports.keys()) - old.exports.keys():
-        (name,) = references(stack.exports[min(missing)]) or {min(missing)}
-        return stack, _in_use(stack, name, user.name)
+        needed = references(stack.exports[min(missing)]) or missing
+        return stack, _in_use(stack, min(needed), user.name)
     return user, None
 
 
