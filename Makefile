@@ -22,7 +22,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	--custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup setup-demo demo local-aws test test-bare test-s3 test-head test-kernel lint types check format synth \
+.PHONY: help python setup setup-demo demo local-aws test test-transitions test-bare test-s3 test-head test-kernel lint types check format synth \
 	diff deployer-policy bootstrap deploy destroy snapshots schema pictures audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
@@ -67,6 +67,9 @@ test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; 
 	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py \
 		tests/test_enforced_runs.py tests/test_head_smoke.py
 
+test-transitions: setup ## Deploys each change of one setting onto the local AWS, and takes it back
+	python -m pytest -m transitions tests/test_transitions.py
+
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
 
@@ -93,8 +96,10 @@ format: setup ## Formats, and fixes what can be fixed automatically
 synth: setup ## Writes the templates of SETTINGS to cdk.out/
 	cdk synth --quiet --context settings=$(SETTINGS) --output cdk.out
 
-diff: setup ## Shows what a deploy of SETTINGS would change
-	@python -m stacks.difference --context settings=$(SETTINGS)
+diff: setup ## Shows what a deploy of SETTINGS would change, and what it would do to jobs that run
+	@cdk synth --quiet --context settings=$(SETTINGS) --output build/assembly
+	@python -m stacks.difference --app build/assembly
+	@python -m stacks.deploy build/assembly --plan
 
 deployer-policy: setup ## Prints the least policies of the role that deploys SETTINGS, as JSON
 	@python -m audit.deployer $(SETTINGS)
@@ -102,10 +107,10 @@ deployer-policy: setup ## Prints the least policies of the role that deploys SET
 bootstrap: setup ## Prepares the account and region of your credentials for the CDK
 	cdk bootstrap --context settings=$(SETTINGS)
 
-deploy: setup ## Deploys SETTINGS to the account of your credentials
+deploy: setup ## Deploys SETTINGS to the account of your credentials; GO_ON=1 also if jobs run that it holds or ends
 	@python -m stacks.head_image
-	@# Without a terminal nobody can answer; a reviewed diff is the approval.
-	cdk deploy --all --context settings=$(SETTINGS) $$(test -t 0 || echo --require-approval=never)
+	@cdk synth --quiet --context settings=$(SETTINGS) --output build/assembly
+	@python -m stacks.deploy build/assembly $(if $(GO_ON),--go-on)
 
 destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
 	cdk destroy --all --context settings=$(SETTINGS)

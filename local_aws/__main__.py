@@ -22,6 +22,7 @@ from local_aws.network import usable_engine
 from local_aws.server import LocalAws
 
 _DEFAULT_PORT = 4566
+_LONGEST_MINUTE = 60
 _MAX_PORT = 65535
 #: What images and rehearsals are made from is kept from one time to the next.
 _KEPT = Path(__file__).resolve().parents[1] / "build" / "local-aws"
@@ -68,6 +69,7 @@ def _run(options: argparse.Namespace) -> None:
             runner=runner,
             state_dir=state,
             access_control=options.access_control,
+            minute=options.minute,
         )
         stack.enter_context(aws)
         equip(runner)
@@ -97,6 +99,14 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="let roles do only what their policies allow; default: everybody may do everything",
     )
+    parser.add_argument(
+        "--minute",
+        type=_seconds,
+        default=60,
+        metavar="SECONDS",
+        help="how long a minute takes where AWS waits for minutes: for jobs that hold an update"
+        " of their workers, and in CloudFormation; default: %(default)s",
+    )
     return parser
 
 
@@ -104,6 +114,18 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > _MAX_PORT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: must be 0 to {_MAX_PORT}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= _LONGEST_MINUTE:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not allowed: must be more than 0 and at most {_LONGEST_MINUTE} seconds"
+        )
+    return seconds
 
 
 def _introduce(aws: LocalAws, machine: capabilities.Capabilities) -> None:

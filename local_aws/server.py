@@ -21,7 +21,7 @@ from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server import werkzeug_app
 from requests import RequestException
 
-from local_aws import cloudformation, ec2, s3, sns
+from local_aws import cloudformation, ec2, logs, s3, sns
 from local_aws.batch import credentials
 from local_aws.cloudformation.service import CloudFormation
 from local_aws.errors import LocalAwsError
@@ -31,6 +31,7 @@ from local_aws.iam.access_control import AccessControl
 from local_aws.jobs import JobEngine, is_docker, make_runner
 from local_aws.listener import Listener
 from local_aws.network import GATEWAY, JobNetwork, usable_engine
+from local_aws.pace import PACE
 
 if TYPE_CHECKING:
     from local_aws.batch.runner import Runner
@@ -58,6 +59,7 @@ class LocalAws:
         state_dir: Where what lies on disk goes; by default a temporary folder.
         access_control: Whether callers with a role's credentials may do only what its policies
             allow; by default everybody may do everything.
+        minute: Seconds that a minute takes where AWS waits for minutes, see `Pace`.
 
     Attributes:
         access_control: What decides about that, or None.
@@ -74,8 +76,10 @@ class LocalAws:
         state_dir: Path | None = None,
         *,
         access_control: bool = False,
+        minute: float = 60,
     ) -> None:
         self.region = region
+        self.minute = minute
         self.port = port
         self.faults = Faults(self._refuse)
         self._temporary = state_dir is None
@@ -160,7 +164,9 @@ class LocalAws:
         moto_api_backend.reset()
         # Roles attach AWS's own managed policies by ARN; without this moto knows none.
         default_user_config["iam"]["load_aws_managed_policies"] = True
+        PACE.minute = self.minute
         ec2.install()
+        logs.install()
         s3.install()
         sns.install()
         self._cloudformation = cloudformation.install(self._client_in, ACCOUNT)

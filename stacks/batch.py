@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_cdk import Annotations, Stack
 
-from nextflow_batch import NextflowBatch
+from nextflow_batch import NextflowBatch, zones
 from stacks import binaries, head_image, paths
 from stacks.network import place
 from stacks.secret import existing_secret
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from stacks.data import DataStack
-    from stacks.network import NetworkStack
     from stacks.settings import Settings
 
 
@@ -33,11 +32,11 @@ class BatchStack(Stack):
         *,
         settings: Settings,
         data: DataStack,
-        network: NetworkStack | None,
         **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, description="Nextflow on AWS Batch", **kwargs)
-        vpc, subnets = place(self, settings.network.existing, network)
+        self._zones = settings.network.zones_in(settings.region)
+        vpc, subnets = place(self, settings, data)
         self.nextflow = NextflowBatch(
             self,
             "Default",  # an id that the CDK leaves out of logical ids
@@ -64,3 +63,8 @@ class BatchStack(Stack):
         )
         if warning := head_image.current_warning():
             Annotations.of(self).add_warning_v2("nextflow-batch:headImageIsNotLocked", warning)
+
+    @property
+    def availability_zones(self) -> list[str]:
+        """The region's first zones, left to CloudFormation: synth asks no account for them."""
+        return zones(self, self._zones)

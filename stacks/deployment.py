@@ -10,7 +10,6 @@ from nextflow_batch.tags import tag
 from stacks import roles
 from stacks.batch import BatchStack
 from stacks.data import DataStack
-from stacks.network import NetworkStack
 from stacks.operations import OperationsStack
 
 if TYPE_CHECKING:
@@ -27,12 +26,7 @@ def declare(app: App, settings: Settings) -> None:
     where = Environment(account=settings.account, region=settings.region)
     name = f"nextflow-{settings.deployment}"
     data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
-    network = None
-    if not settings.network.existing:
-        network = NetworkStack(app, f"{name}-network", env=where, settings=settings, data=data)
-    batch = BatchStack(
-        app, f"{name}-batch", env=where, settings=settings, data=data, network=network
-    )
+    batch = BatchStack(app, f"{name}-batch", env=where, settings=settings, data=data)
     if settings.operations:
         OperationsStack(
             app, f"{name}-operations", env=where, settings=settings, batch=batch, key=data.key

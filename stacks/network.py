@@ -1,78 +1,54 @@
-"""Where workers run: the network stack with a VPC of our own, or an existing VPC."""
+"""Where workers run: a VPC of our own in the batch stack, or an existing VPC."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Stack
+from aws_cdk import Annotations
 from aws_cdk import aws_ec2 as ec2
 
-from nextflow_batch import Network, zones
+from nextflow_batch import Network
 
 if TYPE_CHECKING:
-    from constructs import Construct
+    from aws_cdk import Stack
 
     from stacks.data import DataStack
     from stacks.settings import ExistingVpc, Settings
 
 
-class NetworkStack(Stack):
-    """The VPC that workers run in.
-
-    Attributes:
-        network: The VPC and the workers' subnets.
-    """
-
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        data: DataStack,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            scope, construct_id, description="Nextflow on AWS Batch: network", **kwargs
-        )
-        network = settings.network
-        self._zones = network.zones_in(settings.region)
-        self.network = Network(
-            self,
-            "Network",
-            availability_zones=self.availability_zones,
-            cidr=network.cidr,
-            egress=network.egress,
-            storage=data.storage,
-            session_manager=settings.worker.session_manager,
-            key=data.key,
-            log_retention=data.log_retention,
-            removal_policy=data.removal_policy,
-        )
-
-    @property
-    def availability_zones(self) -> list[str]:
-        """The region's first zones, left to CloudFormation: synth asks no account for them."""
-        return zones(self, self._zones)
-
-
 def place(
-    scope: Construct, existing: ExistingVpc | None, network: NetworkStack | None
+    stack: Stack, settings: Settings, data: DataStack
 ) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
     """Choose where workers run.
 
     Args:
-        scope: The stack that uses it.
-        existing: The VPC that the settings name.
-        network: The stack of our own, where they name none.
+        stack: The stack of the workers. A VPC of our own is in it too, so that CloudFormation makes
+            what is new, moves the workers, and takes away what is old, in this order.
+        settings: The deployment's settings.
+        data: The deployment's data.
 
     Returns:
         The VPC, and the subnets that workers run in.
     """
-    if network:
-        return network.network.vpc, network.network.subnets
-    if not existing:
-        raise ValueError("either a network stack or an existing VPC is needed")
+    if settings.network.existing:
+        return _existing(stack, settings.network.existing)
+    network = Network(
+        stack,
+        # Another range is another VPC, beside the old one until the workers have moved.
+        f"Network-{settings.network.cidr.replace('/', '-')}",
+        availability_zones=stack.availability_zones,
+        cidr=settings.network.cidr,
+        egress=settings.network.egress,
+        storage=data.storage,
+        session_manager=settings.worker.session_manager,
+        key=data.key,
+        log_retention=data.log_retention,
+        removal_policy=data.removal_policy,
+    )
+    return network.vpc, network.subnets
+
+
+def _existing(scope: Stack, existing: ExistingVpc) -> tuple[ec2.IVpc, ec2.SubnetSelection]:
     vpc = ec2.Vpc.from_vpc_attributes(
         scope,
         "ExistingVpc",

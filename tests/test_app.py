@@ -28,7 +28,7 @@ SETTINGS = sorted(file.stem for file in paths.SETTINGS.glob("*.yaml"))
 STACKS = [
     (name, stack)
     for name in SETTINGS
-    for stack in ("network", "data", "batch", "operations")
+    for stack in ("data", "batch", "operations")
     if not (name == "workshop" and stack == "operations")
 ]
 

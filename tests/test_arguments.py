@@ -181,9 +181,9 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         " one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10",
     ),
     (
-        lambda stack: _network(stack, cidr="10.0.0.0/24"),
-        'Network: cidr: "10.0.0.0/24" is not allowed: must be /23 or larger with egress nat: its'
-        " subnets would have 11 addresses each",
+        lambda stack: _network(stack, cidr="10.0.0.0/23", egress="isolated"),
+        'Network: cidr: "10.0.0.0/23" is not allowed: must be /22 or larger with egress isolated:'
+        " its subnets would have 27 addresses each",
     ),
     (
         lambda stack: _network(stack, egress="none"),

@@ -41,7 +41,7 @@ def test_workers_are_updated_in_place_and_running_tasks_end_in_peace(batch: Temp
         assert entry["ReplaceComputeEnvironment"] is False
         assert "ServiceRole" not in entry
         assert entry["UpdatePolicy"] == {
-            "JobExecutionTimeoutMinutes": 7200,
+            "JobExecutionTimeoutMinutes": 60,
             "TerminateJobsOnUpdate": False,
         }
 

@@ -112,7 +112,7 @@ def test_an_existing_key_encrypts_everything(existing: Templates) -> None:
 
 
 def test_a_new_key_encrypts_flow_logs_too(made: Templates) -> None:
-    assert "Key" in text(only(made["network"], "AWS::Logs::LogGroup")["KmsKeyId"])
+    assert "Key" in text(only(made["batch"], "AWS::Logs::LogGroup")["KmsKeyId"])
 
 
 def test_who_starts_spot_instances_may_use_the_key(made: Templates) -> None:
@@ -213,7 +213,7 @@ def test_flow_logs_survive_the_stack_if_the_data_does(delete: bool, policy: str)
     both = {"delete_with_stack": delete, "delete_data_for_good": delete}
     templates = of(changed("workshop", storage=both))
 
-    for stack in ("network", "data"):
+    for stack in ("batch", "data"):
         groups = templates[stack].find_resources("AWS::Logs::LogGroup").values()
         assert [group["DeletionPolicy"] for group in groups] == [policy]
 

@@ -43,8 +43,8 @@ def test_a_stack_takes_what_another_exports(aws: LocalAws, stacks: tuple[Stack, 
     assert (listed["Name"], listed["Value"]) == ("shared", giving.name)
 
 
-def test_an_export_in_use_cannot_go(stacks: tuple[Stack, Stack]) -> None:
-    """As AWS documents it.
+def test_an_export_in_use_cannot_go(aws: LocalAws, stacks: tuple[Stack, Stack]) -> None:
+    """An update that takes it away is rolled back: https://github.com/aws/aws-cdk/issues/26135.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-importvalue.html
     """
@@ -55,8 +55,24 @@ def test_an_export_in_use_cannot_go(stacks: tuple[Stack, Stack]) -> None:
     message = f"Export shared cannot be deleted as it is in use by {taking.name}"
     with pytest.raises(ClientError, match=message):
         giving.delete()
-    with pytest.raises(ClientError, match=message):
-        giving.update({"Note": parameter("x")})
+    assert giving.update({"Note": parameter("y")}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert message in giving.events("UPDATE_ROLLBACK_IN_PROGRESS")[0][2]
+    assert taken(aws) == "1"
+
+
+def test_an_export_in_use_cannot_change(aws: LocalAws, stacks: tuple[Stack, Stack]) -> None:
+    """https://github.com/aws/aws-cdk/issues/17741."""
+    giving, taking = stacks
+    giving.create({"Note": parameter("x")}, Outputs=export())
+    taking.create(TAKES)
+
+    assert giving.update({"Note": parameter("y")}, Outputs=export("2")) == (
+        "UPDATE_ROLLBACK_COMPLETE"
+    )
+    message = f"Export shared cannot be updated as it is in use by {taking.name}"
+    assert message in giving.events("UPDATE_ROLLBACK_IN_PROGRESS")[0][2]
+    assert giving.api.list_exports()["Exports"][0]["Value"] == "1"
+    assert giving.update({"Note": parameter("z")}, Outputs=export()) == "UPDATE_COMPLETE"
 
 
 def test_an_export_no_longer_in_use_can_go(stacks: tuple[Stack, Stack]) -> None:

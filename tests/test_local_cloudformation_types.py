@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local_aws.server import LocalAws
 from tests.support.local_aws import ACCOUNT, REGION, Stack, parameter, resource
@@ -153,7 +154,11 @@ def test_a_bucket_that_the_cdk_would_empty_is_emptied(aws: LocalAws, stack: Stac
         "Type": "Custom::S3AutoDeleteObjects",
         "Properties": {"ServiceToken": "arn", "BucketName": {"Ref": "Bucket"}},
     }
-    versioned = {"BucketName": "to-be-emptied", "VersioningConfiguration": {"Status": "Enabled"}}
+    versioned = {
+        "BucketName": "to-be-emptied",
+        "Tags": [{"Key": "aws-cdk:auto-delete-objects", "Value": "true"}],
+        "VersioningConfiguration": {"Status": "Enabled"},
+    }
     stack.create({"Bucket": resource("S3::Bucket", versioned), "Emptied": emptied})
     s3 = aws.client("s3")
     for body in (b"1", b"2"):
@@ -162,6 +167,20 @@ def test_a_bucket_that_the_cdk_would_empty_is_emptied(aws: LocalAws, stack: Stac
     stack.delete()
 
     assert "to-be-emptied" not in [item["Name"] for item in s3.list_buckets()["Buckets"]]
+
+
+def test_a_bucket_without_the_tag_keeps_its_objects(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/cdk/api/v2/python/aws_cdk.aws_s3.mixins/BucketAutoDeleteObjects.html."""
+    emptied = {
+        "Type": "Custom::S3AutoDeleteObjects",
+        "Properties": {"ServiceToken": "arn", "BucketName": {"Ref": "Bucket"}},
+    }
+    kept = resource("S3::Bucket", {"BucketName": "to-be-kept"}, DeletionPolicy="Retain")
+    stack.create({"Bucket": kept, "Emptied": emptied})
+    aws.client("s3").put_object(Bucket="to-be-kept", Key="k", Body=b"1")
+    stack.update({"Bucket": kept})
+
+    assert aws.client("s3").list_objects_v2(Bucket="to-be-kept")["KeyCount"] == 1
 
 
 def network() -> dict[str, Any]:
@@ -480,6 +499,48 @@ def test_a_log_group_has_its_retention_and_tags(aws: LocalAws, stack: Stack) -> 
     assert found["retentionInDays"] == 30
     assert stack.outputs["Arn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/nextflow:*"
     assert logs.list_tags_log_group(logGroupName="/nextflow")["tags"] == {"team": "blue"}
+
+
+def test_a_log_group_gets_and_loses_its_key_in_place(aws: LocalAws, stack: Stack) -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_AssociateKmsKey.html."""
+
+    def log(**properties: Any) -> dict[str, Any]:
+        return {"Log": resource("Logs::LogGroup", {"LogGroupName": "/keyed", **properties})}
+
+    def key() -> str | None:
+        groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="/keyed")["logGroups"]
+        return one(groups).get("kmsKeyId")
+
+    arn = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    stack.create(log())
+    assert stack.update(log(KmsKeyId=arn)) == "UPDATE_COMPLETE"
+    assert key() == arn
+    assert stack.update(log()) == "UPDATE_COMPLETE"
+
+    assert key() is None
+
+
+def test_an_address_serves_one_nat_gateway_and_a_subnet_stays_while_one_is_in_it(
+    aws: LocalAws,
+) -> None:
+    """https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html."""
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/24")["Subnet"]["SubnetId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    placed = {"SubnetId": subnet, "AllocationId": address}
+    nat = ec2.create_nat_gateway(**placed)["NatGateway"]["NatGatewayId"]
+    with pytest.raises(ClientError, match="is already associated"):
+        ec2.create_nat_gateway(**placed)
+    with pytest.raises(ClientError, match="has dependencies and cannot be deleted"):
+        ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_nat_gateway(NatGatewayId=nat)
+
+    other = ec2.create_nat_gateway(**placed)["NatGateway"]["NatGatewayId"]
+    ec2.delete_nat_gateway(NatGatewayId=other)
+    ec2.release_address(AllocationId=address)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
 
 
 def test_a_topic_has_its_policy_and_subscription(aws: LocalAws, stack: Stack) -> None:

@@ -49,8 +49,7 @@ def test_a_stated_account_asks_nobody_for_its_zones() -> None:
     templates = of(changed("default", account="123456789012"))
 
     zones = [
-        subnet["AvailabilityZone"]
-        for subnet in properties(templates["network"], "AWS::EC2::Subnet")
+        subnet["AvailabilityZone"] for subnet in properties(templates["batch"], "AWS::EC2::Subnet")
     ]
     assert {zone["Fn::Select"][0] for zone in zones} == {0, 1, 2}
 
@@ -85,7 +84,7 @@ def test_a_further_zone_moves_no_subnet() -> None:
         [
             subnet["CidrBlock"]
             for subnet in properties(
-                of(changed("default", network__zones=zones))["network"], "AWS::EC2::Subnet"
+                of(changed("default", network__zones=zones))["batch"], "AWS::EC2::Subnet"
             )
         ]
         for zones in (2, 3)

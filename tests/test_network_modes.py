@@ -51,6 +51,12 @@ READS = {
 }
 
 
+def _workers_group(templates: Templates) -> dict[str, Any]:
+    groups = properties(templates["batch"], "AWS::EC2::SecurityGroup")
+    (found,) = [group for group in groups if group["GroupDescription"].startswith("Workers")]
+    return found
+
+
 @dataclass
 class Place:
     """What instances of a deployment can reach, from its templates."""
@@ -58,20 +64,15 @@ class Place:
     templates: Templates
 
     def _network(self, kind: str) -> dict[str, dict[str, Any]]:
-        found = self.templates["network"].find_resources(kind)
+        found = self.templates["batch"].find_resources(kind)
         return {name: entry["Properties"] for name, entry in found.items()}
 
     @property
     def _subnets(self) -> list[str]:
-        """The workers' subnets, by their names in the network's template."""
-        exported = {
-            output["Export"]["Name"]: output["Value"]["Ref"]
-            for output in self.templates["network"].to_json()["Outputs"].values()
-            if "Ref" in output["Value"]
-        }
+        """The workers' subnets, by their names in the template."""
         environments = properties(self.templates["batch"], "AWS::Batch::ComputeEnvironment")
         return [
-            exported[subnet["Fn::ImportValue"]]
+            subnet["Ref"]
             for environment in environments
             for subnet in environment["ComputeResources"]["Subnets"]
         ]
@@ -88,7 +89,7 @@ class Place:
     @property
     def https_leaves(self) -> bool:
         """Whether the workers' security group lets HTTPS out."""
-        group = only(self.templates["batch"], "AWS::EC2::SecurityGroup")
+        group = _workers_group(self.templates)
         return any(
             rule["CidrIp"] == "0.0.0.0/0"
             and (rule["IpProtocol"] == "-1" or rule["FromPort"] <= 443 <= rule["ToPort"])
@@ -126,7 +127,7 @@ class Place:
     def _lets_in(self, group: str) -> bool:
         rules = self._network("AWS::EC2::SecurityGroup")[group]["SecurityGroupIngress"]
         return any(
-            rule["CidrIp"] == only(self.templates["network"], "AWS::EC2::VPC")["CidrBlock"]
+            rule["CidrIp"] == only(self.templates["batch"], "AWS::EC2::VPC")["CidrBlock"]
             and rule["FromPort"] == 443
             for rule in rules
         )
@@ -204,11 +205,11 @@ def test_an_isolated_network_reads_named_buckets_only(isolated: Place) -> None:
 
 def test_an_isolated_network_has_no_gateway(isolated: Place) -> None:
     for kind in ("NatGateway", "InternetGateway", "EIP", "Route"):
-        isolated.templates["network"].resource_count_is(f"AWS::EC2::{kind}", 0)
+        isolated.templates["batch"].resource_count_is(f"AWS::EC2::{kind}", 0)
 
 
 def test_an_isolated_networks_instances_send_https_only(isolated: Place) -> None:
-    rules = only(isolated.templates["batch"], "AWS::EC2::SecurityGroup")["SecurityGroupEgress"]
+    rules = _workers_group(isolated.templates)["SecurityGroupEgress"]
 
     assert [(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules] == [
         ("tcp", 443, 443)
@@ -221,7 +222,7 @@ def test_every_endpoint_is_needed_by_somebody(isolated: Place) -> None:
     assert {endpoint.service for endpoint in ENDPOINTS} == needed
     made = {
         entry["ServiceName"].removeprefix("com.amazonaws.us-west-2.")
-        for entry in properties(isolated.templates["network"], "AWS::EC2::VPCEndpoint")
+        for entry in properties(isolated.templates["batch"], "AWS::EC2::VPCEndpoint")
         if entry["VpcEndpointType"] == "Interface"
     }
     assert made == needed
@@ -239,7 +240,7 @@ def test_another_accounts_credentials_are_of_no_use_at_the_endpoints(isolated: P
     for endpoint in ENDPOINTS:
         (found,) = [
             entry
-            for entry in properties(isolated.templates["network"], "AWS::EC2::VPCEndpoint")
+            for entry in properties(isolated.templates["batch"], "AWS::EC2::VPCEndpoint")
             if entry.get("ServiceName") == f"com.amazonaws.us-west-2.{endpoint.service}"
         ]
         if endpoint.actions is None:
@@ -251,7 +252,7 @@ def test_another_accounts_credentials_are_of_no_use_at_the_endpoints(isolated: P
 
 
 def test_images_are_pulled_and_never_pushed_from_an_isolated_network(isolated: Place) -> None:
-    for entry in properties(isolated.templates["network"], "AWS::EC2::VPCEndpoint"):
+    for entry in properties(isolated.templates["batch"], "AWS::EC2::VPCEndpoint"):
         if ".ecr." in text(entry.get("ServiceName", "")):
             assert not re.search(
                 "Put|Upload|Complete|\\*", str(entry["PolicyDocument"]["Statement"][0]["Action"])

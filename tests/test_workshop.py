@@ -94,7 +94,11 @@ def test_has_roles_for_batch_instances_and_jobs(batch: Template) -> None:
         for role in properties(batch, "AWS::IAM::Role")
     }
 
-    assert trusted == {"batch.amazonaws.com", "ec2.amazonaws.com", "ecs-tasks.amazonaws.com"}
+    assert trusted - {"vpc-flow-logs.amazonaws.com"} == {
+        "batch.amazonaws.com",
+        "ec2.amazonaws.com",
+        "ecs-tasks.amazonaws.com",
+    }
     assert len(properties(batch, "AWS::IAM::InstanceProfile")) == 2
 
 
@@ -193,7 +197,7 @@ def test_tells_the_head_what_the_workshop_does_not(batch: Template) -> None:
 
 
 def test_has_a_vpc_of_its_own(templates: Callable[[str], Templates]) -> None:
-    network = templates("workshop")["network"]
+    network = templates("workshop")["batch"]
 
     network.resource_count_is("AWS::EC2::VPC", 1)
     network.resource_count_is("AWS::EC2::NatGateway", 0)

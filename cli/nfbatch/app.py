@@ -25,6 +25,7 @@ from nfbatch.commands.report import report
 from nfbatch.commands.resume import resume
 from nfbatch.commands.smoke import smoke
 from nfbatch.commands.status import status
+from nfbatch.commands.workers import workers
 
 app = typer.Typer(
     name="nfbatch",
@@ -55,6 +56,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("doctor", doctor),
     ("smoke", smoke),
     ("leftovers", leftovers),
+    ("workers", workers),
     ("config", config),
     ("deployments", deployments),
     ("prices", prices),

@@ -16,11 +16,11 @@ _PRIVATE = [
 #: https://docs.docker.com/engine/network/drivers/bridge/
 _DOCKER_BRIDGE = IPv4Network("172.17.0.0/16")
 _LARGEST = 16
-#: The subnets of six zones are laid out, so that a further zone moves none of them: twelve with
-#: `nat`, otherwise six, so the range is cut into 16 or 8. A subnet then has 27 addresses, and with
-#: `isolated` 59, of which up to ten are the endpoints'.
-_SMALLEST = {"nat": 23, "public": 24, "isolated": 23}
-#: Addresses of a subnet if the range is cut smaller than that.
+#: Two subnets in each of six zones are laid out, so that neither a further zone nor another egress
+#: moves one of them: the range is cut into 16. A subnet then has 27 addresses, and with `isolated`
+#: 59, of which up to ten are the endpoints'.
+_SMALLEST = {"nat": 23, "public": 23, "isolated": 22}
+#: Addresses of a subnet of the next smaller range.
 _TOO_FEW = {"nat": 11, "public": 11, "isolated": 27}
 
 
@@ -36,8 +36,8 @@ def _cidr(text: str) -> str:
         raise ValueError(f"must be a private range such as 10.0.0.0/16, in one of {ranges}")
     if network.overlaps(_DOCKER_BRIDGE):
         raise ValueError(f"must not overlap {_DOCKER_BRIDGE}, which Docker uses on each worker")
-    if not _LARGEST <= network.prefixlen <= _SMALLEST["public"]:
-        raise ValueError("must be between /16 (the largest of a VPC) and /24")
+    if not _LARGEST <= network.prefixlen <= _SMALLEST["nat"]:
+        raise ValueError("must be between /16 (the largest of a VPC) and /23")
     return text
 
 

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from nextflow_batch.worker import Worker
 
-#: How long a job may go on while Batch replaces workers: the longest that Batch allows.
-#: https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdatePolicy.html
-LONGEST_TASK = Duration.minutes(7_200)
-
 
 class ComputeEnvironment(batch.ManagedEc2EcsComputeEnvironment):
     """A managed compute environment of workers that scales to zero.
@@ -79,7 +75,7 @@ class ComputeEnvironment(batch.ManagedEc2EcsComputeEnvironment):
             service_role=service_role,
             replace_compute_environment=service_role is not None,
             terminate_on_update=False,
-            update_timeout=LONGEST_TASK,
+            update_timeout=Duration.minutes(worker.options.update_minutes),
         )
         resource = self.node.default_child
         assert isinstance(resource, batch.CfnComputeEnvironment)  # noqa: S101 - tells mypy
@@ -87,6 +83,10 @@ class ComputeEnvironment(batch.ManagedEc2EcsComputeEnvironment):
         resource.add_property_override(
             "ComputeResources.InstanceTypes", list(capacity.instance_types)
         )
+        if service_role:
+            # Batch takes no update policy with another role than its own.
+            # https://docs.aws.amazon.com/batch/latest/userguide/infrastructure-updates.html
+            resource.add_property_deletion_override("UpdatePolicy")
         if capacity.image_id:
             # Beside the image type, with which Batch knows how to start it.
             # https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html

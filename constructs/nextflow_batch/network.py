@@ -33,6 +33,9 @@ _WORKERS = {
     "public": ec2.SubnetType.PUBLIC,
     "isolated": ec2.SubnetType.PRIVATE_ISOLATED,
 }
+#: Logical ids and ranges are the same in each mode, so that another mode changes subnets in place
+#: or adds to them: a subnet's range cannot overlap that of one which has yet to go.
+_PUBLIC, _PRIVATE = "Public", "Private"
 
 
 class Network(Construct):
@@ -67,7 +70,7 @@ class Network(Construct):
             scope: The parent.
             construct_id: Its name below the parent.
             availability_zones: One to six zones, by name or as tokens.
-            cidr: The VPC's IPv4 range, /16 to /24.
+            cidr: The VPC's IPv4 range, /16 to /23.
             egress: `nat` gives private subnets behind one NAT gateway, `public` gives public
                 subnets, `isolated` gives subnets that reach nothing but AWS, through endpoints; in
                 each the workers' security group lets nothing in.
@@ -168,21 +171,21 @@ def _listed(zones: object) -> object:
 
 
 def _subnets(egress: str) -> list[ec2.SubnetConfiguration]:
-    public = ec2.SubnetConfiguration(
-        name="Public",
-        subnet_type=ec2.SubnetType.PUBLIC,
-        # Behind a NAT gateway no worker sits in the public subnets, so nothing there needs one.
-        map_public_ip_on_launch=egress == "public",
-    )
-    if egress == "public":
-        return [public]
-    if egress == "isolated":
-        return [
-            ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        ]
     return [
-        public,
-        ec2.SubnetConfiguration(name="Private", subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS),
+        ec2.SubnetConfiguration(
+            name=_PUBLIC,
+            subnet_type=ec2.SubnetType.PUBLIC,
+            reserved=egress == "isolated",
+            # Behind a NAT gateway no worker sits in the public subnets, so nothing there needs one.
+            map_public_ip_on_launch=egress == "public",
+        ),
+        ec2.SubnetConfiguration(
+            name=_PRIVATE,
+            subnet_type=ec2.SubnetType.PRIVATE_ISOLATED
+            if egress == "isolated"
+            else ec2.SubnetType.PRIVATE_WITH_EGRESS,
+            reserved=egress == "public",
+        ),
     ]
 
 
@@ -190,7 +193,7 @@ def zones(scope: Construct, count: int) -> list[str]:
     """Name the first zones of a stack's region, left to CloudFormation to find.
 
     In a stack with a stated account the CDK looks zones up nevertheless, unless the stack's
-    `availability_zones` gives these, as `stacks.network` does.
+    `availability_zones` gives these, as `stacks.batch` does.
 
     Args:
         scope: Anything in the stack.

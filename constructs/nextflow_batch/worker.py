@@ -42,6 +42,7 @@ class Worker(Construct):
         programs: What a worker runs, as an asset.
         role: The instances' role.
         launch_template: How they start.
+        options: What else the site has chosen.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class Worker(Construct):
             ),
         )
         super().__init__(scope, construct_id)
-        options = options or WorkerOptions()
+        self.options = options = options or WorkerOptions()
         self.programs = WorkerPrograms(
             self,
             "Programs",

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 #: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-ami-storage-config.html
 AMI_ROOT_GIB = 30
 
+#: CloudFormation gives up after 120 minutes, and cannot roll back an environment that is still
+#: updating: https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html
+_LONGEST_UPDATE = 90
+
 
 class WorkerOptions(Arguments):
     """What all workers of a deployment have in common, besides their disk.
@@ -26,6 +30,7 @@ class WorkerOptions(Arguments):
         image_repositories: ECR repositories of tasks' images: names, `*` included, of this account
             and region, or ARNs of others.
         root_size_gib: Size of the root volume, which holds the AMI.
+        update_minutes: How long running jobs may hold an update of the workers.
     """
 
     session_manager: bool = Field(
@@ -43,6 +48,14 @@ class WorkerOptions(Arguments):
         ge=AMI_ROOT_GIB,
         le=1_000,
         description="Size of the root volume in GiB; more only for an AMI that is larger",
+    )
+
+    update_minutes: int = Field(
+        default=60,
+        ge=1,
+        le=_LONGEST_UPDATE,
+        description="Minutes that running jobs may go on when a deploy replaces workers; then they"
+        " are terminated, and retried if their retry strategy allows it",
     )
 
     def conflicts(self) -> Iterator[Problem]:

@@ -9,11 +9,12 @@ from local_aws.batch import hosts
 from local_aws.batch.agent import Authorize
 from local_aws.batch.api import BatchApi
 from local_aws.batch.execution import Execution
+from local_aws.batch.image import RELEASES
 from local_aws.batch.runner import Runner
 from local_aws.batch.runtime import RUNTIME
 from local_aws.batch.service import all_batches, forget_all
 
-__all__ = ["fail_next_pull", "install", "reclaim_host", "reset"]
+__all__ = ["fail_next_pull", "install", "publish_images", "reclaim_host", "reset"]
 
 
 def install(
@@ -73,6 +74,11 @@ def _execution(job_id: str) -> Execution:
         if execution is not None:
             return execution
     raise LookupError(f"job {job_id} is not STARTING or RUNNING")
+
+
+def publish_images() -> None:
+    """Publish newer AMIs, as Amazon does: environments keep theirs until they are told."""
+    RELEASES.publish()
 
 
 def fail_next_pull(image: str | None = None) -> None:

@@ -1,10 +1,13 @@
 """Which jobs fit the instances of a compute environment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from local_aws.batch import image
 
 # What AWS documents for `optimal` and the default_* bundles:
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_ComputeResource.html (instanceTypes)
@@ -60,13 +63,14 @@ class InstanceType:
 
 
 @cache
-def _offer(name: str) -> InstanceType:
+def _offer(name: str, *, with_gpus: bool) -> InstanceType:
     described = INSTANCE_TYPES[name]
+    gpus = described.get("GpuInfo", {}).get("Gpus", []) if with_gpus else []
     return InstanceType(
         name=name,
         vcpus=described["VCpuInfo"]["DefaultVCpus"],
         memory_mib=int(described["MemoryInfo"]["SizeInMiB"] * _USABLE_MEMORY),
-        gpus=sum(gpu["Count"] for gpu in described.get("GpuInfo", {}).get("Gpus", [])),
+        gpus=sum(gpu["Count"] for gpu in gpus),
     )
 
 
@@ -102,16 +106,24 @@ def architectures(names: Iterable[str]) -> set[str]:
     return {"arm64" if "arm64" in each else "x86_64" for each in supported}
 
 
-def instance_types(names: Iterable[str]) -> tuple[InstanceType, ...]:
+def instance_types(
+    names: Iterable[str], configurations: Sequence[Mapping[str, Any]] = ()
+) -> tuple[InstanceType, ...]:
     """Expand types, families and bundles.
 
     Args:
         names: A compute environment's `instanceTypes`.
+        configurations: Its `ec2Configuration`: without NVIDIA's drivers in the AMI, ECS finds no
+            GPUs (https://docs.aws.amazon.com/batch/latest/userguide/batch-gpu-ami.html).
 
     Returns:
-        The instance types, smallest first.
+        The instance types that come up with their AMI, smallest first.
     """
     members = {member for name in names for member in _members(name)}
-    return tuple(
-        sorted((_offer(member) for member in members), key=lambda i: (i.vcpus, i.memory_mib))
+    images = {member: image.type_for(configurations, member) for member in members}
+    offers = (
+        _offer(member, with_gpus=image.has_drivers(images[member]))
+        for member in members
+        if image.starts(images[member], member)
     )
+    return tuple(sorted(offers, key=lambda i: (i.vcpus, i.memory_mib)))

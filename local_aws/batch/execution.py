@@ -3,10 +3,18 @@
 from collections.abc import Callable
 from threading import Lock, Thread, Timer
 
-from local_aws.batch import container, credentials, job_secrets, launch_template, logs
+from local_aws.batch import (
+    container,
+    credentials,
+    image_reference,
+    job_secrets,
+    launch_template,
+    logs,
+)
 from local_aws.batch.agent import Agent
 from local_aws.batch.attempt import EXITED, NOT_STARTED, OUT_OF_MEMORY, TIMED_OUT, Attempt
 from local_aws.batch.clock import now
+from local_aws.batch.compute_environment import ComputeEnvironment
 from local_aws.batch.job import Job
 from local_aws.batch.references import instance_role_of
 from local_aws.batch.runner import Container, ContainerError, ContainerSpec, Exit
@@ -52,6 +60,11 @@ class Execution(Thread):
         self._is_over = False
         self._credentials: str | None = None
 
+    @property
+    def environment(self) -> ComputeEnvironment:
+        """Where it runs."""
+        return self.attempt.environment
+
     def run(self) -> None:
         """Start the container, wait for its end and report both."""
         attempt = self.attempt
@@ -82,6 +95,7 @@ class Execution(Thread):
         runner = self._runtime.runner
         if runner is None:
             raise ContainerError("CannotStartContainerError: the local AWS has no job runner")
+        image_reference.check(self._job.properties["image"])
         self._runtime.pull_faults.check(self._job.properties["image"])
         log, create_group = logs.stream_for(
             self._job.properties,

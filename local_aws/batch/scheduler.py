@@ -9,6 +9,7 @@ from local_aws.batch.attempt import Attempt
 from local_aws.batch.clock import now
 from local_aws.batch.compute_environment import ComputeEnvironment
 from local_aws.batch.execution import Execution
+from local_aws.batch.infrastructure_update import InfrastructureUpdate
 from local_aws.batch.job import WAITING, Job
 from local_aws.batch.job_queue import JobQueue
 from local_aws.batch.limits import MAX_OVERRIDES, OVERRIDES_TOO_LONG
@@ -62,6 +63,28 @@ class Scheduler:
         """List the runs of all jobs that are STARTING or RUNNING."""
         with self._state.lock:
             return list(self._executions.values())
+
+    def executions_on(self, environment: ComputeEnvironment) -> list[Execution]:
+        """List what is STARTING or RUNNING on an environment's instances."""
+        return [item for item in self.executions() if item.environment is environment]
+
+    def replace_instances(self, environment: ComputeEnvironment) -> None:
+        """Begin an infrastructure update; it is over at once where nothing runs."""
+        executions = self.executions_on(environment)
+        if not executions:
+            return
+
+        def end() -> None:
+            environment.update = None
+            if environment.status == "UPDATING":
+                environment.validate(None)
+
+        policy = environment.policy
+        environment.update = InfrastructureUpdate(
+            executions, policy["jobExecutionTimeoutMinutes"], end
+        )
+        if policy["terminateJobsOnUpdate"]:
+            environment.update.end_jobs()
 
     def add(self, jobs: list[Job]) -> None:
         """Take in submitted jobs, the parent of an array job first."""
@@ -163,6 +186,7 @@ class Scheduler:
             place=self._state.place, environment=environment, number=len(job.history) + 1
         )
         environment.used_vcpus += job.demand.vcpus
+        environment.has_scaled = True
         job.status, job.status_reason = "STARTING", None
         self._unblock(job)
         job.history.append(attempt)
@@ -179,7 +203,9 @@ class Scheduler:
         with self._state.lock:
             attempt.stopped_at = now()
             attempt.environment.used_vcpus -= job.demand.vcpus
-            self._executions.pop(job.id, None)
+            execution = self._executions.pop(job.id, None)
+            if execution and attempt.environment.update:
+                attempt.environment.update.ended(execution)
             if attempt.succeeded:
                 self._finish(job, "SUCCEEDED", attempt.status_reason)
             elif self._retries(job, attempt):
@@ -261,6 +287,9 @@ class Scheduler:
             for timer in self._time_limits.values():
                 timer.cancel()
             self._waiting.clear()
+            for environment in self._state.compute_environments.values():
+                if environment.update:
+                    environment.update.cancel()
             for job in self._state.jobs.values():
                 job.is_terminated = job.is_terminated or not job.ended
             executions = list(self._executions.values())

@@ -14,7 +14,7 @@ from local_aws.cloudformation.errors import (
 )
 from local_aws.cloudformation.revision import Revision
 from local_aws.cloudformation.stack import Stack
-from local_aws.cloudformation.stacks import Request, Stacks
+from local_aws.cloudformation.stacks import Request, Stacks, work
 
 _NO_CHANGES = (
     "The submitted information didn't contain changes. "
@@ -131,5 +131,6 @@ class ChangeSets:
                 if other is not item:
                     del self._by_arn[other.arn]
             options = {**item.options, "request_token": token}
-            self._stacks.bring(item.stack, item.revision, options, rollback=rollback)
+            rest = self._stacks.bring(item.stack, item.revision, options, rollback=rollback)
             item.execution_status = "EXECUTE_COMPLETE"
+        work(rest)

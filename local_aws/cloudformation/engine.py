@@ -7,12 +7,13 @@ from typing import Any
 
 from local_aws.cloudformation.errors import ResourceError, ValidationError, reason_of
 from local_aws.cloudformation.existing import Existing
+from local_aws.cloudformation.exports import Exports
 from local_aws.cloudformation.handlers import Handlers
 from local_aws.cloudformation.handlers.handler import random_end, tags_of
 from local_aws.cloudformation.removal import Remover
 from local_aws.cloudformation.revision import Revision
 from local_aws.cloudformation.schema import schema_of
-from local_aws.cloudformation.stack import Resource, Stack
+from local_aws.cloudformation.stack import Resource, Stack, exports_of
 from local_aws.cloudformation.template import Declaration
 
 _REPLACING = (
@@ -20,17 +21,23 @@ _REPLACING = (
 )
 
 
+Rest = Callable[[], None]
+"""What is left to do of a change that has begun; it may take as long as its resources do."""
+
+
 class Engine:
-    """Creates, updates and deletes stacks.
+    """Creates, updates and deletes stacks. Each of these begins, and returns the rest.
 
     Args:
         handlers: Make the resources.
+        exports: What the stacks share.
     """
 
-    def __init__(self, handlers: Handlers) -> None:
+    def __init__(self, handlers: Handlers, exports: Exports) -> None:
         self._handlers = handlers
+        self._exports = exports
 
-    def create(self, stack: Stack, revision: Revision, on_failure: str) -> None:
+    def create(self, stack: Stack, revision: Revision, on_failure: str) -> Rest:
         """Creates a stack's resources.
 
         Args:
@@ -39,7 +46,10 @@ class Engine:
             on_failure: `ROLLBACK`, `DELETE` or `DO_NOTHING`, as CreateStack takes it.
         """
         stack.enter("CREATE_IN_PROGRESS", "User Initiated")
-        change = _Change(stack, revision, self._handlers)
+        return lambda: self._create(stack, revision, on_failure)
+
+    def _create(self, stack: Stack, revision: Revision, on_failure: str) -> None:
+        change = _Change(stack, revision, self._handlers, self._exports)
         stack.revision = revision
         try:
             change.apply()
@@ -58,12 +68,15 @@ class Engine:
         clean = change.roll_back()
         stack.enter(f"{verb}_COMPLETE" if clean else f"{verb}_FAILED")
 
-    def update(self, stack: Stack, revision: Revision, *, rollback: bool) -> None:
+    def update(self, stack: Stack, revision: Revision, *, rollback: bool) -> Rest:
         """Brings an existing stack to a revision; what it no longer needs goes last."""
-        before = stack.revision
         stack.enter("UPDATE_IN_PROGRESS", "User Initiated")
         stack.updated = datetime.now(UTC)
-        change = _Change(stack, revision, self._handlers)
+        return lambda: self._update(stack, revision, rollback=rollback)
+
+    def _update(self, stack: Stack, revision: Revision, *, rollback: bool) -> None:
+        before = stack.revision
+        change = _Change(stack, revision, self._handlers, self._exports)
         stack.revision = revision
         try:
             change.apply()
@@ -80,7 +93,7 @@ class Engine:
         change.clean_up()
         stack.enter("UPDATE_COMPLETE")
 
-    def delete(self, stack: Stack, retain: Iterable[str] = ()) -> None:
+    def delete(self, stack: Stack, retain: Iterable[str] = ()) -> Rest:
         """Deletes a stack's resources, those that others need last.
 
         Args:
@@ -88,8 +101,10 @@ class Engine:
             retain: Logical ids of resources to leave alone.
         """
         stack.enter("DELETE_IN_PROGRESS", "User Initiated")
+        return lambda: self._delete(stack, set(retain))
+
+    def _delete(self, stack: Stack, kept: set[str]) -> None:
         remover = Remover(stack, self._handlers)
-        kept = set(retain)
         failed = remover.remove(
             [item for item in stack.resources.values() if item.logical_id not in kept]
         )
@@ -110,8 +125,11 @@ class _FailedError(Exception):
 class _Change:
     """One create or update of a stack, and how to undo it."""
 
-    def __init__(self, stack: Stack, revision: Revision, handlers: Handlers) -> None:
+    def __init__(
+        self, stack: Stack, revision: Revision, handlers: Handlers, exports: Exports
+    ) -> None:
         self._stack = stack
+        self._exports = exports
         self._revision = revision
         self._handlers = handlers
         self._remover = Remover(stack, handlers)
@@ -131,7 +149,9 @@ class _Change:
         for declaration in self._revision.declarations:
             self._bring(declaration)
         try:
-            self._stack.outputs = self._revision.outputs()
+            outputs = self._revision.outputs()
+            self._exports.check_changes(self._stack.exports, exports_of(outputs))
+            self._stack.outputs = outputs
         except (ValidationError, ResourceError) as error:
             raise _FailedError(reason_of(error)) from error
 

@@ -1,6 +1,6 @@
 """Values that stacks share: by export, which holds the exporting stack, or by output."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from local_aws.cloudformation.errors import ValidationError
 from local_aws.cloudformation.revision import Revision
@@ -37,7 +37,7 @@ class Exports:
         """Checks what a revision would export.
 
         Raises:
-            ValidationError: If another stack exports the same name, or uses one that would go.
+            ValidationError: If another stack exports the same name.
         """
         names = {
             str(revision.scope.resolve(output["Export"]["Name"]))
@@ -50,7 +50,20 @@ class Exports:
                 raise ValidationError(
                     f"Export with name {min(taken)} is already exported by stack {other.name}."
                 )
-        self.check_unused(stack.exports.keys() - names)
+
+    def check_changes(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        """Checks what an update has done to a stack's exports.
+
+        Raises:
+            ValidationError: If a stack uses one that would go or get another value.
+        """
+        self.check_unused(before.keys() - after.keys())
+        for name in sorted(before.keys() & after.keys()):
+            users = self.users(name)
+            if users and before[name] != after[name]:
+                raise ValidationError(
+                    f"Export {name} cannot be updated as it is in use by {', '.join(users)}"
+                )
 
     def check_unused(self, names: Iterable[str]) -> None:
         """Checks that exports can go.
@@ -58,7 +71,7 @@ class Exports:
         Raises:
             ValidationError: If a stack uses one of them.
         """
-        for name in names:
+        for name in sorted(names):
             users = self.users(name)
             if users:
                 raise ValidationError(

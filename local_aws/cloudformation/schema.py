@@ -11,8 +11,10 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+_DEFAULT_MINUTES = 120
 _REGION = "us-west-2"
 """Whose schemas are read: types differ little between regions."""
+_DEFAULT_MINUTES = 120
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class Schema:
     def deletes_before_it_replaces(self) -> bool:
         """Whether the old resource must be gone before its replacement can be made."""
         return self.document.get("replacementStrategy") == "delete_then_create"
+
+    @property
+    def update_minutes(self) -> int:
+        """How long CloudFormation waits for an update: 120 minutes, unless the type says more.
+
+        https://github.com/aws-cloudformation/cloudformation-cli/blob/master/src/rpdk/core/data/schema/provider.definition.schema.v1.json
+        """
+        handler = (self.document.get("handlers") or {}).get("update") or {}
+        return int(handler.get("timeoutInMinutes", _DEFAULT_MINUTES))
 
     @property
     def name_properties(self) -> list[str]:

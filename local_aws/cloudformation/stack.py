@@ -73,11 +73,7 @@ class Stack:
     @property
     def exports(self) -> dict[str, str]:
         """The values it exports, by name."""
-        return {
-            output["ExportName"]: output["OutputValue"]
-            for output in self.outputs
-            if "ExportName" in output
-        }
+        return exports_of(self.outputs)
 
     def enter(self, status: str, reason: str | None = None) -> None:
         """Puts the stack as a whole into a status and records the event."""
@@ -142,3 +138,10 @@ class Stack:
             "StackStatusReason": self.reason,
             "Tags": [{"Key": key, "Value": value} for key, value in tags],
         }
+
+
+def exports_of(outputs: list[dict[str, str]]) -> dict[str, str]:
+    """Returns the values that outputs export, by the name of the export."""
+    return {
+        output["ExportName"]: output["OutputValue"] for output in outputs if "ExportName" in output
+    }

@@ -3,18 +3,20 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import RLock
+from threading import RLock, Thread
 from typing import Any
 from uuid import uuid4
 
 from local_aws.cloudformation.api import Api, ApiError
-from local_aws.cloudformation.engine import Engine
+from local_aws.cloudformation.engine import Engine, Rest
 from local_aws.cloudformation.errors import AlreadyExistsError, ValidationError
 from local_aws.cloudformation.exports import Exports
 from local_aws.cloudformation.handlers import Handlers
 from local_aws.cloudformation.revision import Revision, Surroundings, revise
 from local_aws.cloudformation.stack import Stack
 
+#: Seconds: clients wait for a minute.
+_ANSWER_WITHIN = 40
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _UPDATABLE = re.compile(
     r"(CREATE|UPDATE|IMPORT)_COMPLETE|UPDATE_ROLLBACK_COMPLETE|(CREATE|UPDATE)_FAILED"
@@ -65,7 +67,7 @@ class Stacks:
         self.exports = Exports(self.living)
         self.handlers = Handlers(self._api)
         self.lock = RLock()
-        self._engine = Engine(self.handlers)
+        self._engine = Engine(self.handlers, self.exports)
 
     def all(self) -> list[Stack]:
         """Returns every stack, deleted ones too."""
@@ -106,8 +108,9 @@ class Stacks:
             self.exports.check(stack, revision)
             _apply(request.options, stack)
             self._stacks[stack.stack_id] = stack
-            self._engine.create(stack, revision, on_failure)
-            return stack
+            rest = self._engine.create(stack, revision, on_failure)
+        work(rest)
+        return stack
 
     def update(self, name: str, request: Request, *, rollback: bool) -> Stack:
         """Updates a stack.
@@ -120,8 +123,9 @@ class Stacks:
             revision = self.revise(stack, request)
             if self.is_at(stack, revision):
                 raise ValidationError("No updates are to be performed.")
-            self.bring(stack, revision, request.options, rollback=rollback)
-            return stack
+            rest = self.bring(stack, revision, request.options, rollback=rollback)
+        work(rest)
+        return stack
 
     def delete(self, name: str, retain: list[str], token: str | None) -> None:
         """Deletes a stack; one that does not exist is no error.
@@ -142,7 +146,8 @@ class Stacks:
                 )
             self.exports.check_unused(stack.exports)
             stack.request_token = token
-            self._engine.delete(stack, retain)
+            rest = self._engine.delete(stack, retain)
+        work(rest)
 
     def to_be_changed(self, name: str, *, create: bool) -> Stack:
         """Returns the stack that a change is for; a new one if it is to be created.
@@ -171,18 +176,17 @@ class Stacks:
 
     def bring(
         self, stack: Stack, revision: Revision, options: Mapping[str, Any], *, rollback: bool
-    ) -> None:
-        """Brings a stack to a revision.
+    ) -> Rest:
+        """Begins to bring a stack to a revision; returns the rest.
 
         Raises:
-            ValidationError: If another stack's exports or imports stand against it.
+            ValidationError: If another stack's exports stand against it.
         """
         self.exports.check(stack, revision)
         _apply(options, stack)
         if stack.status == "REVIEW_IN_PROGRESS":
-            self._engine.create(stack, revision, "ROLLBACK" if rollback else "DO_NOTHING")
-        else:
-            self._engine.update(stack, revision, rollback=rollback)
+            return self._engine.create(stack, revision, "ROLLBACK" if rollback else "DO_NOTHING")
+        return self._engine.update(stack, revision, rollback=rollback)
 
     @staticmethod
     def is_at(stack: Stack, revision: Revision) -> bool:
@@ -250,6 +254,13 @@ class Stacks:
                 f"Unable to fetch parameters [{name}] from parameter store for this account."
             ) from error
         return str(answer["Parameter"]["Value"])
+
+
+def work(rest: Rest) -> None:
+    """Does the rest of a change: the request waits for it, unless resources take long."""
+    thread = Thread(target=rest, name="cloudformation", daemon=True)
+    thread.start()
+    thread.join(_ANSWER_WITHIN)
 
 
 def _apply(options: Mapping[str, Any], stack: Stack) -> None:

@@ -56,7 +56,7 @@ class Network(Arguments):
     existing: ExistingVpc | None = Field(None, description="Use this VPC instead of a new one")
     cidr: Cidr = Field(
         "10.0.0.0/16",
-        description="Private IPv4 range of the new VPC, /16 to /23 (/24 with `egress: public`)",
+        description="Private IPv4 range of the new VPC, /16 to /23 (/22 with `egress: isolated`)",
     )
     zones: int | None = Field(
         None,

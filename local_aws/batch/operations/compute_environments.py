@@ -45,16 +45,21 @@ def update(batch: Batch, request: Json) -> Json:
     state = batch.state
     with state.lock:
         environment = state.compute_environment(request["computeEnvironment"])
+        environment.check_settled("update")
         role = environment.service_role
+        replaces = False
         if "serviceRole" in request:
             role = service_role(state.place, request["serviceRole"])
         if "computeResources" in request:
             check_resources(state.place, environment.resources | request["computeResources"])
-            environment.change_resources(request["computeResources"])
-            _validate(state.place, environment)
+            replaces = environment.change_resources(request["computeResources"])
         environment.service_role = role
         environment.state = request.get("state", environment.state)
         environment.update_policy = request.get("updatePolicy", environment.update_policy)
+        if replaces:
+            batch.scheduler.replace_instances(environment)
+        if "computeResources" in request:
+            _validate(state.place, environment)
         batch.scheduler.dispatch()
     return _names(environment)
 
@@ -66,11 +71,14 @@ def delete(batch: Batch, request: Json) -> Json:
         environment = state.find_compute_environment(request["computeEnvironment"])
         if environment is None:
             return {}
+        environment.check_settled("delete")
         if environment.state != "DISABLED":
             raise ClientException("Cannot delete, compute environment state is not DISABLED")
         if any(environment in queue.environments for queue in state.job_queues.values()):
             # https://github.com/hashicorp/terraform-provider-aws/issues/13221
             raise ClientException("Cannot delete, found existing JobQueue relationship")
+        for execution in batch.scheduler.executions_on(environment):
+            execution.lose_host()  # its instances go with it
         del state.compute_environments[environment.arn]
         _ecs(state.place).delete_cluster(environment.cluster_name)
     return {}

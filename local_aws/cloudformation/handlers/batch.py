@@ -9,6 +9,7 @@ from local_aws.cloudformation.handlers.handler import (
     Handler,
     Properties,
     shortened,
+    stabilize,
     tag_changes,
 )
 
@@ -72,9 +73,13 @@ class ComputeEnvironment(_BatchHandler):
         policy = {"UpdatePolicy": properties.get("UpdatePolicy", {})}
         self.batch("update_compute_environment", policy, computeEnvironment=physical_id)
 
-    def _check(self, arn: str) -> None:
+    def _describe(self, arn: str) -> Properties:
         found = self.call("batch", "describe_compute_environments", computeEnvironments=[arn])
         (environment,) = found["computeEnvironments"]
+        return dict(environment)
+
+    def _check(self, arn: str) -> None:
+        environment = self._describe(arn)
         if environment["status"] == "INVALID":
             raise ResourceError(
                 'Resource handler returned message: "Operation failed, ComputeEnvironment went '
@@ -87,6 +92,11 @@ class ComputeEnvironment(_BatchHandler):
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         changes = {"State": "ENABLED", **new}
         self.batch("update_compute_environment", changes, computeEnvironment=physical_id)
+        stabilize(
+            "AWS::Batch::ComputeEnvironment",
+            physical_id,
+            lambda: self._describe(physical_id)["status"] != "UPDATING",
+        )
         self._check(physical_id)
 
     def delete(self, physical_id: str, properties: Properties) -> None:

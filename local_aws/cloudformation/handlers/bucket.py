@@ -91,10 +91,15 @@ class BucketPolicy(Handler):
         self.call("s3", "delete_bucket_policy", Bucket=physical_id)
 
 
+_EMPTY_ME = "aws-cdk:auto-delete-objects"
+
+
 class EmptiedBucket(Handler):
     """`Custom::S3AutoDeleteObjects`: what the CDK's `auto_delete_objects` stands for.
 
-    On AWS a Lambda function empties the bucket when the stack goes; here the handler does.
+    On AWS a Lambda function empties the bucket when the resource goes, if the bucket still has the
+    tag that says so; here the handler does
+    (https://github.com/aws/aws-cdk/blob/main/packages/%40aws-cdk/custom-resource-handlers/lib/aws-s3/auto-delete-objects-handler/index.ts).
     """
 
     def create(self, name: str, properties: Properties) -> str:
@@ -103,7 +108,9 @@ class EmptiedBucket(Handler):
     def delete(self, physical_id: str, properties: Properties) -> None:
         bucket = properties["BucketName"]
         try:
-            self._empty(bucket)
+            tags = self.call("s3", "get_bucket_tagging", Bucket=bucket)["TagSet"]
+            if {"Key": _EMPTY_ME, "Value": "true"} in tags:
+                self._empty(bucket)
         except ApiError as error:
             if not error.gone:
                 raise

@@ -2,13 +2,19 @@
 
 import secrets
 import string
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from local_aws.cloudformation.api import Api
+from local_aws.cloudformation.errors import ResourceError
+from local_aws.cloudformation.schema import schema_of
+from local_aws.pace import PACE
 
 Properties = Mapping[str, Any]
 """A resource's properties, every function resolved."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 
 
 class Handler:
@@ -87,6 +93,24 @@ class Handler:
             self.call(service, untag, **resource, TagKeys=to_remove)
         if to_set:
             self.call(service, tag, **resource, Tags=to_set)
+
+
+def stabilize(resource_type: str, physical_id: str, is_stable: Callable[[], bool]) -> None:
+    """Waits for what an update has begun, for as long as CloudFormation does.
+
+    Raises:
+        ResourceError: If it takes longer.
+    """
+    deadline = time.monotonic() + PACE.seconds(schema_of(resource_type).update_minutes)
+    pause = _FIRST_PAUSE
+    while not is_stable():
+        if time.monotonic() > deadline:
+            raise ResourceError(
+                f"Resource handler returned message: \"Resource of type '{resource_type}' with "
+                f"identifier '{physical_id}' did not stabilize.\" (HandlerErrorCode: NotStabilized)"
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
 def changed(old: Properties, new: Properties, *names: str) -> bool:

@@ -1,0 +1,235 @@
+"""Every change of one setting that the model of the settings knows, from a base and back."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from stacks import settings_file
+from stacks.settings import Settings
+from tests.support.local_aws import ACCOUNT, REGION
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Document = dict[str, Any]
+
+#: What all pairs begin or end with; small, so that a pair takes seconds.
+BASE: Document = {
+    "deployment": "lab",
+    "region": REGION,
+    "network": {"egress": "nat", "zones": 3},
+    "compute_environments": {
+        "heads": {"purchase": "on-demand", "instance_types": ["m6i.xlarge"], "max_vcpus": 32},
+        "ondemand": {"purchase": "on-demand", "instance_types": ["m6i"]},
+        "spot": {"purchase": "spot", "instance_types": ["m6i", "c6i"]},
+    },
+    "queues": {
+        "default": {"priority": 1, "compute_environments": ["spot", "ondemand"]},
+        "highpriority": {"priority": 100, "compute_environments": ["ondemand", "spot"]},
+        "heads": {"priority": 100, "compute_environments": ["heads"]},
+    },
+    "head": {"queue": "heads", "on_demand_queue": "highpriority"},
+    "operations": {},
+}
+_SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
+_KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+#: Buckets that must exist.
+EXISTING_BUCKET = "lab-existing-2026"
+#: Values of what has a form of its own. A key that is neither here nor of a type that tells another
+#: value fails the test: whoever adds a setting says what it can change to.
+_VALUES: dict[str, list[Any]] = {
+    "tags": [{"team": "blue"}],
+    "network.cidr": ["10.1.0.0/16", "10.0.0.0/20"],
+    "network.zones": [2, 4],
+    "storage.bucket": ["lab-results-2026"],
+    "storage.existing_bucket": [EXISTING_BUCKET],
+    "storage.prefix": ["other"],
+    "storage.reference_buckets": [["1000genomes"]],
+    "storage.results_buckets": [["lab-published"]],
+    "storage.store_dirs": [["stored"]],
+    "storage.work_expires_days": [30],
+    "storage.log_retention_days": [30],
+    "storage.customer_key": [True, _KEY],
+    "worker.image_repositories": [["lab/*"]],
+    "registries.docker_hub": [f"{_SECRET}:ecr-pullthroughcache/docker-aB3dE5"],
+    "registries.github": [f"{_SECRET}:ecr-pullthroughcache/github-aB3dE5"],
+    "roles.permissions_boundary": ["arn:aws:iam::aws:policy/PowerUserAccess"],
+    "roles.path": ["/lab/"],
+    "roles.name_prefix": ["lab-"],
+    "head.job_definition": ["nextflow-lab"],
+    "head.task_queue": ["highpriority"],
+    "head.queue": [None],
+    "head.on_demand_queue": [None],
+    "head.git_secret": [f"{_SECRET}:git-aB3dE5"],
+    "head.seqera_secret": [f"{_SECRET}:seqera-aB3dE5"],
+    "operations.email": ["lab@example.org"],
+}
+#: What another value of a key needs beside it.
+_WITH: dict[str, Document] = {
+    "network.existing": {"network.egress": None, "network.zones": None, "network.cidr": None},
+    "storage.delete_with_stack": {"storage.delete_data_for_good": True},  # allowed together only
+    "network.egress=isolated": {"worker.image_repositories": ["lab/*"]},
+    "head.architecture": {
+        "compute_environments.heads.instance_types": ["m6g.xlarge"],
+        "compute_environments.ondemand.instance_types": ["m6g"],
+        "compute_environments.spot.instance_types": ["m6g"],
+    },
+    "registries.expires_days": {"registries.quay": True},
+}
+#: Another region or account is another place, and another name another deployment.
+_ELSEWHERE = {"region", "account", "deployment", "storage.delete_data_for_good"}
+#: These have a name on the way, so their changes are below.
+_NAMED = {"compute_environments", "queues"}
+#: Changes of what has a name: the changed entries; None removes one.
+_STRUCTURES: dict[str, Document] = {
+    "queue added": {
+        "queues.further": {"priority": 5, "compute_environments": ["ondemand"]},
+    },
+    "queue removed": {"queues.highpriority": None, "head.on_demand_queue": None},
+    "queue renamed": {
+        "queues.highpriority": None,
+        "queues.urgent": {"priority": 100, "compute_environments": ["ondemand", "spot"]},
+        "head.on_demand_queue": "urgent",
+    },
+    "queue of tasks renamed": {
+        "queues.default": None,
+        "queues.tasks": {"priority": 1, "compute_environments": ["spot", "ondemand"]},
+        "head.task_queue": "tasks",
+    },
+    "queue priority": {"queues.default.priority": 7},
+    "queue order": {"queues.default.compute_environments": ["ondemand", "spot"]},
+    "environment added": {
+        "compute_environments.further": {"purchase": "on-demand", "instance_types": ["r6i"]},
+        "queues.default.compute_environments": ["spot", "ondemand", "further"],
+    },
+    "environment removed": {
+        "compute_environments.spot": None,
+        "queues.default.compute_environments": ["ondemand"],
+        "queues.highpriority.compute_environments": ["ondemand"],
+    },
+    "environment renamed": {
+        "compute_environments.spot": None,
+        "compute_environments.cheap": {"purchase": "spot", "instance_types": ["m6i", "c6i"]},
+        "queues.default.compute_environments": ["cheap", "ondemand"],
+        "queues.highpriority.compute_environments": ["ondemand", "cheap"],
+    },
+    "environment purchase": {
+        "compute_environments.spot.purchase": "on-demand",
+    },
+    "environment instance_types": {"compute_environments.spot.instance_types": ["r6i"]},
+    "environment max_vcpus": {"compute_environments.spot.max_vcpus": 64},
+    "environment bid_percentage": {"compute_environments.spot.bid_percentage": 50},
+    "environment image_type": {
+        "compute_environments.ondemand.image_type": "ECS_AL2023_NVIDIA",
+        "compute_environments.ondemand.instance_types": ["g5"],
+        "compute_environments.spot.image_type": "ECS_AL2023_NVIDIA",
+        "compute_environments.spot.instance_types": ["g5"],
+    },
+    "environment image_id": {"compute_environments.spot.image_id": "ami-0123456789abcdef0"},
+    "operations removed": {"operations": None},
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the base.
+
+    Attributes:
+        name: What changes.
+        keys: The changed keys and their values; None removes one.
+    """
+
+    name: str
+    keys: Document
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The changed settings."""
+        document = copy.deepcopy(BASE)
+        for key, value in self.keys.items():
+            _put(document, key.split("."), value)
+        return parse(document)
+
+
+def parse(document: Document) -> Settings:
+    """Read settings."""
+    return settings_file.parse(json.dumps(document), "lab.yaml")
+
+
+def _put(place: Document, path: list[str], value: Any) -> None:
+    *parents, last = path
+    for parent in parents:
+        place = place.setdefault(parent, {})
+    if value is None:
+        place.pop(last, None)
+    else:
+        place[last] = value
+
+
+def changes(existing_vpc: Document) -> list[Change]:
+    """Every change of the base that the model knows.
+
+    Args:
+        existing_vpc: A value of network.existing.
+    """
+    values = {**_VALUES, "network.existing": [existing_vpc]}
+    schema = Settings.model_json_schema()
+    found = [Change(name, keys) for name, keys in _STRUCTURES.items()]
+    for key, field in _fields(schema, schema["$defs"], "", values):
+        if key in _ELSEWHERE:
+            continue
+        for value in values.get(key) or _others(key, field):
+            keys = {key: value, **_WITH.get(key, {}), **_WITH.get(f"{key}={value}", {})}
+            found.append(Change(f"{key}: {_short(value)}", keys))
+    return found
+
+
+def _short(value: Any) -> str:
+    text = "unset" if value is None else str(value)
+    return text if len(text) < 30 else f"{text[:27]}..."
+
+
+def _fields(
+    model: Document, models: Document, path: str, values: Document
+) -> Iterator[tuple[str, Document]]:
+    for name, field in model["properties"].items():
+        key = f"{path}{name}"
+        if key in _NAMED:
+            continue
+        held = _held(field)
+        if "$ref" in held and key not in values:
+            yield from _fields(models[held["$ref"].rpartition("/")[2]], models, f"{key}.", values)
+        else:
+            yield key, {**held, "default": field.get("default")}
+
+
+def _held(field: Document) -> Document:
+    (held,) = [entry for entry in field.get("anyOf", [field]) if entry.get("type") != "null"]
+    return dict(held)
+
+
+def _others(key: str, field: Document) -> list[Any]:
+    """Other values than the base's, of types that tell one."""
+    now = _current(key, field["default"])
+    if "enum" in field:
+        return [value for value in field["enum"] if value != now]
+    if field.get("type") == "boolean":
+        return [not now]
+    if field.get("type") in ("integer", "number"):
+        least = field.get("minimum", field.get("exclusiveMinimum", 0))
+        more = (now if now is not None else least) + 1
+        return [more if more <= field["maximum"] else now - 1]
+    raise AssertionError(f"tests/support/settings_changes.py: say what {key} can change to")
+
+
+def _current(key: str, default: Any) -> Any:
+    place: Any = BASE
+    for part in key.split("."):
+        if not isinstance(place, dict) or part not in place:
+            return default
+        place = place[part]
+    return place

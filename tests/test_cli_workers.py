@@ -1,0 +1,73 @@
+"""`nfbatch workers`: shows which workers have an old AMI, and renews them at a quiet time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local_aws import batch as local_batch
+from nfbatch.error import Kind
+from tests.support.batch import Gate
+from tests.support.deployment import DeploymentTestbed, deployment_testbed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeploymentTestbed]:
+    with deployment_testbed(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+@pytest.fixture
+def environment(lab: DeploymentTestbed) -> Iterator[str]:
+    """The only environment of the deployment, with an AMI of Batch's."""
+    name = lab.testbed.environment(ec2Configuration=[{"imageType": "ECS_AL2023"}])
+    queues, lab.queues = lab.queues, [lab.testbed.queue(name)]
+    lab.publish(lab.document)
+    lab.testbed.run(jobQueue=lab.queues[0])
+    yield name
+    lab.queues = queues
+    lab.publish(lab.document)
+
+
+def seen(lab: DeploymentTestbed, *arguments: str) -> dict[str, Any]:
+    answer = lab.nfbatch("workers", "--json", *arguments).json
+    (workers,) = answer["workers"]
+    return {"image": workers["image"], "jobs": workers["jobs"], "renewed": answer["renewed"]}
+
+
+def test_an_old_ami_is_shown_and_renewed(lab: DeploymentTestbed, environment: str) -> None:
+    assert seen(lab) == {"image": "latest", "jobs": 0, "renewed": []}
+    local_batch.publish_images()
+    assert seen(lab) == {"image": "out of date", "jobs": 0, "renewed": []}
+    assert seen(lab, "--renew")["renewed"] == [environment]
+    assert seen(lab, "--renew") == {"image": "latest", "jobs": 0, "renewed": []}
+
+
+def test_workers_with_jobs_are_renewed_only_if_asked(
+    lab: DeploymentTestbed, environment: str
+) -> None:
+    gate = Gate()
+    job = lab.testbed.submit(gate.script, jobQueue=lab.queues[0])
+    lab.testbed.wait(job, "RUNNING")
+    local_batch.publish_images()
+    done = lab.nfbatch("workers", "--renew")
+    assert done.err == f"{environment}: stays, because 1 jobs run on it; --with-jobs renews it\n"
+    assert seen(lab) == {"image": "out of date", "jobs": 1, "renewed": []}
+
+    assert seen(lab, "--renew", "--with-jobs")["renewed"] == [environment]
+    assert "UPDATING" in lab.nfbatch("workers").out
+    gate.open()
+    assert lab.testbed.wait(job)["status"] == "SUCCEEDED"
+
+
+def test_an_option_that_says_nothing_alone_is_refused(lab: DeploymentTestbed) -> None:
+    done = lab.nfbatch("workers", "--with-jobs")
+
+    assert (done.status, done.err) == (
+        Kind.BAD_INPUT,
+        "nfbatch: --with-jobs is allowed together with --renew only\n",
+    )

@@ -1,0 +1,122 @@
+"""Whatever settings can say can follow whatever they said before, or is refused in words.
+
+Each change of one setting that the model knows is deployed onto the local AWS and taken back, each
+time by the plan that `make deploy` makes. `make test-transitions` runs all, and writes the table
+build/transitions.txt; a sample runs with the other tests.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local_aws.pace import PACE
+from stacks import paths
+from tests.support.local_aws import local_testbed
+from tests.support.settings_changes import Change, changes
+from tests.support.transitions import BASE_CHANGE, Deployer, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TABLE = paths.ROOT / "build" / "transitions.txt"
+#: Stands for the existing VPC, which is made with the account.
+_ANY_VPC = {
+    "vpc_id": "vpc-0123456789abcdef0",
+    "subnets": [
+        {"id": "subnet-0123456789abcdef0", "zone": "us-west-2a"},
+        {"id": "subnet-0123456789abcdef1", "zone": "us-west-2b"},
+    ],
+}
+NAMES = [change.name for change in changes(_ANY_VPC)]
+#: Changes that are made in two deploys, and what says which is the first.
+REFUSED = {
+    "storage.bucket: lab-results-2026": "deploy first with storage.existing_bucket: ",
+    "roles.path: /lab/": "first destroy nextflow-lab-batch",
+    "roles.name_prefix: lab-": "first destroy nextflow-lab-batch",
+}
+#: Some of each kind, for `make test`: neither order, a stack less, the other order, a refusal.
+SAMPLE = ["network.egress: public", "operations removed", "storage.customer_key: True"]
+
+
+@pytest.fixture(scope="module")
+def deployer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployer]:
+    with local_testbed(tmp_path_factory.mktemp("aws")) as aws:
+        made = Deployer(aws)
+        made.clear()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def rows() -> Iterator[list[str]]:
+    """The table's rows."""
+    made: list[str] = []
+    yield made
+    counts = [sum(f"| {kind} |" in row for row in made) for kind in ("done", "refused", "failed")]
+    summary = "{} pairs done, {} refused with a way, {} failed".format(*counts)
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("\n".join([*made, summary]) + "\n")
+    print(f"\n{summary}: {TABLE.relative_to(paths.ROOT)}")
+
+
+def _find(deployer: Deployer, name: str) -> Change:
+    found = {change.name: change for change in changes(deployer.existing_vpc)}
+    return found.get(name) or next(
+        change for change in found.values() if change.name.startswith(name.partition(":")[0])
+    )
+
+
+def _row(start: Change, end: Change, outcome: Outcome) -> str:
+    notes = outcome.failures or outcome.refusals or [", ".join(outcome.steps)]
+    return f"{start.name} -> {end.name} | {outcome.kind} | {'; '.join([*outcome.said, *notes])}"
+
+
+def _go(deployer: Deployer, start: Change, end: Change, rows: list[str]) -> Outcome:
+    """Run a job, deploy, and run a job again."""
+    old = deployer.submit(start, "sleep 0.2")
+    deployer.wait(old, "RUNNING", "SUCCEEDED")
+    outcome = deployer.deploy(end)
+    if outcome.kind == "done":
+        deployer.wait(old)
+        if deployer.wait(deployer.submit(end, "true")) != "SUCCEEDED":
+            outcome.failures.append("no job runs any more")
+    rows.append(_row(start, end, outcome))
+    return outcome
+
+
+def _both_ways(deployer: Deployer, name: str, rows: list[str]) -> tuple[Outcome, Outcome]:
+    change = _find(deployer, name)
+    if deployer.deploy(BASE_CHANGE).kind != "done":
+        deployer.clear()
+        assert deployer.deploy(BASE_CHANGE).kind == "done"
+    there = _go(deployer, BASE_CHANGE, change, rows)
+    if there.kind != "done":
+        deployer.clear()
+        assert deployer.deploy(change).failures == []
+    back = _go(deployer, change, BASE_CHANGE, rows)
+    if back.kind != "done":
+        deployer.clear()
+    return there, back
+
+
+@pytest.mark.transitions
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_change_of_one_setting_is_deployed_and_taken_back_or_names_the_way(
+    deployer: Deployer, rows: list[str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PACE, "minute", 0.5)
+    for outcome in _both_ways(deployer, name, rows):
+        assert outcome.failures == []
+        assert bool(outcome.refusals) is (name in REFUSED)
+        assert all(REFUSED[name] in refusal for refusal in outcome.refusals)
+
+
+def test_a_sample_of_changes_is_deployed_and_taken_back(
+    deployer: Deployer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PACE, "minute", 0.5)
+    for name in SAMPLE:
+        for outcome in _both_ways(deployer, name, []):
+            assert (outcome.failures, outcome.refusals) == ([], []), name
