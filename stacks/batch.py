@@ -50,6 +50,7 @@ class BatchStack(Stack):
             worker_options=settings.worker,
             capacities=settings.compute_environments,
             queues=settings.queues,
+            shares=settings.shares,
             own_service_role=settings.batch_service_role == "own",
             isolated=settings.network.egress == "isolated",
             head=settings.head,

@@ -44,6 +44,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None,
         registries: str,
+        share: str | None,
         secrets: Mapping[str, secretsmanager.ISecret | None],
     ) -> None:
         """Define it.
@@ -60,6 +61,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             queues: The queues by name.
             largest_task: What a task may ask for; without a limit when not given.
             registries: Where copies of images are, by registry; empty without copies.
+            share: The share of the tasks of a run that names none, where queues have shares.
             secrets: By the variables that they fill.
         """
         queue = queues[head.task_queue]
@@ -87,6 +89,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 **_later_attempts(head, queues),
                 **_limits(largest_task),
                 **({"NF_REGISTRIES": registries} if registries else {}),
+                **({"NF_SHARE": share} if share else {}),
             },
             # Filled in by the ECS agent, so that no template and no job shows their values.
             secrets={

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nextflow_batch import QueueOrder, Registries, Scratch, WorkerOptions
+from nextflow_batch import QueueOrder, Registries, Scratch, Shares, WorkerOptions
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.capacity import image_conflicts
 from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
@@ -69,6 +69,11 @@ class Settings(Arguments):
         min_length=1,
         max_length=20,  # an IAM policy holds 6,144 characters
         description="Job queues, by name; a name must be unique in the account and region",
+    )
+    shares: Shares | None = Field(
+        None,
+        description="How teams share all queues but that of the heads (`head.queue`); unset: first"
+        " in, first out",
     )
     registries: Registries = Registries()
     roles: Roles = Roles()

@@ -35,6 +35,7 @@ def render(
         orphans.TAG: session.id,
         "nextflow-deployment": environment.deployment,
         "nextflow-owner": environment.owner,
+        "nextflow-share": environment.share,
     }
     endpoint = environment.endpoint
     return _fill(
@@ -49,6 +50,8 @@ def render(
             "aws_cli": _text(environment.aws_cli),
             "job_role": _text(environment.job_role),
             "log_group": _text(environment.log_group),
+            "share": _text(environment.share),
+            "priority": str(environment.priority) if environment.share else None,
             "endpoint": _text(endpoint),
             "path_style": "true" if endpoint else None,
             "client_retries": str(min(environment.max_attempts - 1, CRT_RETRIES)),

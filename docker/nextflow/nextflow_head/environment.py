@@ -19,6 +19,7 @@ from nextflow_head.kind import (
     JOB_QUEUE,
     LOG_GROUP,
     NUMBER,
+    PRIORITY,
     REGION,
     REGISTRIES,
     RESUMED_JOB,
@@ -27,6 +28,7 @@ from nextflow_head.kind import (
     S3_FILE,
     S3_FOLDER,
     S3_FOLDERS,
+    SHARE,
     SPOT_ATTEMPTS,
     SWITCH,
     TAG_VALUE,
@@ -143,6 +145,16 @@ class Environment:
             SPOT_ATTEMPTS,
             "how often such a task is submitted to its own queue before that",
         ),
+    )
+    share: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_SHARE", SHARE, "share of the tasks, if their queues have shares (`shares`)"
+        ),
+    )
+    priority: int = field(
+        default=0,
+        metadata=_row("NF_PRIORITY", PRIORITY, "priority of the tasks among those of their share"),
     )
     privileged_tasks: bool = field(
         default=False,

@@ -51,6 +51,9 @@ REGISTRIES = Kind(
 )
 # Nextflow requires the ending: the folder above it is what tasks see of the worker.
 AWS_CLI = Kind(r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+SHARE = Kind(r"[A-Za-z0-9]{1,255}", "the name of a share: letters and digits")
+PRIORITY = Kind(r"0|[1-9][0-9]{0,3}", "a number from 0 to 9999", int)
 SPOT_ATTEMPTS = Kind(r"[1-9]|10", "a number from 1 to 10", int)
 SWITCH = Kind(r"true|false", "true or false", lambda text: text == "true")
 NUMBER = Kind(r"[1-9][0-9]{0,8}", "a number from 1 to 999999999", int)
