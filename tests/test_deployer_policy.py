@@ -44,9 +44,16 @@ CREATES = {
     ),
     "AWS::Batch::JobDefinition": (
         "batch:RegisterJobDefinition",
-        f"arn:aws:batch:{_PLACE}:job-definition/nextflow",
+        f"arn:aws:batch:{_PLACE}:job-definition/default-nextflow",
     ),
-    "AWS::Batch::JobQueue": ("batch:CreateJobQueue", f"arn:aws:batch:{_PLACE}:job-queue/default"),
+    "AWS::Batch::JobQueue": (
+        "batch:CreateJobQueue",
+        f"arn:aws:batch:{_PLACE}:job-queue/default-default",
+    ),
+    "AWS::Batch::SchedulingPolicy": (
+        "batch:CreateSchedulingPolicy",
+        f"arn:aws:batch:{_PLACE}:scheduling-policy/Shares-AbC",
+    ),
     "AWS::EC2::EIP": ("ec2:AllocateAddress", f"{_EC2}:elastic-ip/eipalloc-1"),
     "AWS::EC2::FlowLog": ("ec2:CreateFlowLogs", f"{_EC2}:vpc-flow-log/fl-1"),
     "AWS::EC2::InternetGateway": ("ec2:CreateInternetGateway", f"{_EC2}:internet-gateway/igw-1"),

@@ -33,9 +33,9 @@ def test_all_queues_but_that_of_heads_have_the_shares(stacks: Templates) -> None
     }
 
     assert policies == {
-        "default": f"<{name}.Arn>",
-        "highpriority": f"<{name}.Arn>",
-        "heads": "None",
+        "default-default": f"<{name}.Arn>",
+        "default-highpriority": f"<{name}.Arn>",
+        "default-heads": "None",
     }
 
 
@@ -73,7 +73,7 @@ def test_nfbatch_finds_the_shares(stacks: Templates) -> None:
     assert PublishedShares.read(document["shares"]) == PublishedShares(
         names=("genomics", "imaging", "user*"),
         default="genomics",
-        queues=("default", "highpriority"),
+        queues=("default-default", "default-highpriority"),
     )
 
 

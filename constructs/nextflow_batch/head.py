@@ -41,7 +41,8 @@ class Head(Arguments):
 
     job_definition: JobDefinitionName = Field(
         default="nextflow",
-        description="Name of the job definition, which must be unique in the account and region",
+        description="Name of the job definition, which must be unique in the account and region; in"
+        " a settings file `name_prefix` comes before it",
     )
     vcpus: int = Field(
         default=2,
