@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,13 @@ from stacks import claims, paths, settings_file
 from stacks.settings_error import SettingsError
 from testbed.resources import text
 from testbed.synthesized import Templates, changed, of
+from tests.support.local_aws import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from local_aws.server import LocalAws
 
 LAB = """\
 deployment: {name}
@@ -174,13 +178,53 @@ def _names(templates: Templates) -> set[str]:
     return found
 
 
-def test_two_deployments_have_no_name_in_common(
-    templates: Callable[[str], Templates],
-) -> None:
-    one = _names(templates("default"))
-    two = _names(of(changed("default", deployment="lab")))
+@pytest.fixture(scope="module")
+def both(templates: Callable[[str], Templates]) -> tuple[Templates, Templates]:
+    """The default settings, and a copy with another deployment."""
+    return templates("default"), of(changed("default", deployment="lab"))
+
+
+def test_two_deployments_have_no_name_in_common(both: tuple[Templates, Templates]) -> None:
+    one, two = map(_names, both)
 
     assert one & two == set()
     assert "AWS::Batch::JobQueue lab-heads" in two
     assert "AWS::SSM::Parameter /nextflow-batch/lab" in two
     assert len(one) == len(two)
+
+
+def _deploy(aws: LocalAws, name: str, templates: Templates) -> None:
+    """Create the stacks in the order of their references to each other."""
+    for part in ("data", "network", "batch", "operations"):
+        stack = Stack(aws, f"nextflow-{name}-{part}")
+        body = json.dumps(templates[part].to_json())
+        key = f"{stack.name}.json"
+        aws.client("s3").put_object(Bucket="templates", Key=key, Body=body)
+        stack.api.create_stack(
+            StackName=stack.name,
+            TemplateURL=f"https://templates.s3.us-west-2.amazonaws.com/{key}",
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        assert stack.status == "CREATE_COMPLETE", stack.events("CREATE_FAILED")
+
+
+def test_two_deployments_live_side_by_side(
+    aws: LocalAws, both: tuple[Templates, Templates]
+) -> None:
+    aws.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="30", Type="String"
+    )
+    where = {"LocationConstraint": "us-west-2"}
+    aws.client("s3").create_bucket(Bucket="templates", CreateBucketConfiguration=where)
+    for name, made in zip(("default", "lab"), both, strict=True):
+        _deploy(aws, name, made)
+    batch = aws.client("batch")
+    queues = {entry["jobQueueName"] for entry in batch.describe_job_queues()["jobQueues"]}
+
+    parts = ("default", "highpriority", "heads")
+    assert queues == {f"{name}-{part}" for name in ("default", "lab") for part in parts}
+    definitions = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+    assert {entry["jobDefinitionName"] for entry in definitions} == {
+        "default-nextflow",
+        "lab-nextflow",
+    }

@@ -222,6 +222,8 @@ def test_each_resource_type_of_each_variant_can_be_created(name: str) -> None:
             resource = resource.replace("/", prefix, 1)
         for word in ("nextflow-", "nextflow-batch/"):
             resource = resource.replace(f"{word}default", f"{word}{settings.deployment}")
+        for word in ("job-definition/", "job-queue/"):
+            resource = resource.replace(f"{word}default-", f"{word}{settings.prefix}")
         assert not _denied(policies, action, resource, keys), resource_type
 
 
