@@ -27,7 +27,7 @@ from nextflow_batch.worker import Worker
 DEFAULT_CAPACITIES = {
     "heads": Capacity(
         purchase="on-demand",
-        instance_types=("r6i.large", "r6a.large", "r7i.large", "m6i.xlarge", "m6a.xlarge"),
+        instance_types=("m6i.large", "m6a.large", "m7i.large"),
         max_vcpus=32,
     ),
     "ondemand": Capacity(purchase="on-demand"),

@@ -87,6 +87,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 "AWS_DEFAULT_REGION": region,
                 **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
+                **_routes(head, queues),
                 **_limits(largest_task),
                 **({"NF_REGISTRIES": registries} if registries else {}),
                 **({"NF_SHARE": share} if share else {}),
@@ -115,6 +116,16 @@ def _later_attempts(head: Head, queues: Mapping[str, batch.IJobQueue]) -> dict[s
     return {
         "NF_ON_DEMAND_QUEUE": queues[head.on_demand_queue].job_queue_arn,
         "NF_SPOT_ATTEMPTS": str(head.spot_attempts or 1),
+    }
+
+
+def _routes(head: Head, queues: Mapping[str, batch.IJobQueue]) -> dict[str, str]:
+    labels = " ".join(
+        f"{label}={queues[name].job_queue_arn}" for label, name in head.label_queues.items()
+    )
+    return {
+        **({"NF_GPU_QUEUE": queues[head.gpu_queue].job_queue_arn} if head.gpu_queue else {}),
+        **({"NF_LABEL_QUEUES": labels} if labels else {}),
     }
 
 

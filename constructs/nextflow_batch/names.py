@@ -35,6 +35,14 @@ QueueName = Annotated[
         " such as default",
     ),
 ]
+#: https://www.nextflow.io/docs/latest/reference/process.html#label
+Label = Annotated[
+    str,
+    Like(
+        r"[A-Za-z](?:\w{0,62}[A-Za-z0-9])?",
+        "a label of Nextflow: letters, digits and underscores, such as process_gpu",
+    ),
+]
 #: What the names of queues and job definition may begin with; nothing where it is empty.
 NamePrefix = Annotated[
     str,

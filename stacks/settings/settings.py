@@ -106,10 +106,14 @@ class Settings(Arguments):
     @property
     def named_head(self) -> Head:
         """The head, whose queues and job definition have their names in AWS."""
-        keys = ("job_definition", "queue", "task_queue", "on_demand_queue")
+        keys = ("job_definition", "queue", "task_queue", "on_demand_queue", "gpu_queue")
         names = {key: name for key in keys if (name := getattr(self.head, key)) is not None}
+        labels = self.head.label_queues
         return self.head.model_copy(
-            update={key: f"{self.prefix}{name}" for key, name in names.items()}
+            update={
+                **{key: f"{self.prefix}{name}" for key, name in names.items()},
+                "label_queues": {label: f"{self.prefix}{name}" for label, name in labels.items()},
+            }
         )
 
     def conflicts(self) -> Iterator[Problem]:

@@ -17,6 +17,7 @@ from nextflow_head.kind import (
     ENDPOINT,
     JOB_ID,
     JOB_QUEUE,
+    LABEL_QUEUES,
     LOG_GROUP,
     NUMBER,
     PRIORITY,
@@ -144,6 +145,21 @@ class Environment:
             "NF_SPOT_ATTEMPTS",
             SPOT_ATTEMPTS,
             "how often such a task is submitted to its own queue before that",
+        ),
+    )
+    gpu_queue: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_GPU_QUEUE", JOB_QUEUE, "queue (ARN or name) of tasks with an `accelerator`"
+        ),
+    )
+    label_queues: tuple[tuple[str, str], ...] = field(
+        default=(),
+        metadata=_row(
+            "NF_LABEL_QUEUES",
+            LABEL_QUEUES,
+            "queues of tasks with a label: `LABEL=QUEUE`, separated by spaces",
+            default="none",
         ),
     )
     share: str | None = field(

@@ -38,9 +38,12 @@ REGION = Kind(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-west-2")
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 RETRY_MODE = Kind(r"standard|adaptive|legacy", "standard, adaptive or legacy")
 ENDPOINT = Kind(r"https?://[^\s/=]+/?", "http://HOST:PORT, without a path")
-JOB_QUEUE = Kind(
-    r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}",
-    "the ARN or the name of a job queue",
+_QUEUE = r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}"
+JOB_QUEUE = Kind(_QUEUE, "the ARN or the name of a job queue")
+LABEL_QUEUES = Kind(
+    rf"([A-Za-z]\w*={_QUEUE}( |$))+",
+    "LABEL=QUEUE for each label, separated by spaces, such as arm64=lab-graviton",
+    lambda text: tuple(tuple(pair.split("=", 1)) for pair in text.split()),
 )
 ROLE = Kind(r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an IAM role")
 LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
