@@ -9,8 +9,7 @@ jsii_cache.choose(paths.ROOT)
 try:
     from aws_cdk import App
 
-    from stacks import settings_file
-    from stacks.deployment import declare
+    from stacks import claims, deployment, settings_file
 except ImportError as missing:
     print(
         f"{sys.executable} does not have the packages of this app ({missing}): run `make setup`,"
@@ -29,7 +28,8 @@ def main() -> None:
         settings = settings_file.read(paths.SETTINGS, name)
         if warning := settings_file.name_warning(name, settings):
             print(warning, file=sys.stderr)
-        declare(app, settings)
+        claims.check(paths.SETTINGS, name, settings)
+        deployment.declare(app, settings)
     except settings_file.SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

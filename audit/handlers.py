@@ -75,6 +75,17 @@ CALLS: dict[str, list[Calls]] = {
             "job-queue/{JobQueueName}",
         ),
         Calls("batch", "CreateJobQueue UpdateJobQueue", "compute-environment/*"),
+        Calls("batch", "CreateJobQueue UpdateJobQueue", "scheduling-policy/*"),
+    ],
+    "AWS::Batch::SchedulingPolicy": [
+        Calls("batch", "DescribeSchedulingPolicies"),
+        Calls(
+            "batch",
+            "CreateSchedulingPolicy UpdateSchedulingPolicy DeleteSchedulingPolicy"
+            " TagResource UntagResource",
+            # CloudFormation's name for it does not have the stack's.
+            "scheduling-policy/*",
+        ),
     ],
     "AWS::EC2::EIP": _ec2(
         "DescribeAddresses",

@@ -42,7 +42,10 @@ CHANGES: dict[str, dict[str, Any]] = {
             "name_prefix": "lab-",
         },
     },
-    "public": {"network": {"egress": "public"}},
+    "public": {
+        "network": {"egress": "public"},
+        "shares": {"weight_factors": {"genomics": 1, "user*": 2}, "default": "genomics"},
+    },
     "secrets": {
         "account": "123456789012",
         "operations": {"email": "lab@example.org"},

@@ -116,6 +116,9 @@ def _principal(role: Role) -> Principal:
 def _need(call: RoleCall, principal: Principal, deployment: str) -> Need:
     own = {key: deployment if value == RECORDED else value for key, value in call.keys.items()}
     resource = call.resource.replace(f"/nf-{RECORDED}_", f"/nf-{deployment}_")
+    if deployment != RECORDED:
+        # The names of the recorded deployment's queues are literal.
+        resource = resource.replace(":job-queue/", f":job-queue/{deployment}-")
     service = call.action.partition(":")[0]
     values = {**context_of(principal, REGION, source=""), **own}
     return Need(call.action, resource, Keys(values, (*_TAGS, f"{service}:ResourceTag/")))

@@ -29,7 +29,7 @@ STACKS = [
     (name, stack)
     for name in SETTINGS
     for stack in ("data", "batch", "operations")
-    if not (name == "workshop" and stack == "operations")
+    if stack != "operations" or name == "default"
 ]
 
 

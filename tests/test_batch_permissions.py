@@ -12,8 +12,8 @@ NAMES = {
     "<StorageBucket5CB7C8EA.Arn>": "arn:aws:s3:::own",
     "<StorageLogs2A2D4D26>": "logs",
     "<AWS::AccountId>": "123456789012",
-    "<ComputedefaultqueueCD222977.JobQueueArn>": f"{ARN}:job-queue/default",
-    "<Computehighpriorityqueue8F791DD0.JobQueueArn>": f"{ARN}:job-queue/highpriority",
+    "<Computedefaultdefaultqueue7BA7E305.JobQueueArn>": f"{ARN}:job-queue/default-default",
+    "<ComputedefaulthighpriorityqueueEE46A92C.JobQueueArn>": f"{ARN}:job-queue/default-highpriority",
     "<HeadTaskRole5F55EF21.Arn>": "arn:aws:iam::123456789012:role/task",
 }
 OWN: Keys = {"aws:ResourceTag/nextflow-deployment": "default"}
@@ -47,7 +47,7 @@ def test_a_head_neither_runs_nor_registers_definitions_of_others(
 
 
 def test_a_head_runs_its_own_definitions_in_its_own_queues(head: Permissions) -> None:
-    for resource in (JOB, f"{OWN_DEFINITION}:1", f"{ARN}:job-queue/default"):
+    for resource in (JOB, f"{OWN_DEFINITION}:1", f"{ARN}:job-queue/default-default"):
         assert head.allow("batch:SubmitJob", resource, TAGGED)
         assert not head.allow("batch:SubmitJob", resource)
     assert head.allow("batch:RegisterJobDefinition", OWN_DEFINITION)

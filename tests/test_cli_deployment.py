@@ -55,9 +55,9 @@ def test_what_the_app_publishes_is_what_nfbatch_reads(
     assert deployment.FORMAT == deployment_document.FORMAT
     assert Deployment.read(name, value).as_json() == {
         "deployment": "default",
-        "job_definition": "nextflow",
-        "head_queue": "heads",
-        "queues": ["default", "highpriority", "heads"],
+        "job_definition": "default-nextflow",
+        "head_queue": "default-heads",
+        "queues": ["default-default", "default-highpriority", "default-heads"],
         "logs": "s3://lab-bucket/_nextflow/logs",
         "runs": "s3://lab-bucket/_nextflow/runs",
         "uploads": "s3://lab-bucket/_nextflow/launch",
@@ -73,7 +73,7 @@ def test_the_document_has_the_settings_names() -> None:
     found = Deployment.read(name, value)
 
     assert (name, found.name) == ("/nextflow-batch/other", "other")
-    assert found.job_definition == "heads"
+    assert found.job_definition == "other-heads"
     assert str(found.uploads) == "s3://lab-bucket/a/b/launch"
 
 

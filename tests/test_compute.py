@@ -89,7 +89,7 @@ def test_no_task_can_run_where_heads_do(batch: Template) -> None:
         }
         for entry in properties(batch, "AWS::Batch::JobQueue")
     }
-    heads = queues.pop("heads")
+    heads = queues.pop("default-heads")
     submits = {text(resource) for resource in statement(batch, "SubmitTasks")["Resource"]}
 
     assert len(heads) == 1

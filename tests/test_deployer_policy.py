@@ -44,9 +44,16 @@ CREATES = {
     ),
     "AWS::Batch::JobDefinition": (
         "batch:RegisterJobDefinition",
-        f"arn:aws:batch:{_PLACE}:job-definition/nextflow",
+        f"arn:aws:batch:{_PLACE}:job-definition/default-nextflow",
     ),
-    "AWS::Batch::JobQueue": ("batch:CreateJobQueue", f"arn:aws:batch:{_PLACE}:job-queue/default"),
+    "AWS::Batch::JobQueue": (
+        "batch:CreateJobQueue",
+        f"arn:aws:batch:{_PLACE}:job-queue/default-default",
+    ),
+    "AWS::Batch::SchedulingPolicy": (
+        "batch:CreateSchedulingPolicy",
+        f"arn:aws:batch:{_PLACE}:scheduling-policy/Shares-AbC",
+    ),
     "AWS::EC2::EIP": ("ec2:AllocateAddress", f"{_EC2}:elastic-ip/eipalloc-1"),
     "AWS::EC2::FlowLog": ("ec2:CreateFlowLogs", f"{_EC2}:vpc-flow-log/fl-1"),
     "AWS::EC2::InternetGateway": ("ec2:CreateInternetGateway", f"{_EC2}:internet-gateway/igw-1"),
@@ -215,6 +222,8 @@ def test_each_resource_type_of_each_variant_can_be_created(name: str) -> None:
             resource = resource.replace("/", prefix, 1)
         for word in ("nextflow-", "nextflow-batch/"):
             resource = resource.replace(f"{word}default", f"{word}{settings.deployment}")
+        for word in ("job-definition/", "job-queue/"):
+            resource = resource.replace(f"{word}default-", f"{word}{settings.prefix}")
         assert not _denied(policies, action, resource, keys), resource_type
 
 

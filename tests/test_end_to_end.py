@@ -505,7 +505,7 @@ def test_an_existing_bucket_and_vpc_are_used(deployed: Deployed) -> None:
     deployed.cdk.deploy(context={"settings": "lab"})
 
     (definition,) = deployed.ask(
-        "aws batch describe-job-definitions --job-definition-name nextflow --status ACTIVE"
+        "aws batch describe-job-definitions --job-definition-name lab-nextflow --status ACTIVE"
     )["jobDefinitions"]
     environment = definition["containerProperties"]["environment"]
     assert {"name": "NF_LOGSDIR", "value": "s3://of-the-lab/_nextflow/logs"} in environment

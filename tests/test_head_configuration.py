@@ -46,6 +46,8 @@ FULL = dataclasses.replace(
     log_group="/nextflow/tasks",
     deployment="it's mine",
     owner="ada@example.org",
+    share="genomics",
+    priority=5,
 )
 
 
@@ -71,7 +73,8 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "    errorStrategy = { task.exitStatus == 2147483647 ? 'retry' : 'terminate' }",
         "    resourceLimits = [cpus: 128, memory: '943718 MB']",
         f"    resourceLabels = ['nextflow-run': 'run-0b3ba3b5-a1', 'nextflow-session': '{session}', "
-        "'nextflow-deployment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org']",
+        "'nextflow-deployment': 'it\\'s mine', 'nextflow-owner': 'ada@example.org', "
+        "'nextflow-share': 'genomics']",
         "    containerOptions = '-e AWS_ENDPOINT_URL=http://169.254.170.2:5000'",
         "}",
         "executor {",
@@ -84,6 +87,8 @@ def test_writes_all_that_a_fully_described_environment_needs() -> None:
         "        cliPath = '/opt/aws-cli/bin/aws'",
         "        jobRole = 'arn:aws:iam::123456789012:role/task'",
         "        logsGroup = '/nextflow/tasks'",
+        "        shareIdentifier = 'genomics'",
+        "        schedulingPriority = 5",
         "        maxTransferAttempts = 100",
         "        maxSpotAttempts = 5",
         "        terminateUnschedulableJobs = true",

@@ -96,8 +96,8 @@ def test_the_head_submits_to_its_own_queues_only(batch: Template) -> None:
     resources = {text(resource) for resource in statement(batch, "SubmitTasks")["Resource"]}
 
     assert resources == {
-        "<ComputedefaultqueueCD222977.JobQueueArn>",
-        "<Computehighpriorityqueue8F791DD0.JobQueueArn>",
+        "<Computedefaultdefaultqueue7BA7E305.JobQueueArn>",
+        "<ComputedefaulthighpriorityqueueEE46A92C.JobQueueArn>",
         "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/nf-default_*",
         "arn:aws:batch:us-west-2:<AWS::AccountId>:job/*",
     }
@@ -130,7 +130,9 @@ def _variables(template: Template) -> dict[str, str]:
 def test_a_tasks_later_attempts_go_to_the_on_demand_queue(batch: Template) -> None:
     variables = _variables(batch)
 
-    assert variables["NF_ON_DEMAND_QUEUE"] == "<Computehighpriorityqueue8F791DD0.JobQueueArn>"
+    assert (
+        variables["NF_ON_DEMAND_QUEUE"] == "<ComputedefaulthighpriorityqueueEE46A92C.JobQueueArn>"
+    )
     assert variables["NF_SPOT_ATTEMPTS"] == "1"
 
 

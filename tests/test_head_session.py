@@ -171,7 +171,8 @@ def test_knows_no_limit_where_the_kernel_tells_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "heap", "buffers"), [(512, 128, 80), (1024, 512, 128), (8192, 5888, 400)]
+    ("limit", "heap", "buffers"),
+    [(512, 128, 80), (1024, 512, 128), (7168, 5120, 400), (8192, 5888, 400)],
 )
 def test_heap_and_buffers_follow_the_containers_limit(limit: int, heap: int, buffers: int) -> None:
     assert memory.heap(limit) == heap

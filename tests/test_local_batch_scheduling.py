@@ -223,22 +223,6 @@ def test_a_queues_time_limit_ends_with_the_blockade_and_with_a_reset(testbed: Te
     assert time_limits() == 0
 
 
-def test_shares_take_turns_by_their_weights(testbed: Testbed) -> None:
-    """https://docs.aws.amazon.com/batch/latest/userguide/fair_share_scheduling.html."""
-    policy = testbed.batch.create_scheduling_policy(
-        name=testbed.unique("policy"),
-        fairsharePolicy={"shareDistribution": [{"shareIdentifier": "a", "weightFactor": 1.0}]},
-    )["arn"]
-    queue = testbed.queue(testbed.environment(maxvCpus=2), schedulingPolicyArn=policy)
-    gate = Gate()
-    many = [testbed.submit(gate.script, jobQueue=queue, shareIdentifier="a") for _ in range(4)]
-    one = testbed.submit(gate.script, jobQueue=queue, shareIdentifier="b")
-    gate.open()
-    starts = [testbed.wait(job)["startedAt"] for job in many]
-
-    assert testbed.wait(one)["startedAt"] <= starts[3]
-
-
 def test_a_family_does_not_include_its_metal_sizes() -> None:
     """https://docs.aws.amazon.com/batch/latest/userguide/create-compute-environment.html."""
     names = {offered.name for offered in instance_types(["c7i"])}

@@ -42,7 +42,8 @@ def described(testbed: Testbed, name: str) -> dict[str, Any]:
 
 def image_status(testbed: Testbed, name: str) -> str | None:
     (entry,) = described(testbed, name)["computeResources"]["ec2Configuration"]
-    return entry.get("batchImageStatus")
+    status: str | None = entry.get("batchImageStatus")
+    return status
 
 
 def running(testbed: Testbed, environment: str, script: str) -> str:

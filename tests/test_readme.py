@@ -60,8 +60,8 @@ EXECUTED = {
     ".venv/bin/pip install -r requirements.txt": ".ci/bare",
     'PATH="$PWD/.venv/bin:$PATH" npm ci': ".ci/bare",
     'PATH="$PWD/.venv/bin:$PATH" npx cdk synth -c settings=lab': "the way below",
-    "aws batch submit-job --job-name nf-hello --job-queue heads"
-    "    --job-definition nextflow --container-overrides command=hello": "the way below",
+    "aws batch submit-job --job-name nf-hello --job-queue lab-heads"
+    "    --job-definition lab-nextflow --container-overrides command=hello": "the way below",
     "pip install ./cli": "test_cli_distribution",
     "nfbatch launch --follow hello": "test_cli_launch",
 }
@@ -144,8 +144,9 @@ def test_a_local_aws_takes_what_make_deploys_without_a_question(exports: dict[st
     assert "Number of stacks with differences: 0" in difference.stdout + difference.stderr
 
     (command,) = [line for line in _blocks(README.read_text()) if line.startswith("aws batch")]
-    assert "--job-queue heads " in command
-    command = command.replace("heads", "highpriority")  # as the README says of these settings
+    assert "--job-queue lab-heads " in command
+    # As the README says of these settings.
+    command = command.replace("lab-heads", "highpriority").replace("lab-nextflow", "nextflow")
     job = _aws(f"{command} --query jobId --output text", exports).strip()
     state = ""
     while state not in ("SUCCEEDED", "FAILED"):

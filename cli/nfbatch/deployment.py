@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nfbatch.error import Kind, NfbatchError
 from nfbatch.s3_uri import S3Uri
+from nfbatch.shares import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +34,7 @@ class Deployment:
         runs: Where work directories are.
         uploads: Where what users launch is put.
         log_group: Where head and tasks log.
+        shares: How its queues are shared; None if they are not.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Deployment:
     runs: S3Uri
     uploads: S3Uri
     log_group: str
+    shares: Shares | None = None
 
     @classmethod
     def read(cls, parameter: str, text: str) -> Deployment:
@@ -75,6 +78,7 @@ class Deployment:
                 runs=S3Uri.parse(document["runs"]),
                 uploads=S3Uri.parse(document["uploads"]),
                 log_group=document["log_group"],
+                shares=Shares.read(document["shares"]) if "shares" in document else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError):
             raise NfbatchError(
@@ -82,6 +86,26 @@ class Deployment:
                 f"the SSM parameter {parameter} is not the document of a deployment: deploy it"
                 " again",
             ) from None
+
+    def head_share(self, queue: str, share: str | None = None) -> str | None:
+        """The share of a head in a queue; none where the queue has no shares.
+
+        Args:
+            queue: The queue's name.
+            share: The run's share; the deployment's default when not given.
+
+        Raises:
+            NfbatchError: The deployment has no such share.
+        """
+        if self.shares is None:
+            if share:
+                raise NfbatchError(
+                    Kind.BAD_INPUT,
+                    f"--share {share} is not allowed: the queues of {self.name} have no shares",
+                )
+            return None
+        chosen = self.shares.check(share) if share else self.shares.default
+        return chosen if queue in self.shares.queues else None
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -94,6 +118,7 @@ class Deployment:
             "runs": str(self.runs),
             "uploads": str(self.uploads),
             "log_group": self.log_group,
+            **({"shares": self.shares.as_json()} if self.shares else {}),
         }
 
 

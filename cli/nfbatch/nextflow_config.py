@@ -39,7 +39,7 @@ aws {{
         cliPath = {cli}
         jobRole = {role}
         logsGroup = {logs}
-        maxTransferAttempts = 100
+{share}        maxTransferAttempts = 100
         maxSpotAttempts = 5
         terminateUnschedulableJobs = true
     }}
@@ -105,6 +105,7 @@ class NextflowConfig:
             for text in (text.format(self.variables[name]),)
         )
         deployment = self.site.deployment
+        share = deployment.shares
         filled = _NEXTFLOW_CONFIG.format(
             deployment=deployment.name,
             runs=deployment.runs,
@@ -116,6 +117,7 @@ class NextflowConfig:
             cli=_literal(self.variables["NF_AWS_CLI"]),
             role=_literal(self.variables.get("NF_JOB_ROLE", "")),
             logs=_literal(deployment.log_group),
+            share=f"        shareIdentifier = {_literal(share.default)}\n" if share else "",
         )
         # The workers' own role serves where no task role is set.
         return "\n".join(line for line in filled.split("\n") if line.strip() != "jobRole = ''")

@@ -63,6 +63,7 @@ def request(
     words: Sequence[str],
     variables: Mapping[str, str],
     requirements: Mapping[str, int | None],
+    share: str | None,
     labels: Mapping[str, str],
     uploads: Uploads,
 ) -> dict[str, Any]:
@@ -75,6 +76,7 @@ def request(
         words: The arguments of `nextflow run`, the project first.
         variables: Variables of the head.
         requirements: `VCPU` and `MEMORY` of the head; the job definition's where not given.
+        share: The share of a queue that has shares; None for another queue.
         labels: Tags of the job.
         uploads: Takes arguments that are too long for Batch.
     """
@@ -100,6 +102,7 @@ def request(
         "jobQueue": queue,
         "jobDefinition": job_definition,
         "containerOverrides": chosen,
+        **({"shareIdentifier": share} if share else {}),
         **({"tags": dict(labels)} if labels else {}),
     }
 

@@ -21,6 +21,7 @@ from nextflow_batch.registries import Registries
 from nextflow_batch.registry_cache import RegistryCache
 from nextflow_batch.scratch import Scratch
 from nextflow_batch.scratch_access import ScratchAccess
+from nextflow_batch.shares import Shares
 from nextflow_batch.storage import Storage
 from nextflow_batch.worker import Worker
 from nextflow_batch.worker_options import WorkerOptions
@@ -46,6 +47,7 @@ __all__ = [
     "Resources",
     "Scratch",
     "ScratchAccess",
+    "Shares",
     "Storage",
     "Worker",
     "WorkerOptions",

@@ -18,6 +18,7 @@ from nextflow_batch.instance_types import Resources
 from nextflow_batch.job_queue import JobQueue
 from nextflow_batch.names import ComputeName, QueueName
 from nextflow_batch.queue_order import QueueOrder, queue_conflicts
+from nextflow_batch.shares import Shares
 from nextflow_batch.wildcards import justify_managed
 from nextflow_batch.worker import Worker
 
@@ -26,7 +27,7 @@ from nextflow_batch.worker import Worker
 DEFAULT_CAPACITIES = {
     "heads": Capacity(
         purchase="on-demand",
-        instance_types=("r6i.large", "r6a.large", "r7i.large", "m6i.xlarge", "m6a.xlarge"),
+        instance_types=("m6i.large", "m6a.large", "m7i.large"),
         max_vcpus=32,
     ),
     "ondemand": Capacity(purchase="on-demand"),
@@ -63,6 +64,8 @@ class Compute(Construct):
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
         own_service_role: bool = False,
         isolated: bool = False,
+        shares: Shares | None = None,
+        unshared_queue: str | None = None,
     ) -> None:
         """Define environments and queues.
 
@@ -76,6 +79,8 @@ class Compute(Construct):
             queues: Each queue's order, by name.
             own_service_role: Make a Batch service role instead of using the service-linked one.
             isolated: Let instances call by HTTPS only, which is all that endpoints answer.
+            shares: How teams share the queues; first in, first out when not given.
+            unshared_queue: A queue that nevertheless is first in, first out, such as that of heads.
 
         Raises:
             ArgumentsError: A name, a capacity or an order is not allowed.
@@ -85,6 +90,7 @@ class Compute(Construct):
             worker=(InstanceOf[Worker], worker),
             capacities=(dict[ComputeName, InstanceOf[Capacity]], _as_dict(capacities)),
             queues=(dict[QueueName, InstanceOf[QueueOrder]], _as_dict(queues)),
+            shares=(InstanceOf[Shares] | None, shares),
         )
         refuse("Compute", queue_conflicts(queues, capacities))
         refuse("Compute", (entry.below("capacities") for entry in image_conflicts(capacities)))
@@ -109,12 +115,14 @@ class Compute(Construct):
             for name, capacity in capacities.items()
         }
         cluster_access = self._let_workers_join(worker)
+        policy = shares.policy(self, "Shares") if shares else None
         self.queues = {
             name: JobQueue(
                 self,
                 f"{name}-queue",
                 name=name,
                 priority=queue.priority,
+                scheduling_policy=policy if name != unshared_queue else None,
                 compute_environments=[
                     self.compute_environments[key] for key in queue.compute_environments
                 ],

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
+    from nextflow_batch.shares import Shares
     from nextflow_batch.storage import Storage
 
 #: Raised when a reader of the document would have to change.
@@ -36,6 +37,8 @@ class DeploymentDocument(ssm.StringParameter):
         head_queue: str,
         queues: Sequence[str],
         storage: Storage,
+        shares: Shares | None = None,
+        unshared_queue: str | None = None,
     ) -> None:
         """Write it.
 
@@ -47,8 +50,10 @@ class DeploymentDocument(ssm.StringParameter):
             head_queue: The queue that is best for the head.
             queues: All queues.
             storage: Where logs, work directories and uploads lie.
+            shares: How teams share the queues, if they do.
+            unshared_queue: The queue without shares, if there is one.
         """
-        document = {
+        document: dict[str, object] = {
             "format": FORMAT,
             "deployment": deployment,
             "job_definition": job_definition,
@@ -59,6 +64,12 @@ class DeploymentDocument(ssm.StringParameter):
             "uploads": storage.uploads_uri,
             "log_group": storage.log_group.log_group_name,
         }
+        if shares:
+            document["shares"] = {
+                "names": list(shares.weight_factors),
+                "default": shares.default,
+                "queues": [name for name in queues if name != unshared_queue],
+            }
         super().__init__(
             scope,
             construct_id,

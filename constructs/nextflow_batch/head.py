@@ -8,7 +8,7 @@ from pydantic import Field
 
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.instance_types import Architecture, Resources
-from nextflow_batch.names import JobDefinitionName, QueueName
+from nextflow_batch.names import JobDefinitionName, Label, QueueName
 from nextflow_batch.problem import Problem, quote
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Head(Arguments):
             tasks when not given.
         task_queue: The queue of the tasks, unless the pipeline names another.
         on_demand_queue: The queue of a task's later attempts; the task queue when not given.
+        gpu_queue: The queue of tasks with an `accelerator`; the task queue when not given.
+        label_queues: The queues of tasks with a label, by the label.
         spot_attempts: How many of a task's attempts stay in the task queue before that; 1 when not
             given.
         privileged_tasks: Whether containers of tasks may have their host's privileges.
@@ -41,7 +43,8 @@ class Head(Arguments):
 
     job_definition: JobDefinitionName = Field(
         default="nextflow",
-        description="Name of the job definition, which must be unique in the account and region",
+        description="Name of the job definition, which must be unique in the account and region; in"
+        " a settings file `name_prefix` comes before it",
     )
     vcpus: int = Field(
         default=2,
@@ -50,7 +53,7 @@ class Head(Arguments):
         description="vCPUs of the head job; an instance must have room for it",
     )
     memory_mib: int = Field(
-        default=8_192,
+        default=7_168,
         ge=512,
         le=1_500_000,
         description="Memory of the head job in MiB; an instance must have room for it",
@@ -75,6 +78,16 @@ class Head(Arguments):
         default=None,
         description="How often a task is submitted to `task_queue` before it goes to"
         " `on_demand_queue`; unset: 1",
+    )
+    gpu_queue: QueueName | None = Field(
+        default=None,
+        description="Queue of tasks with the directive `accelerator`; its instances must have"
+        " NVIDIA GPUs; unset: `task_queue`",
+    )
+    label_queues: dict[Label, QueueName] = Field(
+        default_factory=dict,
+        max_length=20,
+        description="Queue of tasks with a label, by the label, such as `{arm64: graviton}`",
     )
     privileged_tasks: bool = Field(
         default=False,
@@ -112,29 +125,51 @@ class Head(Arguments):
         Yields:
             The problems, below the head.
         """
-        for key in ("queue", "task_queue", "on_demand_queue"):
-            name = getattr(self, key)
-            if name is not None and name not in queues:
+        for path, name in self._named_queues():
+            if name not in queues:
                 text = f"{quote(name)} is not allowed: must be one of {', '.join(queues)}"
-                yield Problem((key,), text)
+                yield Problem(path, text)
         own = queues.get(self.queue or "")
         served = [own] if own else queues.values()
         used = {key for queue in served for key in queue.compute_environments}
         yield from self._misfit([entry for key, entry in capacities.items() if key in used])
         yield from self._on_demand_problems(queues, capacities)
+        yield from self._gpu_problems(queues, capacities)
         yield from self._shared_hosts(queues)
+
+    def _named_queues(self, *without: str) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Each place that names a queue, and the name."""
+        for key in ("queue", "task_queue", "on_demand_queue", "gpu_queue"):
+            name = getattr(self, key)
+            if name is not None and key not in without:
+                yield (key,), name
+        for label, name in self.label_queues.items():
+            yield ("label_queues", label), name
+
+    def _gpu_problems(
+        self, queues: Mapping[str, QueueOrder], capacities: Mapping[str, Capacity]
+    ) -> Iterator[Problem]:
+        if self.gpu_queue is None or self.gpu_queue not in queues:
+            return
+        for name in queues[self.gpu_queue].compute_environments:
+            if capacities[name].image_type != "ECS_AL2023_NVIDIA":
+                text = (
+                    f"{quote(self.gpu_queue)} is not allowed: its compute environment {name} has no"
+                    " NVIDIA GPUs"
+                )
+                yield Problem(("gpu_queue",), text)
 
     def _shared_hosts(self, queues: Mapping[str, QueueOrder]) -> Iterator[Problem]:
         """Where a task could run beside a head."""
         if self.queue is None or self.queue not in queues:
             return
-        for key in ("task_queue", "on_demand_queue"):
-            if getattr(self, key) == self.queue:
+        for path, name in self._named_queues("queue"):
+            if name == self.queue:
                 text = (
                     f"{quote(self.queue)} is not allowed: it is the queue of heads (head.queue),"
                     " where no task may run"
                 )
-                yield Problem((key,), text)
+                yield Problem(path, text)
         heads = queues[self.queue].compute_environments
         for name, queue in queues.items():
             shared = [key for key in queue.compute_environments if key in heads]

@@ -44,6 +44,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None,
         registries: str,
+        share: str | None,
         secrets: Mapping[str, secretsmanager.ISecret | None],
     ) -> None:
         """Define it.
@@ -60,6 +61,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             queues: The queues by name.
             largest_task: What a task may ask for; without a limit when not given.
             registries: Where copies of images are, by registry; empty without copies.
+            share: The share of the tasks of a run that names none, where queues have shares.
             secrets: By the variables that they fill.
         """
         queue = queues[head.task_queue]
@@ -85,8 +87,10 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 "AWS_DEFAULT_REGION": region,
                 **({"NF_PRIVILEGED_TASKS": "true"} if head.privileged_tasks else {}),
                 **_later_attempts(head, queues),
+                **_routes(head, queues),
                 **_limits(largest_task),
                 **({"NF_REGISTRIES": registries} if registries else {}),
+                **({"NF_SHARE": share} if share else {}),
             },
             # Filled in by the ECS agent, so that no template and no job shows their values.
             secrets={
@@ -112,6 +116,16 @@ def _later_attempts(head: Head, queues: Mapping[str, batch.IJobQueue]) -> dict[s
     return {
         "NF_ON_DEMAND_QUEUE": queues[head.on_demand_queue].job_queue_arn,
         "NF_SPOT_ATTEMPTS": str(head.spot_attempts or 1),
+    }
+
+
+def _routes(head: Head, queues: Mapping[str, batch.IJobQueue]) -> dict[str, str]:
+    labels = " ".join(
+        f"{label}={queues[name].job_queue_arn}" for label, name in head.label_queues.items()
+    )
+    return {
+        **({"NF_GPU_QUEUE": queues[head.gpu_queue].job_queue_arn} if head.gpu_queue else {}),
+        **({"NF_LABEL_QUEUES": labels} if labels else {}),
     }
 
 

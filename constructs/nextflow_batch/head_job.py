@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
 
     from nextflow_batch.instance_types import Resources
+    from nextflow_batch.shares import Shares
 
 _PLATFORMS = {
     "arm64": ecr_assets.Platform.LINUX_ARM64,
@@ -56,6 +57,7 @@ class HeadJob(Construct):
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
         registries: str = "",
+        shares: Shares | None = None,
         image_directory: Path | None = None,
     ) -> None:
         """Define the head.
@@ -75,6 +77,7 @@ class HeadJob(Construct):
             seqera_secret: Holds an access token of Seqera Platform.
             registries: Where copies of images are, such as a `RegistryCache`'s variable; none when
                 empty.
+            shares: How the queues of tasks are shared, if they are.
             image_directory: Folder of the Dockerfile; the wheel's own when not given.
 
         Raises:
@@ -111,6 +114,7 @@ class HeadJob(Construct):
             self,
             "JobDefinition",
             head=head,
+            shared=shares is not None,
             container=HeadContainer(
                 self,
                 "Container",
@@ -123,6 +127,7 @@ class HeadJob(Construct):
                 queues=queues,
                 largest_task=largest_task,
                 registries=registries,
+                share=shares.default if shares else None,
                 secrets={"NF_SCM": git_secret, "TOWER_ACCESS_TOKEN": seqera_secret},
             ),
         )

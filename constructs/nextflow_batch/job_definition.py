@@ -26,6 +26,7 @@ class HeadJobDefinition(batch.EcsJobDefinition):
         construct_id: str,
         *,
         head: Head,
+        shared: bool,
         container: batch.IEcsContainerDefinition,
     ) -> None:
         """Define it.
@@ -34,6 +35,7 @@ class HeadJobDefinition(batch.EcsJobDefinition):
             scope: The parent.
             construct_id: Its name below the parent.
             head: Its name, and how often Batch starts the head.
+            shared: Whether a queue that it may be submitted to has shares.
             container: What runs.
         """
         super().__init__(
@@ -44,6 +46,9 @@ class HeadJobDefinition(batch.EcsJobDefinition):
             propagate_tags=True,
             retry_attempts=head.attempts,
             retry_strategies=_retry_rules(),
+            # A queue with shares takes no job without a priority, be it here or in the request.
+            # https://github.com/hashicorp/terraform-provider-aws/issues/31226
+            scheduling_priority=0 if shared else None,
             # A running head may be started again: its revision must survive the next deploy.
             skip_deregister_on_update=True,
         )

@@ -35,6 +35,7 @@ class JobQueue(batch.JobQueue):
         name: str,
         priority: int,
         compute_environments: Sequence[ComputeEnvironment],
+        scheduling_policy: batch.ISchedulingPolicy | None = None,
     ) -> None:
         """Define the queue.
 
@@ -44,6 +45,7 @@ class JobQueue(batch.JobQueue):
             name: What users and pipelines call it.
             priority: Queues of higher priority are served first where they share an environment.
             compute_environments: In the order in which Batch tries them.
+            scheduling_policy: Divides it between shares; first in, first out when not given.
         """
         check("JobQueue", name=(QueueName, name), priority=(Priority, priority))
         super().__init__(
@@ -51,6 +53,7 @@ class JobQueue(batch.JobQueue):
             construct_id,
             job_queue_name=name,
             priority=priority,
+            scheduling_policy=scheduling_policy,
             compute_environments=[
                 batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
                 for order, environment in enumerate(compute_environments, start=1)

@@ -35,6 +35,24 @@ QueueName = Annotated[
         " such as default",
     ),
 ]
+#: https://www.nextflow.io/docs/latest/reference/process.html#label
+Label = Annotated[
+    str,
+    Like(
+        r"[A-Za-z](?:\w{0,62}[A-Za-z0-9])?",
+        "a label of Nextflow: letters, digits and underscores, such as process_gpu",
+    ),
+]
+#: What the names of queues and job definition may begin with; nothing where it is empty.
+NamePrefix = Annotated[
+    str,
+    Like(
+        r"(?:[A-Za-z0-9][A-Za-z0-9_-]{0,31})?",
+        'up to 32 letters, digits, hyphens and underscores, such as lab-, or ""',
+    ),
+]
+#: Of a queue or job definition.
+LONGEST_NAME = 128
 #: Nextflow names its tasks' definitions nf-..., and the head may write these.
 JobDefinitionName = Annotated[
     str,

@@ -19,6 +19,7 @@ from nextflow_batch.problem import Problem, quote
 from nextflow_batch.registries import Registries
 from nextflow_batch.registry_cache import RegistryCache
 from nextflow_batch.scratch import Scratch
+from nextflow_batch.shares import Shares
 from nextflow_batch.storage import Storage
 from nextflow_batch.tags import Tags, tag
 from nextflow_batch.worker import TaskS3Client, Worker
@@ -70,6 +71,7 @@ class NextflowBatch(Construct):
         worker_options: WorkerOptions | None = None,
         capacities: Mapping[str, Capacity] = DEFAULT_CAPACITIES,
         queues: Mapping[str, QueueOrder] = DEFAULT_QUEUES,
+        shares: Shares | None = None,
         own_service_role: bool = False,
         isolated: bool = False,
         head: Head = DEFAULT_HEAD,
@@ -101,6 +103,8 @@ class NextflowBatch(Construct):
             worker_options: What else a site may choose for its workers.
             capacities: Each compute environment's instances, by name.
             queues: Each queue's order, by name.
+            shares: How teams share all queues but that of the heads; first in, first out when not
+                given.
             own_service_role: Make a Batch service role instead of using the service-linked one.
             isolated: Say that the given VPC reaches AWS by endpoints only.
             head: The head's size and name, its queue and those of its tasks.
@@ -126,6 +130,7 @@ class NextflowBatch(Construct):
             worker_options=(InstanceOf[WorkerOptions] | None, worker_options),
             head=(InstanceOf[Head], head),
             registries=(InstanceOf[Registries] | None, registries),
+            shares=(InstanceOf[Shares] | None, shares),
             tags=(Tags, dict(tags or {})),
             task_s3_client=(TaskS3Client, task_s3_client),
         )
@@ -165,6 +170,8 @@ class NextflowBatch(Construct):
             queues=queues,
             own_service_role=own_service_role,
             isolated=isolated,
+            shares=shares,
+            unshared_queue=head.queue,
         )
         conflicts = head.queue_problems(queues, capacities)
         refuse("NextflowBatch", (problem.below("head") for problem in conflicts))
@@ -180,13 +187,17 @@ class NextflowBatch(Construct):
             git_secret=git_secret,
             seqera_secret=seqera_secret,
             registries=self.registry_cache.variable if self.registry_cache else "",
+            shares=shares,
         )
         self.head_queue = head.submit_queue(queues, capacities)
-        self._publish(queues)
-        self._add_outputs()
+        self._publish(queues, shares, head.queue)
+        # A queue of their own has no shares.
+        self._add_outputs(shares.default if shares and not head.queue else None)
         tag(self, deployment, tags or {})
 
-    def _publish(self, queues: Iterable[str]) -> None:
+    def _publish(
+        self, queues: Iterable[str], shares: Shares | None, unshared_queue: str | None
+    ) -> None:
         document = DeploymentDocument(
             self,
             "Document",
@@ -195,6 +206,8 @@ class NextflowBatch(Construct):
             head_queue=self.head_queue,
             queues=list(queues),
             storage=self.storage,
+            shares=shares,
+            unshared_queue=unshared_queue,
         )
         # Whoever finds the deployment can use it.
         document.node.add_dependency(self.head, self.compute)
@@ -213,7 +226,7 @@ class NextflowBatch(Construct):
         cache.grant_pull(self.worker.role)
         return cache
 
-    def _add_outputs(self) -> None:
+    def _add_outputs(self, share: str | None) -> None:
         CfnOutput(
             self,
             "HeadImage",
@@ -224,7 +237,8 @@ class NextflowBatch(Construct):
             self,
             "TryIt",
             value=f"aws batch submit-job --job-name nf-hello --job-queue {self.head_queue}"
-            f" --job-definition {self._definition} --container-overrides command=hello",
+            f" --job-definition {self._definition} --container-overrides command=hello"
+            f"{f' --share-identifier {share}' if share else ''}",
             description="Command that submits the pipeline hello",
         )
         CfnOutput(

@@ -83,9 +83,16 @@ class ComputeEnvironment:
         types = capacity.instance_types(self._instance_types, self._images)
         return demand.vcpus <= self.max_vcpus and any(kind.holds(demand) for kind in types)
 
-    def has_room(self, demand: capacity.Demand) -> bool:
-        """Tell whether a job's vCPUs fit beside those in use."""
-        return self.used_vcpus + demand.vcpus <= self.max_vcpus
+    def has_room(self, demand: capacity.Demand, reserved: float = 0) -> bool:
+        """Tell whether a job's vCPUs fit beside those in use.
+
+        Args:
+            demand: What the job needs.
+            reserved: The ratio of the vCPUs that is kept free. Ours: an environment without jobs
+                takes one, however much is reserved.
+        """
+        usable = self.max_vcpus * (1 - reserved) if self.used_vcpus else self.max_vcpus
+        return self.used_vcpus + demand.vcpus <= usable
 
     def validate(self, fault: str | None) -> None:
         """Make the environment VALID, or INVALID for a fault of its launch template."""

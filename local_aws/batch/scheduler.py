@@ -14,6 +14,8 @@ from local_aws.batch.job import WAITING, Job
 from local_aws.batch.job_queue import JobQueue
 from local_aws.batch.limits import MAX_OVERRIDES, OVERRIDES_TOO_LONG
 from local_aws.batch.runtime import Runtime
+from local_aws.batch.scheduling_policy import SchedulingPolicy
+from local_aws.batch.share_usage import ShareUsage
 from local_aws.batch.state import State
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
@@ -37,7 +39,8 @@ class Scheduler:
     Queues are served by descending priority, a queue's jobs in their order, and each goes to the
     first compute environment of its queue that has room. The job at the head of a queue blocks
     those behind it until it is placed or cancelled, as on AWS
-    (https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html).
+    (https://docs.aws.amazon.com/batch/latest/userguide/job_scheduling.html). In a queue with
+    shares, the share that has used least is next.
 
     Args:
         state: What exists.
@@ -50,10 +53,21 @@ class Scheduler:
         self._waiting: dict[str, list[Job]] = defaultdict(list)
         self._executions: dict[str, Execution] = {}
         self._time_limits: dict[str, Timer] = {}
+        self._shares: dict[str, ShareUsage] = defaultdict(ShareUsage)
 
     def waiting(self, queue: JobQueue) -> list[Job]:
-        """List a queue's RUNNABLE jobs, the next one first."""
+        """List a queue's RUNNABLE jobs in the order of their submission."""
         return self._waiting[queue.arn]
+
+    def front(self, queue: JobQueue) -> list[Job]:
+        """List a queue's RUNNABLE jobs, the next one first."""
+        waiting, policy = self.waiting(queue), self._policy(queue)
+        if policy is None:
+            return list(waiting)
+        return sorted(waiting, key=self._shares[queue.arn].order(waiting, policy))
+
+    def _policy(self, queue: JobQueue) -> SchedulingPolicy | None:
+        return self._state.scheduling_policies.get(queue.policy_arn or "")
 
     def execution_of(self, job_id: str) -> Execution | None:
         """Find the run of a job that is STARTING or RUNNING."""
@@ -118,7 +132,8 @@ class Scheduler:
                 continue
             demand = job.demand
             fitting = [e for e in queue.environments if e.takes_jobs and e.could_hold(demand)]
-            free = (e for e in fitting if e.arn not in claimed and e.has_room(demand))
+            reserved = self._reserved(queue)
+            free = (e for e in fitting if e.arn not in claimed and e.has_room(demand, reserved))
             environment = next(free, None)
             if environment is None:
                 self._block(job, queue, fitting)
@@ -129,22 +144,16 @@ class Scheduler:
             self._start(job, environment)
 
     def _head(self, queue: JobQueue) -> Job | None:
-        policy = self._state.scheduling_policies.get(queue.policy_arn or "")
-        waiting = self.waiting(queue)
+        waiting, policy = self.waiting(queue), self._policy(queue)
         if policy is None or not waiting:
             return waiting[0] if waiting else None
-        usage: dict[str | None, float] = {}
-        for job in self._state.jobs.values():
-            if job.queue is queue and job.status in ("STARTING", "RUNNING"):
-                usage[job.share_identifier] = usage.get(job.share_identifier, 0) + job.demand.vcpus
-        # Past usage, which AWS lets decay, is not counted: only what runs now.
-        return min(
-            waiting,
-            key=lambda job: (
-                usage.get(job.share_identifier, 0) * policy.weight(job.share_identifier),
-                -job.scheduling_priority,
-            ),
-        )
+        return min(waiting, key=self._shares[queue.arn].order(waiting, policy))
+
+    def _reserved(self, queue: JobQueue) -> float:
+        policy = self._policy(queue)
+        if policy is None:
+            return 0
+        return self._shares[queue.arn].reserved(self.waiting(queue), policy)
 
     def _block(self, job: Job, queue: JobQueue, fitting: list[ComputeEnvironment]) -> None:
         usable = [e for e in queue.environments if e.takes_jobs]
@@ -187,6 +196,8 @@ class Scheduler:
         )
         environment.used_vcpus += job.demand.vcpus
         environment.has_scaled = True
+        if self._policy(job.queue):
+            self._shares[job.queue.arn].started(job)
         job.status, job.status_reason = "STARTING", None
         self._unblock(job)
         job.history.append(attempt)
@@ -203,6 +214,9 @@ class Scheduler:
         with self._state.lock:
             attempt.stopped_at = now()
             attempt.environment.used_vcpus -= job.demand.vcpus
+            if policy := self._policy(job.queue):
+                took = attempt.stopped_at - (attempt.started_at or attempt.stopped_at)
+                self._shares[job.queue.arn].ended(job, took, policy)
             execution = self._executions.pop(job.id, None)
             if execution and attempt.environment.update:
                 attempt.environment.update.ended(execution)
@@ -290,6 +304,7 @@ class Scheduler:
             for environment in self._state.compute_environments.values():
                 if environment.update:
                     environment.update.cancel()
+            self._shares.clear()
             for job in self._state.jobs.values():
                 job.is_terminated = job.is_terminated or not job.ended
             executions = list(self._executions.values())

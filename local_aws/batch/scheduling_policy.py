@@ -4,6 +4,8 @@ from typing import Any
 
 from local_aws.batch.place import Place
 
+_SHORTEST_DECAY = 600
+
 
 class SchedulingPolicy:
     """The weights of a queue's shares.
@@ -24,6 +26,19 @@ class SchedulingPolicy:
         """Replace the weights."""
         defaults = {"computeReservation": 0, "shareDecaySeconds": 0, "shareDistribution": []}
         self.fair_share = defaults | fair_share
+
+    @property
+    def decay_seconds(self) -> int:
+        """For how long past usage counts; 0 stands for the shortest time.
+
+        https://docs.aws.amazon.com/batch/latest/APIReference/API_FairsharePolicy.html
+        """
+        return int(self.fair_share["shareDecaySeconds"]) or _SHORTEST_DECAY
+
+    @property
+    def compute_reservation(self) -> int:
+        """Percent of the vCPUs that is kept for shares that have no jobs."""
+        return int(self.fair_share["computeReservation"])
 
     def weight(self, share: str | None) -> float:
         """Find a share's weight factor; a lower one gets more of the queue.

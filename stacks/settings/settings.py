@@ -6,11 +6,18 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from nextflow_batch import QueueOrder, Registries, Scratch, WorkerOptions
+from nextflow_batch import QueueOrder, Registries, Scratch, Shares, WorkerOptions
 from nextflow_batch.arguments import Arguments
 from nextflow_batch.capacity import image_conflicts
-from nextflow_batch.names import Account, ComputeName, DeploymentName, QueueName
-from nextflow_batch.problem import Problem
+from nextflow_batch.names import (
+    LONGEST_NAME,
+    Account,
+    ComputeName,
+    DeploymentName,
+    NamePrefix,
+    QueueName,
+)
+from nextflow_batch.problem import Problem, quote
 from nextflow_batch.queue_order import queue_conflicts
 from nextflow_batch.regions import Region
 from nextflow_batch.registry_cache import name_problems
@@ -36,6 +43,12 @@ class Settings(Arguments):
     deployment: DeploymentName = Field(
         description="Prefix of the stack names and a tag on every resource; should be the file's"
         " name"
+    )
+    name_prefix: NamePrefix | None = Field(
+        None,
+        description="Beginning of the names of queues and job definition in AWS, which must be"
+        ' unique in the account and region; unset: the deployment and a hyphen; "": nothing, as in'
+        " the workshop",
     )
     region: Region = Field("us-west-2", description="A region that has AWS Batch")
     account: Account | None = Field(
@@ -68,15 +81,44 @@ class Settings(Arguments):
     queues: dict[QueueName, QueueOrder] = Field(
         min_length=1,
         max_length=20,  # an IAM policy holds 6,144 characters
-        description="Job queues, by name; a name must be unique in the account and region",
+        description="Job queues, by name; in AWS `name_prefix` comes before it",
+    )
+    shares: Shares | None = Field(
+        None,
+        description="How teams share all queues but that of the heads (`head.queue`); unset: first"
+        " in, first out",
     )
     registries: Registries = Registries()
     roles: Roles = Roles()
     head: Head = Head()
     operations: Operations | None = None
 
+    @property
+    def prefix(self) -> str:
+        """What the names that are known to the whole region begin with."""
+        return f"{self.deployment}-" if self.name_prefix is None else self.name_prefix
+
+    @property
+    def named_queues(self) -> dict[str, QueueOrder]:
+        """The queues by their names in AWS."""
+        return {f"{self.prefix}{name}": queue for name, queue in self.queues.items()}
+
+    @property
+    def named_head(self) -> Head:
+        """The head, whose queues and job definition have their names in AWS."""
+        keys = ("job_definition", "queue", "task_queue", "on_demand_queue", "gpu_queue")
+        names = {key: name for key in keys if (name := getattr(self.head, key)) is not None}
+        labels = self.head.label_queues
+        return self.head.model_copy(
+            update={
+                **{key: f"{self.prefix}{name}" for key, name in names.items()},
+                "label_queues": {label: f"{self.prefix}{name}" for label, name in labels.items()},
+            }
+        )
+
     def conflicts(self) -> Iterator[Problem]:
         """What does not go together, over all parts."""
+        yield from self._name_problems()
         yield from self.queue_problems()
         for problem in image_conflicts(self.compute_environments):
             yield problem.below("compute_environments")
@@ -99,6 +141,23 @@ class Settings(Arguments):
                 region=self.region,
             )
         yield from self._volume_problems()
+
+    def _name_problems(self) -> Iterator[Problem]:
+        """Names that Batch does not accept with their prefix."""
+        key = "deployment" if self.name_prefix is None else "name_prefix"
+        longest = max((*self.queues, self.head.job_definition), key=len)
+        if len(f"{self.prefix}{longest}") > LONGEST_NAME:
+            text = (
+                f"{quote(self.prefix)} is not allowed: with it {longest} has more than"
+                f" {LONGEST_NAME} characters"
+            )
+            yield Problem(("name_prefix",), text)
+        if f"{self.prefix}{self.head.job_definition}".startswith("nf-"):
+            text = (
+                f"{quote(getattr(self, key))} is not allowed: the head's job definition would begin"
+                " with nf-, as those of tasks do; set another name_prefix"
+            )
+            yield Problem((key,), text)
 
     def queue_problems(self) -> Iterator[Problem]:
         """What is wrong with the queues, and where nothing is, with the head's choice of them."""

@@ -221,8 +221,8 @@ def _others(key: str, field: Document) -> list[Any]:
         return [not now]
     if field.get("type") in ("integer", "number"):
         least = field.get("minimum", field.get("exclusiveMinimum", 0))
-        more = (now if now is not None else least) + 1
-        return [more if more <= field["maximum"] else now - 1]
+        before: int = least if now is None else now
+        return [before + 1 if before + 1 <= field["maximum"] else before - 1]
     raise AssertionError(f"tests/support/settings_changes.py: say what {key} can change to")
 
 

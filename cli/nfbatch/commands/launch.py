@@ -69,6 +69,22 @@ def launch(
     queue: Annotated[
         str | None, typer.Option("--queue", metavar="NAME", help="Queue of the head.")
     ] = None,
+    share: Annotated[
+        str | None,
+        typer.Option(
+            "--share", metavar="NAME", help="Whose share of the queues the run takes; see settings."
+        ),
+    ] = None,
+    priority: Annotated[
+        int | None,
+        typer.Option(
+            "--priority",
+            metavar="N",
+            min=0,
+            max=9999,
+            help="Tasks of a higher priority are started first among those of their share.",
+        ),
+    ] = None,
     head_vcpus: Annotated[
         int | None, typer.Option("--head-vcpus", metavar="N", min=1, help="vCPUs of the head.")
     ] = None,
@@ -127,15 +143,19 @@ def launch(
             Kind.BAD_INPUT,
             f"--queue {queue} is not allowed: {target.name} has {', '.join(target.queues)}",
         )
+    chosen_queue = queue or target.head_queue
+    head_share = target.head_share(chosen_queue, share)
     variables = {"NF_OWNER": owner.of(aws)}
+    variables |= _scheduling(target, share, priority)
     if resume:
         variables["NF_RESUME"] = _resumed(aws, target, resume)
     build = partial(
         submission.request,
-        queue=queue or target.head_queue,
+        queue=chosen_queue,
         job_definition=target.job_definition,
         variables=variables,
         requirements={"VCPU": head_vcpus, "MEMORY": head_memory},
+        share=head_share,
         labels=tags,
     )
     say = _once()
@@ -189,6 +209,18 @@ def _label(text: str) -> tuple[str, str]:
         )
     key, _, value = text.partition("=")
     return key, value
+
+
+def _scheduling(target: Deployment, share: str | None, priority: int | None) -> dict[str, str]:
+    if priority is not None and target.shares is None:
+        raise NfbatchError(
+            Kind.BAD_INPUT,
+            f"--priority {priority} is not allowed: the queues of {target.name} have no shares",
+        )
+    return {
+        **({"NF_SHARE": share} if share else {}),
+        **({"NF_PRIORITY": str(priority)} if priority is not None else {}),
+    }
 
 
 def _resumed(aws: Aws, target: Deployment, name: str) -> str:

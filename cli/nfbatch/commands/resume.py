@@ -17,6 +17,7 @@ from nfbatch.upload import Uploads
 
 if TYPE_CHECKING:
     from nfbatch.aws import Aws
+    from nfbatch.deployment import Deployment
     from nfbatch.run import Run
 
 _SUFFIX = re.compile(r"-resumed(?:-(\d+))?$")
@@ -38,8 +39,8 @@ def resume(
 ) -> None:
     """Launch a run again that has ended; tasks that were completed are not repeated.
 
-    It gets the same arguments, queue and size. To change them, launch it again with `nfbatch launch
-    --resume RUN`.
+    It gets the same arguments, queue, share and size. To change them, launch it again with `nfbatch
+    launch --resume RUN`.
 
     [bold]Example[/]
     $ nfbatch resume --follow rnaseq-x7k2
@@ -61,14 +62,20 @@ def resume(
         entry["type"]: int(float(entry["value"]))
         for entry in head.job["container"].get("resourceRequirements", [])
     }
+    scheduling = _scheduling(target, head)
     with Uploads(target.uploads / uuid.uuid4().hex[:12]) as uploads:
         request = submission.request(
             name=_next_name(head.name),
             queue=head.queue,
             job_definition=target.job_definition,
             words=_words(aws, head),
-            variables={"NF_OWNER": owner.of(aws), "NF_RESUME": head.id},
+            variables={
+                "NF_OWNER": owner.of(aws),
+                "NF_RESUME": head.id,
+                **scheduling,
+            },
             requirements=needs,
+            share=target.head_share(head.queue, scheduling.get("NF_SHARE")),
             labels=_labels(head),
             uploads=uploads,
         )
@@ -100,6 +107,14 @@ def _words(aws: Aws, head: Run) -> list[str]:
         more: list[str] = json.loads(text)
         words = [*words, *more]
     return words
+
+
+def _scheduling(target: Deployment, head: Run) -> dict[str, str]:
+    """The run's share and priority, where the queues still have shares."""
+    if target.shares is None:
+        return {}
+    chosen = ("NF_SHARE", "NF_PRIORITY")
+    return {name: value for name, value in head.variables.items() if name in chosen}
 
 
 def _labels(head: Run) -> dict[str, Any]:

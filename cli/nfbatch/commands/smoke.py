@@ -64,6 +64,7 @@ def smoke(
             words=project.words,
             variables={"NF_OWNER": owner.of(aws)},
             requirements={},
+            share=site.deployment.head_share(site.deployment.head_queue),
             labels={},
             uploads=uploads,
         )

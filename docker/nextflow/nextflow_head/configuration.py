@@ -35,13 +35,15 @@ def render(
         orphans.TAG: session.id,
         "nextflow-deployment": environment.deployment,
         "nextflow-owner": environment.owner,
+        "nextflow-share": environment.share,
     }
     endpoint = environment.endpoint
     return _fill(
         TEMPLATE.read_text(),
         {
             "work_dir": _text(str(session.work)),
-            "queue": _text(environment.job_queue),
+            "queue": _queue(environment),
+            "label_queues": _label_queues(environment),
             "limits": _limits(environment),
             "labels": "[" + ", ".join(f"'{k}': {_text(v)}" for k, v in labels.items() if v) + "]",
             "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,
@@ -49,6 +51,8 @@ def render(
             "aws_cli": _text(environment.aws_cli),
             "job_role": _text(environment.job_role),
             "log_group": _text(environment.log_group),
+            "share": _text(environment.share),
+            "priority": str(environment.priority) if environment.share else None,
             "endpoint": _text(endpoint),
             "path_style": "true" if endpoint else None,
             "client_retries": str(min(environment.max_attempts - 1, CRT_RETRIES)),
@@ -59,6 +63,21 @@ def render(
             "dag": _text(str(reports / "dag.html")),
         },
     )
+
+
+def _queue(environment: Environment) -> str:
+    queue = _text(environment.job_queue) or ""
+    if environment.gpu_queue is None:
+        return queue
+    return f"{{ task.accelerator ? {_text(environment.gpu_queue)} : {queue} }}"
+
+
+def _label_queues(environment: Environment) -> str | None:
+    lines = (
+        f"withLabel: '{label}' {{ queue = {_text(queue)} }}"
+        for label, queue in environment.label_queues
+    )
+    return "\n    ".join(lines) or None
 
 
 def _limits(environment: Environment) -> str | None:

@@ -17,8 +17,10 @@ from nextflow_head.kind import (
     ENDPOINT,
     JOB_ID,
     JOB_QUEUE,
+    LABEL_QUEUES,
     LOG_GROUP,
     NUMBER,
+    PRIORITY,
     REGION,
     REGISTRIES,
     RESUMED_JOB,
@@ -27,6 +29,7 @@ from nextflow_head.kind import (
     S3_FILE,
     S3_FOLDER,
     S3_FOLDERS,
+    SHARE,
     SPOT_ATTEMPTS,
     SWITCH,
     TAG_VALUE,
@@ -143,6 +146,31 @@ class Environment:
             SPOT_ATTEMPTS,
             "how often such a task is submitted to its own queue before that",
         ),
+    )
+    gpu_queue: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_GPU_QUEUE", JOB_QUEUE, "queue (ARN or name) of tasks with an `accelerator`"
+        ),
+    )
+    label_queues: tuple[tuple[str, str], ...] = field(
+        default=(),
+        metadata=_row(
+            "NF_LABEL_QUEUES",
+            LABEL_QUEUES,
+            "queues of tasks with a label: `LABEL=QUEUE`, separated by spaces",
+            default="none",
+        ),
+    )
+    share: str | None = field(
+        default=None,
+        metadata=_row(
+            "NF_SHARE", SHARE, "share of the tasks, if their queues have shares (`shares`)"
+        ),
+    )
+    priority: int = field(
+        default=0,
+        metadata=_row("NF_PRIORITY", PRIORITY, "priority of the tasks among those of their share"),
     )
     privileged_tasks: bool = field(
         default=False,

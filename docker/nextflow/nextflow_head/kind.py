@@ -38,9 +38,12 @@ REGION = Kind(r"[a-z]{2}(-[a-z]+)+-[0-9]", "a region such as us-west-2")
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 RETRY_MODE = Kind(r"standard|adaptive|legacy", "standard, adaptive or legacy")
 ENDPOINT = Kind(r"https?://[^\s/=]+/?", "http://HOST:PORT, without a path")
-JOB_QUEUE = Kind(
-    r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}",
-    "the ARN or the name of a job queue",
+_QUEUE = r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}"
+JOB_QUEUE = Kind(_QUEUE, "the ARN or the name of a job queue")
+LABEL_QUEUES = Kind(
+    rf"([A-Za-z]\w*={_QUEUE}( |$))+",
+    "LABEL=QUEUE for each label, separated by spaces, such as arm64=lab-graviton",
+    lambda text: tuple(tuple(pair.split("=", 1)) for pair in text.split()),
 )
 ROLE = Kind(r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an IAM role")
 LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
@@ -51,6 +54,9 @@ REGISTRIES = Kind(
 )
 # Nextflow requires the ending: the folder above it is what tasks see of the worker.
 AWS_CLI = Kind(r"(/[A-Za-z0-9._+-]+)+/bin/aws", "an absolute path that ends in /bin/aws")
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
+SHARE = Kind(r"[A-Za-z0-9]{1,255}", "the name of a share: letters and digits")
+PRIORITY = Kind(r"0|[1-9][0-9]{0,3}", "a number from 0 to 9999", int)
 SPOT_ATTEMPTS = Kind(r"[1-9]|10", "a number from 1 to 10", int)
 SWITCH = Kind(r"true|false", "true or false", lambda text: text == "true")
 NUMBER = Kind(r"[1-9][0-9]{0,8}", "a number from 1 to 999999999", int)

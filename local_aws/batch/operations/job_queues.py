@@ -112,7 +112,7 @@ def describe(batch: Batch, request: Json) -> Json:
 def snapshot(batch: Batch, request: Json) -> Json:
     """GetJobQueueSnapshot: the first 100 RUNNABLE jobs."""
     with batch.state.lock:
-        waiting = batch.scheduler.waiting(batch.state.job_queue(request["jobQueue"]))
+        waiting = batch.scheduler.front(batch.state.job_queue(request["jobQueue"]))
         front = [
             {"jobArn": job.arn, "earliestTimeAtPosition": job.created_at}
             for job in waiting[:_SNAPSHOT_LENGTH]

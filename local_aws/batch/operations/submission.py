@@ -42,6 +42,20 @@ def _queue(state: State, request: Json) -> JobQueue:
     return queue
 
 
+def _scheduling_priority(queue: JobQueue, request: Json, registered: Json) -> int:
+    """The job's priority within its share, which a queue with shares requires.
+
+    The literal message: https://github.com/nextflow-io/nextflow/pull/3505.
+    """
+    priority = request.get("schedulingPriorityOverride", registered.get("schedulingPriority"))
+    if queue.policy_arn and priority is None:
+        raise request_error(
+            "Either schedulingPriority in job definition or schedulingPriorityOverride should be "
+            "specified."
+        )
+    return int(priority or 0)
+
+
 def _definition(state: State, request: Json) -> JobDefinition:
     definition = state.find_job_definition(request["jobDefinition"])
     if definition is None:
@@ -72,9 +86,7 @@ def _job(state: State, request: Json) -> Job:
         timeout=timeout.get("attemptDurationSeconds"),
         propagate_tags=request.get("propagateTags", registered.get("propagateTags", False)),
         share_identifier=request.get("shareIdentifier"),
-        scheduling_priority=request.get(
-            "schedulingPriorityOverride", registered.get("schedulingPriority", 0)
-        ),
+        scheduling_priority=_scheduling_priority(queue, request, registered),
         array_size=request.get("arrayProperties", {}).get("size"),
     )
 
