@@ -30,12 +30,8 @@ def declare(app: App, settings: Settings) -> None:
     network = None
     if not settings.network.existing:
         network = NetworkStack(app, f"{name}-network", env=where, settings=settings, data=data)
-    batch = BatchStack(
-        app, f"{name}-batch", env=where, settings=settings, data=data, network=network
-    )
+    BatchStack(app, f"{name}-batch", env=where, settings=settings, data=data, network=network)
     if settings.operations:
-        OperationsStack(
-            app, f"{name}-operations", env=where, settings=settings, batch=batch, key=data.key
-        )
+        OperationsStack(app, f"{name}-operations", env=where, settings=settings, data=data)
     tag(app, settings.deployment, settings.tags)
     roles.apply(app, settings.roles)

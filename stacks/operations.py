@@ -1,4 +1,4 @@
-"""The operations stack: who is told what. Optional."""
+"""The operations stack: who is told what, what is shown, and what is tidied up. Optional."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 from aws_cdk import Stack
 
 from nextflow_batch import Operations
+from stacks import paths
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-    from stacks.batch import BatchStack
+    from stacks.data import DataStack
     from stacks.settings import Settings
 
 
 class OperationsStack(Stack):
-    """Notifications about the queues and heads of the batch stack."""
+    """Eyes and hands of the batch stack."""
 
     def __init__(
         self,
@@ -25,8 +25,7 @@ class OperationsStack(Stack):
         construct_id: str,
         *,
         settings: Settings,
-        batch: BatchStack,
-        key: kms.IKey | None,
+        data: DataStack,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -35,8 +34,12 @@ class OperationsStack(Stack):
         Operations(
             self,
             "Operations",
-            queues=list(batch.nextflow.compute.queues.values()),
-            head_definition=batch.nextflow.head.job_definition.arn_without_revision,
-            email=settings.operations.email if settings.operations else None,
-            key=key,
+            deployment=settings.deployment,
+            queues=list(settings.queues),
+            environments=list(settings.compute_environments),
+            head_definition=settings.head.job_definition,
+            storage=data.storage,
+            options=settings.operations,
+            key=data.key,
+            code=paths.JANITORS,
         )
