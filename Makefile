@@ -100,8 +100,11 @@ deploy: setup ## Deploys SETTINGS to the account of your credentials
 	@# Without a terminal nobody can answer; a reviewed diff is the approval.
 	cdk deploy --all --context settings=$(SETTINGS) $$(test -t 0 || echo --require-approval=never)
 
-destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
+destroy: setup ## Destroys the stacks of SETTINGS and lists what stays; REMOVE=yes removes that, but no data
 	cdk destroy --all --context settings=$(SETTINGS)
+	@echo "What destroyed deployments have left; images of heads: docs/operations.md#what-stays-after-make-destroy"
+	@nfbatch leftovers $(if $(filter yes,$(REMOVE)),--remove $$(test -t 0 || echo --yes)) \
+		--region "$$(python -c 'import sys; from stacks import paths, settings_file; print(settings_file.read(paths.SETTINGS, sys.argv[1]).region)' $(SETTINGS))"
 
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
 
     from aws_cdk.assertions import Template
 
+    from tests.support.local_aws import Stack
+
 QUEUE = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-queue/default"
 HEAD = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/nextflow:7"
 TASK = HEAD.replace("nextflow", "nf-default_bash")
+GROUP_ARN = "arn:aws:logs:us-west-2:123456789012:log-group:lab-logs:*"
 GONE = "Host EC2 (instance i-0123) terminated."
 
 
@@ -365,6 +368,23 @@ def test_each_alarm_fires_at_its_first_event_and_is_quiet_before(
     assert _is_alarmed(cloudwatch, alarm)
     assert len(alarms) == 6
     assert ("AlarmActions" in alarm) == acts
+
+
+def test_the_stack_can_be_deployed_onto_the_local_aws(plain: Template, stack: Stack) -> None:
+    document = json.dumps(plain.to_json()["Resources"])
+    resources = json.loads(
+        re.sub(r'\{"Fn::ImportValue": "[^"]*Arn[^"]*"\}', f'"{GROUP_ARN}"', document)
+    )
+    resources = json.loads(
+        re.sub(r'\{"Fn::ImportValue": "[^"]*"\}', '"lab-logs"', json.dumps(resources))
+    )
+
+    assert stack.create(resources) == "CREATE_COMPLETE"
+    (dashboard,) = stack.aws.client("cloudwatch").list_dashboards()["DashboardEntries"]
+    assert dashboard["DashboardName"]
+    assert len(stack.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]) == 6
+    stack.delete()
+    assert stack.aws.client("cloudwatch").list_dashboards()["DashboardEntries"] == []
 
 
 def test_each_function_can_be_switched_off(templates: Callable[[str], Templates]) -> None:

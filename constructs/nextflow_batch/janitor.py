@@ -9,8 +9,6 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from nextflow_batch.acknowledgements import acknowledge
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,15 +17,6 @@ if TYPE_CHECKING:
 #: The newest that Lambda and the rule packs have; AWS patches it.
 #: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
 RUNTIME = lambda_.Runtime.PYTHON_3_14
-_REASONS = {
-    "LambdaDLQ": "an alarm counts its errors, and the next event or day repeats its work",
-    "LambdaConcurrency": "reserving concurrency takes it from the account, a new one has ten",
-    "LambdaInsideVPC": "it calls AWS's APIs alone, and reads no data",
-    "CKV_AWS_50": "one line of its log says what it did; there is nothing to trace",
-    "CKV_AWS_173": "its variables are names, none is secret",
-    "CKV_AWS_272": "the CDK deploys what is reviewed here; signing needs a profile of the site's",
-}
-_SAME = {"CKV_AWS_115": "LambdaConcurrency", "CKV_AWS_116": "LambdaDLQ"}
 
 
 class Janitor(Construct):
@@ -85,9 +74,6 @@ class Janitor(Construct):
             memory_size=256,
             timeout=Duration.minutes(10),
         )
-        for same, rule in _SAME.items():
-            acknowledge(self.function, {same: _REASONS[rule]})
-        acknowledge(self.function, {**_REASONS, "CKV_AWS_117": _REASONS["LambdaInsideVPC"]})
 
     def _make_access(
         self, description: str, storage: Storage, statements: Sequence[iam.PolicyStatement]

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_logs_destinations as destinations
 from constructs import Construct
 
+from nextflow_batch.acknowledgements import acknowledge
 from nextflow_batch.head_access import TASK_TAG
 from nextflow_batch.janitor import Janitor
 from nextflow_batch.tags import DEPLOYMENT_TAG
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
     from nextflow_batch.storage import Storage
 
 _NO_RESOURCE = "Batch's describe and list calls cannot be limited to a resource"
+#: Of all functions, by the rules of the packs and of checkov.
+_REASONS = {
+    ("LambdaDLQ", "CKV_AWS_116"): "an alarm counts errors; the next event or day repeats the work",
+    ("LambdaConcurrency", "CKV_AWS_115"): "it would be taken from the account; a new one has ten",
+    ("LambdaInsideVPC", "CKV_AWS_117"): "functions call AWS's APIs alone, and read no data",
+    ("CKV_AWS_50",): "a line of the log says what a function did; there is nothing to trace",
+    ("CKV_AWS_173",): "variables are names, none is secret",
+    ("CKV_AWS_272",): "the CDK deploys what is reviewed here; signing needs a site's own profile",
+}
 #: Not part of a function.
 _LEFT_OUT = ["__pycache__", "*.pyc", ".ruff_cache", ".mypy_cache"]
 
@@ -69,6 +79,8 @@ class Janitors(Construct):
         self._deployment = deployment
         self._storage = storage
         self._code = lambda_.Code.from_asset(str(code), exclude=_LEFT_OUT)
+        for rules, reason in _REASONS.items():
+            acknowledge(self, dict.fromkeys(rules, reason))
         self._jobs = {"QUEUES": ",".join(queues), "HEAD": head_definition}
 
     def stop_orphaned_tasks(self, events_of: BatchEvents) -> None:
@@ -240,7 +252,7 @@ class Janitors(Construct):
             variables={"DEPLOYMENT": self._deployment, **variables},
             statements=statements,
         )
-        justify(made, {**(wildcards or {}), self._storage.log_group.log_group_arn: _STREAMS})
+        justify(made, wildcards or {})
         self.made[construct_id] = made
         return made
 
@@ -251,9 +263,6 @@ class Janitors(Construct):
             schedule=events.Schedule.rate(every),
             targets=[targets.LambdaFunction(janitor.function)],
         )
-
-
-_STREAMS = "the streams of one log group"
 
 
 def _statement(

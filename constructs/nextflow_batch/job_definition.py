@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_batch as batch
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class HeadJobDefinition(batch.EcsJobDefinition):
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            head: Its name, and how often Batch starts the head.
+            head: Its name, how often Batch starts the head, and for how long.
             container: What runs.
         """
         super().__init__(
@@ -44,6 +44,8 @@ class HeadJobDefinition(batch.EcsJobDefinition):
             propagate_tags=True,
             retry_attempts=head.attempts,
             retry_strategies=_retry_rules(),
+            # https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+            timeout=Duration.minutes(head.timeout_minutes) if head.timeout_minutes else None,
             # A running head may be started again: its revision must survive the next deploy.
             skip_deregister_on_update=True,
         )

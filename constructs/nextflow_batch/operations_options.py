@@ -66,6 +66,7 @@ class OperationsOptions(Arguments):
     monthly_budget_usd: int | None = Field(
         default=None,
         ge=1,
+        le=10_000_000,
         description="USD a month of resources with this deployment's tag; `email` is told at 80 %"
         " and 100 %, and when the forecast exceeds it; activate the cost allocation tag"
         " `nextflow-batch:deployment` in the payer account",
