@@ -115,10 +115,11 @@ permissions: setup ## Writes the generated part of docs/permissions.md, from pol
 record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
 	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
 
-schema: setup ## Writes settings/schema.json (for editors), docs/settings.md and docs/audit.md
+schema: setup ## Writes settings/schema.json (for editors), docs/settings.md, docs/audit.md and docs/dashboard.svg
 	python -m stacks.schema > settings/schema.json
 	python -m stacks.settings_table > docs/settings.md
 	python -m audit.page > docs/audit.md
+	python -m testbed.dashboard_picture
 
 audit: setup build/checkov/installed ## Holds all templates, or those of SETTINGS, against rule packs and linters
 	@python -m audit $(if $(filter file,$(origin SETTINGS)),,$(SETTINGS))

@@ -15,6 +15,7 @@ from nextflow_batch import ArgumentsError, OperationsOptions
 from nextflow_janitors import census, lost_hosts
 from nextflow_worker.watch.metrics import DIMENSION, METRICS, NAMESPACE
 from stacks import paths
+from testbed import dashboard_picture
 from testbed.resources import only, properties, text
 from testbed.synthesized import Templates, changed, of
 
@@ -282,6 +283,14 @@ def test_every_metric_that_is_shown_or_alarmed_has_a_source(plain: Template) -> 
                 assert set(dimensions) == emitted[name], name
                 assert dimensions["deployment"] == "default"
     assert len(_alarmed(plain)["FailedJanitor"]) == len(functions)
+
+
+def test_the_picture_of_the_dashboard_is_drawn_from_its_definition(plain: Template) -> None:
+    body = dashboard_picture.definition(plain)
+    drawn = dashboard_picture.PICTURE.read_text("utf-8")
+
+    assert drawn == dashboard_picture.picture(body), "run `make schema`"
+    assert drawn.count("<text") > 30
 
 
 def test_the_dashboards_environments_are_what_the_census_calls_them(
