@@ -112,8 +112,11 @@ deploy: setup ## Deploys SETTINGS to the account of your credentials; GO_ON=1 al
 	@cdk synth --quiet --context settings=$(SETTINGS) --output build/assembly
 	@python -m stacks.deploy build/assembly $(if $(GO_ON),--go-on)
 
-destroy: setup ## Destroys the stacks of SETTINGS; retained resources remain
+destroy: setup ## Destroys the stacks of SETTINGS and lists what stays; REMOVE=yes removes that, but no data
 	cdk destroy --all --context settings=$(SETTINGS)
+	@echo "What destroyed deployments have left; images of heads: docs/operations.md#what-stays-after-make-destroy"
+	@nfbatch leftovers $(if $(filter yes,$(REMOVE)),--remove $$(test -t 0 || echo --yes)) \
+		--region "$$(python -c 'import sys; from stacks import paths, settings_file; print(settings_file.read(paths.SETTINGS, sys.argv[1]).region)' $(SETTINGS))"
 
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update
@@ -127,10 +130,11 @@ permissions: setup ## Writes the generated part of docs/permissions.md, from pol
 record-calls: setup ## Records what each role needs in runs of a real Nextflow; needs the same as test-head
 	RECORD_CALLS=1 python -m pytest -m scenario tests/test_enforced_runs.py
 
-schema: setup ## Writes settings/schema.json (for editors), docs/settings.md and docs/audit.md
+schema: setup ## Writes settings/schema.json (for editors), docs/settings.md, docs/audit.md and docs/dashboard.svg
 	python -m stacks.schema > settings/schema.json
 	python -m stacks.settings_table > docs/settings.md
 	python -m audit.page > docs/audit.md
+	python -m testbed.dashboard_picture
 
 audit: setup build/checkov/installed ## Holds all templates, or those of SETTINGS, against rule packs and linters
 	@python -m audit $(if $(filter file,$(origin SETTINGS)),,$(SETTINGS))

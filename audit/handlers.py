@@ -87,6 +87,31 @@ CALLS: dict[str, list[Calls]] = {
             "scheduling-policy/*",
         ),
     ],
+    "AWS::Budgets::Budget": [
+        # Its name begins with the resource's.
+        Calls(
+            "budgets",
+            "ModifyBudget ViewBudget ListTagsForResource TagResource UntagResource",
+            "arn:{partition}:budgets::{account}:budget/*",
+        ),
+    ],
+    "AWS::CloudWatch::Alarm": [
+        Calls(
+            "cloudwatch",
+            "PutMetricAlarm DescribeAlarms DeleteAlarms ListTagsForResource TagResource"
+            " UntagResource",
+            "alarm:{stack}",
+        ),
+    ],
+    "AWS::CloudWatch::Dashboard": [
+        Calls(
+            "cloudwatch",
+            "PutDashboard GetDashboard DeleteDashboards ListTagsForResource TagResource"
+            " UntagResource",
+            # CloudFormation's name for it begins with the resource's id.
+            "arn:{partition}:cloudwatch::{account}:dashboard/*",
+        ),
+    ],
     "AWS::EC2::EIP": _ec2(
         "DescribeAddresses",
         f"AllocateAddress AssociateAddress DisassociateAddress ReleaseAddress {_EC2_TAGS}",
@@ -238,6 +263,9 @@ CALLS: dict[str, list[Calls]] = {
         ),
         _PASS_ROLE,
     ],
+    "AWS::Lambda::Permission": [
+        Calls("lambda", "AddPermission GetPolicy RemovePermission", "function:{stack}"),
+    ],
     "AWS::Logs::LogGroup": [
         Calls("logs", "DescribeLogGroups DescribeIndexPolicies DescribeResourcePolicies"),
         Calls(
@@ -245,6 +273,13 @@ CALLS: dict[str, list[Calls]] = {
             "CreateLogGroup DeleteLogGroup PutRetentionPolicy DeleteRetentionPolicy AssociateKmsKey"
             " DisassociateKmsKey GetDataProtectionPolicy ListTagsForResource TagResource"
             " UntagResource",
+            "log-group:{stack}",
+        ),
+    ],
+    "AWS::Logs::SubscriptionFilter": [
+        Calls(
+            "logs",
+            "PutSubscriptionFilter DescribeSubscriptionFilters DeleteSubscriptionFilter",
             "log-group:{stack}",
         ),
     ],

@@ -18,7 +18,10 @@ _EXISTING_VPC = {
 _SECRET = "arn:aws:secretsmanager:us-west-2:123456789012:secret:git-aB3dE5"  # noqa: S105 - a name
 #: Changes to `settings/default.yaml`, by what they are about; `a__b` is the key `a.b`.
 CHANGES: dict[str, dict[str, Any]] = {
-    "customer key": {"storage__customer_key": True, "operations": {"email": "lab@example.org"}},
+    "customer key": {
+        "storage__customer_key": True,
+        "operations": {"email": "lab@example.org", "monthly_budget_usd": 500},
+    },
     "delete with stack": {
         "storage": {"delete_with_stack": True, "delete_data_for_good": True},
     },

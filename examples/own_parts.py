@@ -19,6 +19,7 @@ from nextflow_batch import (
     HeadJob,
     Network,
     Operations,
+    OperationsOptions,
     QueueOrder,
     Scratch,
     Storage,
@@ -72,7 +73,7 @@ class Pipelines(Stack):
             queues={"lab": QueueOrder(priority=1, compute_environments=("arm",))},
         )
         head = Head(job_definition="lab-nextflow", task_queue="lab", architecture="arm64")
-        job = HeadJob(
+        HeadJob(
             self,
             "Head",
             head=head,
@@ -84,9 +85,12 @@ class Pipelines(Stack):
         Operations(
             self,
             "Operations",
-            queues=list(compute.queues.values()),
-            head_definition=job.job_definition.arn_without_revision,
-            email="lab@example.org",
+            deployment="lab",
+            queues=list(compute.queues),
+            environments=list(compute.compute_environments),
+            head_definition=head.job_definition,
+            storage=data.storage,
+            options=OperationsOptions(email="lab@example.org", max_refused_boots=None),
         )
 
 

@@ -26,10 +26,8 @@ def declare(app: App, settings: Settings) -> None:
     where = Environment(account=settings.account, region=settings.region)
     name = f"nextflow-{settings.deployment}"
     data = DataStack(app, f"{name}-data", env=where, settings=settings.storage)
-    batch = BatchStack(app, f"{name}-batch", env=where, settings=settings, data=data)
+    BatchStack(app, f"{name}-batch", env=where, settings=settings, data=data)
     if settings.operations:
-        OperationsStack(
-            app, f"{name}-operations", env=where, settings=settings, batch=batch, key=data.key
-        )
+        OperationsStack(app, f"{name}-operations", env=where, settings=settings, data=data)
     tag(app, settings.deployment, settings.tags)
     roles.apply(app, settings.roles)

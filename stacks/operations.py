@@ -1,23 +1,23 @@
-"""The operations stack: who is told what. Optional."""
+"""The operations stack: who is told what, what is shown, and what is tidied up. Optional."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aws_cdk import ArnFormat, Stack, aws_batch
+from aws_cdk import Stack
 
 from nextflow_batch import Operations
+from stacks import paths
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-    from stacks.batch import BatchStack
+    from stacks.data import DataStack
     from stacks.settings import Settings
 
 
 class OperationsStack(Stack):
-    """Notifications about the queues and heads of the batch stack."""
+    """Eyes and hands of the batch stack."""
 
     def __init__(
         self,
@@ -25,29 +25,21 @@ class OperationsStack(Stack):
         construct_id: str,
         *,
         settings: Settings,
-        batch: BatchStack,
-        key: kms.IKey | None,
+        data: DataStack,
         **kwargs: Any,
     ) -> None:
         super().__init__(
             scope, construct_id, description="Nextflow on AWS Batch: operations", **kwargs
         )
-        self.add_stack_dependency(batch)
         Operations(
             self,
             "Operations",
-            queues=[self._queue(name) for name in settings.queues],
-            head_definition=batch.nextflow.head.job_definition.arn_without_revision,
-            email=settings.operations.email if settings.operations else None,
-            key=key,
+            deployment=settings.deployment,
+            queues=list(settings.named_queues),
+            environments=list(settings.compute_environments),
+            head_definition=settings.named_head.job_definition,
+            storage=data.storage,
+            options=settings.operations,
+            key=data.key,
+            code=paths.JANITORS,
         )
-
-    def _queue(self, name: str) -> aws_batch.IJobQueue:
-        """A queue by its name: an imported ARN would hold the queue in the batch stack."""
-        arn = self.format_arn(
-            service="batch",
-            resource="job-queue",
-            resource_name=name,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
-        return aws_batch.JobQueue.from_job_queue_arn(self, f"{name}-queue", arn)

@@ -6,3 +6,4 @@ ROOT = Path(__file__).resolve().parents[1]
 SETTINGS = ROOT / "settings"
 HEAD_IMAGE = ROOT / "docker" / "nextflow"
 WORKER = ROOT / "assets" / "worker"
+JANITORS = ROOT / "assets" / "janitors"

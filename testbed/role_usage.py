@@ -12,6 +12,7 @@ from local_aws.iam.keys import Keys
 from local_aws.iam.needs import needs_of
 from local_aws.iam.policy import Need, action_matches
 from local_aws.server import ACCOUNT
+from testbed import janitor_calls
 from testbed.roles import Role, cluster_of, roles_of
 
 if TYPE_CHECKING:
@@ -93,6 +94,11 @@ def usage_of(
     for entry in recorded:
         need = _need(entry, principals[entry.role], deployment)
         _hold(usage, entry.role, principals[entry.role], need, entry.caller)
+    for role in usage.roles:
+        module = janitor_calls.module_of(role.name)
+        for action in allowed_actions(role) if module else ():
+            if janitor_calls.calls(str(module), action):
+                usage.callers[role.name, action].add(f"`{module}.py`")
     for call in workers.of(principals[WORKER], cluster_of(templates)):
         for need in needs_of(call):
             _hold(usage, WORKER, principals[WORKER], need, "the worker's programs")

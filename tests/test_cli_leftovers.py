@@ -60,6 +60,9 @@ LEFT: Answers = {
             # Plain Nextflow's, of an image with an underscore.
             definition("nf-someones_tool"),
             definition("unrelated"),
+            # Earlier revisions of heads: CloudFormation leaves them.
+            definition("lab-heads") | {"tags": {TAG: "lab"}},
+            definition("gone-heads") | {"tags": {TAG: "gone"}},
         ]
     },
     "DescribeVolumes": {
@@ -87,7 +90,7 @@ LEFT: Answers = {
     },
 }
 REMOVED = {
-    "DeregisterJobDefinition": ["nf-gone_quay-io-lab-tool:3", "nf-old_tool:3"],
+    "DeregisterJobDefinition": ["nf-gone_quay-io-lab-tool:3", "nf-old_tool:3", "gone-heads:3"],
     "DeleteVolume": ["vol-crashed", "vol-gone"],
     "DeleteLogGroup": ["gone-logs"],
 }
@@ -119,6 +122,7 @@ def test_only_what_is_provably_of_no_deployment_is_listed() -> None:
     assert found(LEFT) == {
         "nf-gone_quay-io-lab-tool:3": True,
         "nf-old_tool:3": True,
+        "gone-heads:3": True,
         "vol-crashed": True,
         "vol-gone": True,
         "gone-logs": True,
@@ -183,7 +187,7 @@ def test_in_a_terminal_it_asks_once(
     account = Account(LEFT)
     nfbatch(account, "leftovers", "--remove")
 
-    assert asked == ["Remove 2 job definitions, 2 volumes, 1 log groups?"]
+    assert asked == ["Remove 3 job definitions, 2 volumes, 1 log groups?"]
     assert account.removed == removed
 
 
@@ -192,7 +196,7 @@ def test_with_yes_it_removes_what_may_be_removed() -> None:
     done = nfbatch(account, "leftovers", "--remove", "--yes")
 
     assert account.removed == REMOVED
-    assert done.out.splitlines()[-1] == "removed 2 job definitions, 2 volumes, 1 log groups"
+    assert done.out.splitlines()[-1] == "removed 3 job definitions, 2 volumes, 1 log groups"
 
 
 def test_what_aws_refuses_is_named_and_the_rest_is_removed() -> None:
@@ -204,7 +208,7 @@ def test_what_aws_refuses_is_named_and_the_rest_is_removed() -> None:
         done.err
     )
     assert set(account.removed) == set(REMOVED) - {"DeleteVolume"}
-    assert done.err.splitlines()[-1] == "nfbatch: 2 of 5 things were not removed"
+    assert done.err.splitlines()[-1] == "nfbatch: 2 of 6 things were not removed"
 
 
 def test_an_account_without_leftovers_says_so() -> None:

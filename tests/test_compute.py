@@ -210,7 +210,7 @@ def test_a_queue_may_have_environments_of_its_own() -> None:
 
 def test_as_many_tags_as_are_allowed_leave_room_in_the_user_data() -> None:
     """EC2 takes 16 KiB; the settings know how much of it tags may have."""
-    tags = {f"{'k' * 26}-{number:03}": "é" * 19 for number in range(40)}
+    tags = {f"{'k' * 26}-{number:03}": "é" * 12 + "x" * 5 for number in range(40)}
 
     batch = of(changed("default", tags=tags))["batch"]
 

@@ -14,20 +14,23 @@ from pathlib import PurePosixPath
 from assets.go_program import AWS_CLIENT, GO_PROGRAMS, TASK_S3
 from local_aws import docker_cli
 from nextflow_batch import gp3, launch_template
+from nextflow_batch import metrics as shown_metrics
 from nextflow_batch.folders import Folders
 from nextflow_batch.head_access import TASK_TAG
 from nextflow_batch.head_container import AWS_CLI_PATH
 from nextflow_batch.tags import DEPLOYMENT_TAG
 from nextflow_batch.worker_document import WorkerDocument
-from nextflow_head import job_tags
+from nextflow_head import job_tags, orphans
 from nextflow_head.environment import Environment
 from nextflow_head.session import Session, record_of
+from nextflow_janitors import brake, jobs, orphaned_tasks, report, stray_volumes
 from nextflow_worker import service
 from nextflow_worker.growth import ebs_volumes
 from nextflow_worker.growth import gp3 as workers_gp3
 from nextflow_worker.provision import aws_cli, task_client
 from nextflow_worker.settings import DOCUMENT, Settings
 from nextflow_worker.watch import metrics
+from nfbatch import leftovers, tasks
 from stacks import paths
 from testbed.resources import only, text
 from testbed.synthesized import synthesize
@@ -60,6 +63,35 @@ def test_the_tag_of_jobs_is_the_same_for_policies_head_and_plugin() -> None:
 
     assert job_tags.DEPLOYMENT == TASK_TAG
     assert f"static final String TAG = '{TASK_TAG}'" in plugin
+
+
+def test_janitors_know_what_is_whose_as_head_workers_and_nfbatch_do() -> None:
+    assert stray_volumes.DEPLOYMENT_TAG == brake.DEPLOYMENT_TAG == DEPLOYMENT_TAG
+    assert orphaned_tasks.DEPLOYMENT_TAG == job_tags.DEPLOYMENT
+    assert orphaned_tasks.SESSION_TAG == orphans.TAG == tasks._SESSION_TAG
+    assert jobs.ALIVE == tasks.ALIVE == orphans._ALIVE
+    assert orphaned_tasks.REASON == orphans.HEAD_HAS_ENDED
+
+
+def test_a_volume_is_stray_to_janitor_and_nfbatch_at_the_same_age() -> None:
+    assert stray_volumes.IN_USE_SOON == leftovers._IN_USE_SOON
+
+
+def test_a_tasks_definition_has_the_same_prefix_to_janitor_and_nfbatch() -> None:
+    prefix = 'f"nf-{environment.deployment}_"'
+
+    assert prefix in _text("assets/janitors/nextflow_janitors/stale_definitions.py")
+    found = leftovers._DEFINITION.match("nf-lab_image")
+    assert found
+    assert found["deployment"] == "lab"
+
+
+def test_metrics_of_workers_and_janitors_are_where_the_dashboard_looks() -> None:
+    assert metrics.NAMESPACE == report.NAMESPACE == shown_metrics.NAMESPACE
+    assert metrics.DIMENSION == report.DEPLOYMENT
+    assert f'"Namespace": "{metrics.NAMESPACE}", "Dimensions": [["{metrics.DIMENSION}"]]' in _text(
+        f"{WORKER}/boot.sh"
+    )
 
 
 def test_caches_and_locks_are_where_the_bucket_expires_them_and_no_task_writes() -> None:

@@ -127,26 +127,34 @@ def test_who_starts_spot_instances_may_use_the_key(made: Templates) -> None:
     ]
 
 
-def test_eventbridge_may_use_the_key_for_topics_and_queues_of_the_account(made: Templates) -> None:
+def test_publishers_may_use_the_key_for_topics_and_queues_of_the_account(made: Templates) -> None:
     """Adding aws:SourceAccount to a key policy stops EventBridge from publishing.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     """
     statements = only(made["data"], "AWS::KMS::Key")["KeyPolicy"]["Statement"]
+    publishers = [f"{name}.amazonaws.com" for name in ("events", "cloudwatch")]
     conditions = [
-        entry["Condition"]
+        (entry["Principal"]["Service"], entry["Condition"])
         for entry in statements
-        if entry["Principal"] == {"Service": "events.amazonaws.com"}
+        if entry["Principal"].get("Service") in publishers
     ]
 
     assert [
-        {name: text(value) for name, value in condition["ArnLike"].items()}
-        for condition in conditions
+        (publisher, {name: text(value) for name, value in condition["ArnLike"].items()})
+        for publisher, condition in conditions
     ] == [
-        {f"kms:EncryptionContext:aws:{context}": f"arn:aws:{service}:us-west-2:<AWS::AccountId>:*"}
-        for service, context in (("sns", "sns:topicArn"), ("sqs", "sqs:arn"))
+        (
+            f"{publisher}.amazonaws.com",
+            {f"kms:EncryptionContext:aws:{key}": f"arn:aws:{service}:us-west-2:<AWS::AccountId>:*"},
+        )
+        for publisher, service, key in (
+            ("events", "sns", "sns:topicArn"),
+            ("events", "sqs", "sqs:arn"),
+            ("cloudwatch", "sns", "sns:topicArn"),
+        )
     ]
-    assert all(set(condition) == {"ArnLike"} for condition in conditions)
+    assert all(set(condition) == {"ArnLike"} for _, condition in conditions)
 
 
 def test_the_documented_policy_of_an_existing_key_is_that_of_a_new_one() -> None:

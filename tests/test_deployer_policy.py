@@ -54,6 +54,15 @@ CREATES = {
         "batch:CreateSchedulingPolicy",
         f"arn:aws:batch:{_PLACE}:scheduling-policy/Shares-AbC",
     ),
+    "AWS::Budgets::Budget": ("budgets:ModifyBudget", f"arn:aws:budgets::{ACCOUNT}:budget/B-AbC"),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:PutMetricAlarm",
+        f"arn:aws:cloudwatch:{_PLACE}:alarm:nextflow-default-operations-RefusedBoot-AbC",
+    ),
+    "AWS::CloudWatch::Dashboard": (
+        "cloudwatch:PutDashboard",
+        f"arn:aws:cloudwatch::{ACCOUNT}:dashboard/Page-AbC",
+    ),
     "AWS::EC2::EIP": ("ec2:AllocateAddress", f"{_EC2}:elastic-ip/eipalloc-1"),
     "AWS::EC2::FlowLog": ("ec2:CreateFlowLogs", f"{_EC2}:vpc-flow-log/fl-1"),
     "AWS::EC2::InternetGateway": ("ec2:CreateInternetGateway", f"{_EC2}:internet-gateway/igw-1"),
@@ -89,8 +98,13 @@ CREATES = {
     "AWS::IAM::Role": ("iam:CreateRole", _ROLE),
     "AWS::KMS::Key": ("kms:CreateKey", "*"),
     "AWS::Lambda::Function": ("lambda:CreateFunction", _FUNCTION),
+    "AWS::Lambda::Permission": ("lambda:AddPermission", _FUNCTION),
     "AWS::Logs::LogGroup": (
         "logs:CreateLogGroup",
+        f"arn:aws:logs:{_PLACE}:log-group:nextflow-default-data-Logs-AbC",
+    ),
+    "AWS::Logs::SubscriptionFilter": (
+        "logs:PutSubscriptionFilter",
         f"arn:aws:logs:{_PLACE}:log-group:nextflow-default-data-Logs-AbC",
     ),
     "AWS::S3::Bucket": ("s3:CreateBucket", _BUCKET),
@@ -109,6 +123,7 @@ CREATES = {
 #: What a schema asks for and no template needs, by the reason.
 UNUSED: dict[str, dict[str, str]] = {
     "AWS::Batch::ComputeEnvironment": {"eks:*": "EKS"},
+    "AWS::Budgets::Budget": {"billing:GetBillingViewData": "billing views"},
     "AWS::EC2::EIP": {"ec2:AcceptAddressTransfer": "addresses of another account"},
     "AWS::EC2::FlowLog": {
         "logs:*LogDelivery s3:* iam:CreateServiceLinkedRole": "flow logs in S3",
@@ -147,6 +162,7 @@ UNUSED: dict[str, dict[str, str]] = {
         "logs:*DataProtectionPolicy logs:*IndexPolicy logs:*ResourcePolicy": "not set",
         "logs:PutBearerTokenAuthentication logs:PutLogGroupDeletionProtection": "not set",
     },
+    "AWS::Logs::SubscriptionFilter": {"iam:PassRole": "destinations in Kinesis and Firehose"},
     "AWS::S3::Bucket": {
         "iam:PassRole s3:*Replication*": "replication",
         "s3tables:* s3:*BucketMetadata*": "metadata tables",
@@ -292,7 +308,7 @@ def test_the_policies_fit_what_iam_takes(name: str) -> None:
         ("ec2:RunInstances", f"{_EC2}:instance/*"),
         ("ec2:DeleteVpc", f"arn:aws:ec2:eu-west-1:{ACCOUNT}:vpc/vpc-1"),
         ("kms:CreateKey", "*"),
-        ("lambda:CreateFunction", _FUNCTION),
+        ("lambda:CreateFunction", _FUNCTION.replace("nextflow-default", "other")),
         ("sts:AssumeRole", _ROLE),
     ],
 )
@@ -319,7 +335,8 @@ def test_a_policy_of_aws_may_be_attached_if_a_role_has_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "is_denied"), [("ecs-tasks", False), ("ec2", False), ("lambda", True)]
+    ("service", "is_denied"),
+    [("ecs-tasks", False), ("ec2", False), ("lambda", False), ("glue", True)],
 )
 def test_roles_are_passed_to_the_services_that_they_trust(service: str, is_denied: bool) -> None:
     keys: dict[str, Value] = {"iam:PassedToService": f"{service}.amazonaws.com"}

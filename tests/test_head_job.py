@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testbed.resources import only, properties, statement, text
+from testbed.resources import only, statement, text
 from testbed.synthesized import changed, of
 
 if TYPE_CHECKING:
@@ -216,14 +216,10 @@ def test_the_image_is_built_for_the_processor_that_runs_it(
     assert image["source"]["platform"] == platform
 
 
-def test_people_are_told_when_a_head_fails_or_a_queue_is_blocked() -> None:
-    operations = of(changed("default", operations__email="lab@example.org"))["operations"]
-    kinds = {
-        rule["EventPattern"]["detail-type"][0]
-        for rule in properties(operations, "AWS::Events::Rule")
-    }
+def test_a_head_can_have_a_time_limit() -> None:
+    limited = of(changed("default", head__timeout_minutes=90, operations__email="lab@example.org"))
+    definition = only(limited["batch"], "AWS::Batch::JobDefinition")
 
-    assert kinds == {"Batch Job Queue Blocked", "Batch Job State Change"}
-    operations.has_resource_properties(
-        "AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "lab@example.org"}
-    )
+    assert definition["Timeout"] == {"AttemptDurationSeconds": 5_400}
+    subscription = {"Protocol": "email", "Endpoint": "lab@example.org"}
+    limited["operations"].has_resource_properties("AWS::SNS::Subscription", subscription)

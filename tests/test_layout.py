@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "cli/nfbatch": set[str](),
     "docker/nextflow/nextflow_head": set[str](),
     "assets/worker/nextflow_worker": set[str](),
+    "assets/janitors/nextflow_janitors": set[str](),
     "assets/go_program.py": set[str](),
     "local_aws": {"assets"},
     "benchmarks": {
@@ -46,6 +47,7 @@ OWN_NAME = {
     "cli/nfbatch": "nfbatch",
     "docker/nextflow/nextflow_head": "nextflow_head",
     "assets/worker/nextflow_worker": "nextflow_worker",
+    "assets/janitors/nextflow_janitors": "nextflow_janitors",
     "local_aws": "local_aws",
     "benchmarks": "benchmarks",
     "audit": "audit",

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -22,6 +23,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from nextflow_worker.watch import metrics
 from testbed.worker_machine import worker_document
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ import os
 from pathlib import Path
 run = Path(os.environ["NFB_ROOT"]) / "run/nextflow-batch"
 """
+CLUSTER = "AWSBatch-Spot-0a1b_2c"
+BATCHS_PART = f"\xff\necho ECS_CLUSTER={CLUSTER}>>/etc/ecs/ecs.config\n".encode("latin-1")
 SOUND = HEAD + '(run / "ready").touch()\n'
 REASON = '(run / "reason").write_text("scratch: no volume")\n'
 
@@ -78,7 +82,12 @@ class _Cloud:
     fetches: int = 0
     problems: list[str] = field(default_factory=list)
     messages: list[tuple[str, str, str]] = field(default_factory=list)
+    streams: list[str] = field(default_factory=list)
     port: int = 0
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(message) for _, _, message in self.messages]
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
         if path == "/latest/api/token":
@@ -86,7 +95,7 @@ class _Cloud:
         if path.startswith("/latest/"):
             if headers.get("X-aws-ec2-metadata-token") != "imds-token":
                 return self._problem("IMDSv1")
-            return self._metadata(path[len("/latest/meta-data/") :])
+            return self._metadata(path.removeprefix("/latest/").removeprefix("meta-data/"))
         target = headers.get("X-Amz-Target", "")
         self._check(method, path, headers, body, "logs" if target else "s3")
         if target.endswith("PutLogEvents"):
@@ -95,6 +104,8 @@ class _Cloud:
             self.messages.append(
                 (request["logGroupName"], request["logStreamName"], event["message"])
             )
+        if target.endswith("CreateLogStream"):
+            self._create(json.loads(body)["logStreamName"])
         if target:
             return b"{}"
         self.fetches += 1
@@ -102,6 +113,11 @@ class _Cloud:
             raise PermissionError
         assert path == "/assets-bucket/abc.zip"
         return self.archive
+
+    def _create(self, stream: str) -> None:
+        if stream in self.streams:
+            raise FileExistsError
+        self.streams.append(stream)
 
     def _metadata(self, path: str) -> bytes:
         secret = {
@@ -112,6 +128,7 @@ class _Cloud:
         there = {
             "instance-id": b"i-0123456789abcdef0",
             "placement/availability-zone": b"us-west-2b",
+            "user-data": BATCHS_PART,
         }
         if self.role:
             there["iam/security-credentials/"] = b"worker-role"
@@ -155,6 +172,9 @@ def cloud() -> Iterator[_Cloud]:
             try:
                 answer = emulated.answer(self.command, self.path, self.headers, body)  # type: ignore[arg-type]
                 self.send_response(200)
+            except FileExistsError:
+                answer = b"ResourceAlreadyExistsException"
+                self.send_response(400)
             except FileNotFoundError:
                 answer = b"not found"
                 self.send_response(404)
@@ -233,7 +253,8 @@ def instance(tmp_path: Path, cloud: _Cloud) -> _Instance:
     commands = tmp_path / "bin"
     commands.mkdir()
     for name, action in [("systemctl", ":"), ("shutdown", ":"), ("sleep", "exec /bin/sleep 0.05")]:
-        record = "" if name == "sleep" else f'echo "{name} $*" >>{tmp_path}/calls\n'
+        log = "sleeps" if name == "sleep" else "calls"
+        record = f'echo "{name} $*" >>{tmp_path}/{log}\n'
         fake = commands / name
         fake.write_text(f"#!/bin/sh\n{record}{action}\n")
         fake.chmod(0o755)
@@ -268,7 +289,8 @@ def test_a_sound_instance_is_provisioned_and_stays_up(instance: _Instance, cloud
     assert done.returncode == 0, done.stderr
     assert instance.ready
     assert instance.console == []
-    assert cloud.messages == []
+    (event,) = cloud.events
+    assert (event["event"], event["cluster"], event["Boots"]) == ("boot done", CLUSTER, 1)
     assert "shutdown -c" in instance.calls
     assert not [call for call in instance.calls if "shutdown -h now" in call]
 
@@ -305,8 +327,43 @@ def test_a_failed_provisioning_says_its_reason_and_shuts_down(
     cloud.archive = _programs(SOUND + REASON + "raise SystemExit(1)")
     done = instance.boot(asset_sha256=_digest(cloud.archive))
     _refused(instance, done, "scratch: no volume")
-    (message,) = cloud.messages
-    assert message == ("/nextflow/workers", "worker/i-0123456789abcdef0", instance.console[0])
+    ((group, stream, _),) = cloud.messages
+    assert (group, stream) == ("/nextflow/workers", "worker/i-0123456789abcdef0")
+    (event,) = cloud.events
+    metric = event.pop("_aws")["CloudWatchMetrics"][0]
+    assert event == {
+        "event": "boot refused",
+        "instance": "i-0123456789abcdef0",
+        "deployment": instance.document["deployment"],
+        "cluster": CLUSTER,
+        "reason": instance.console[0],
+        "RefusedBoots": 1,
+    }
+    assert metric == {
+        "Namespace": metrics.NAMESPACE,
+        "Dimensions": [[metrics.DIMENSION]],
+        "Metrics": [{"Name": "RefusedBoots", "Unit": "Count"}],
+    }
+
+
+@pytest.mark.parametrize("before", [0, 3, 9])
+def test_an_instance_waits_longer_the_more_of_its_cluster_were_refused(
+    instance: _Instance, cloud: _Cloud, before: int
+) -> None:
+    hours = [datetime.now(UTC) + timedelta(hours=each) for each in (0, 1)]  # if one ends just now
+    cloud.streams = [
+        f"worker/refused/{hour:%Y-%m-%dT%H}/{CLUSTER}/{number}"
+        for hour in hours
+        for number in range(before)
+    ]
+    cloud.archive = _programs("pass")
+    assert instance.boot(asset_sha256=_digest(cloud.archive)).returncode == 1
+
+    shortest = 15 * 2 ** min(before, 6) // 2
+    assert shortest <= int((instance.root / "sleeps").read_text().split()[-1]) < shortest * 3 + 2
+    assert len([each for each in cloud.streams if each.startswith("worker/refused/")]) == (
+        2 * before + (before < 6)
+    )
 
 
 def test_the_real_programs_are_accepted_by_the_digest_that_the_docs_compute(
@@ -472,5 +529,5 @@ def test_user_data_is_well_under_what_ec2_takes() -> None:
     # 16 KiB before encoding: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html
     # Even if both parts travel in base64, and with 2 KiB for the exports and MIME headers.
     size = sum(len(base64.b64encode(part.read_bytes())) for part in [BOOT, BOOTHOOK])
-    assert BOOT.stat().st_size < 8 * 1024
-    assert size + 2 * 1024 < 13 * 1024
+    assert BOOT.stat().st_size < 9 * 1024
+    assert size + 2 * 1024 < 15 * 1024

@@ -13,7 +13,8 @@ IMDS="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}"
 RUN="$ROOT/run/nextflow-batch"
 OPT="$ROOT/opt/nextflow-batch"
 DOCUMENT="$ROOT/etc/nextflow-batch/worker.json"
-REGION='' LOG_GROUP='' INSTANCE_ID='' # for a refusal before they are known
+# For a refusal before they are known.
+REGION='' LOG_GROUP='' DEPLOYMENT='' INSTANCE_ID=''
 
 values() { # NAME...: their values in the document, a line each
   python3 - "$DOCUMENT" "$@" <<'PYTHON'
@@ -35,7 +36,8 @@ refuse() { # REASON
   local line="nextflow-batch: this instance does not join: ${1//$'\n'/ }"
   printf '%s\n' "$line" >&2
   printf '%s\n' "$line" >"$ROOT/dev/console" || true
-  report "$line" >/dev/null 2>&1 || true
+  report 'boot refused' RefusedBoots "$line" >/dev/null 2>&1 || true
+  linger >/dev/null 2>&1 || true
   shutdown -h now "$line" || systemctl poweroff --force
   exit 1
 }
@@ -80,15 +82,44 @@ logs() { # ACTION BODY
     -H "X-Amz-Target: Logs_20140328.$1" --data "$2" "$url/"
 }
 
-report() { # LINE, best effort
-  local group stream message
+create() { # STREAM
+  logs CreateLogStream "{\"logGroupName\": \"$LOG_GROUP\", \"logStreamName\": \"worker/$1\"}"
+}
+
+# Batch's part of the user data names the cluster, whether it ran already or comes after this one.
+cluster() {
+  imds user-data | grep -ao 'ECS_CLUSTER=[A-Za-z0-9_-]*' | tail -n 1 | cut -d = -f 2
+}
+
+# One event with a metric, in CloudWatch's embedded metric format; best effort.
+report() { # EVENT METRIC REASON
+  local body
   [ -n "$LOG_GROUP" ] || return 0
-  group="\"logGroupName\": \"$LOG_GROUP\""
-  stream="\"logStreamName\": \"worker/${INSTANCE_ID:-unknown}\""
-  message=$(python3 -c 'import json, sys; print(json.dumps(sys.argv[1]))' "$1") || return
-  logs CreateLogStream "{$group, $stream}" || true # it may be there
-  logs PutLogEvents "{$group, $stream, \"logEvents\": [
-    {\"timestamp\": $(date +%s%3N), \"message\": $message}]}"
+  body=$(python3 - "$LOG_GROUP" "${INSTANCE_ID:-unknown}" "$DEPLOYMENT" "$(cluster)" "$@" <<'PYTHON'
+import json, sys, time
+group, instance, deployment, cluster, event, metric, reason = sys.argv[1:]
+now = int(time.time() * 1000)
+message = {
+    "event": event, "instance": instance, "deployment": deployment, "cluster": cluster,
+    "reason": reason, metric: 1, "_aws": {"Timestamp": now, "CloudWatchMetrics": [{
+        "Namespace": "NextflowBatch", "Dimensions": [["deployment"]],
+        "Metrics": [{"Name": metric, "Unit": "Count"}]}]}}
+print(json.dumps({"logGroupName": group, "logStreamName": "worker/" + instance,
+                  "logEvents": [{"timestamp": now, "message": json.dumps(message)}]}))
+PYTHON
+  ) || return
+  create "${INSTANCE_ID:-unknown}" || true # it may be there
+  logs PutLogEvents "$body"
+}
+
+# Batch replaces a refused instance at once while jobs wait, so each of an hour waits longer: the
+# first stream that can be created tells how many came before.
+linger() {
+  local before=0
+  until [ "$before" -ge 6 ] || create "refused/$(date -u +%Y-%m-%dT%H)/$(cluster)/$before"; do
+    before=$((before + 1))
+  done
+  sleep "$(((15 << before) / 2 + RANDOM % (15 << before)))"
 }
 
 # Waits grow and vary, so that a thousand instances that start together do not ask together.
@@ -140,11 +171,12 @@ trap 'exit 1' TERM INT HUP
 
 mkdir -p "$RUN" "$OPT"
 rm -f "$RUN/ready" "$RUN/reason"
-ANSWER=$(values region log_group asset_bucket asset_key asset_sha256 fetch_seconds \
+ANSWER=$(values region log_group deployment asset_bucket asset_key asset_sha256 fetch_seconds \
   provision_seconds 2>&1) || refuse "$ANSWER"
 {
   read -r REGION
   read -r LOG_GROUP
+  read -r DEPLOYMENT
   read -r ASSET_BUCKET
   read -r ASSET_KEY
   read -r ASSET_SHA256
@@ -183,3 +215,4 @@ PYTHONPATH="$programs" PYTHONDONTWRITEBYTECODE=1 timeout --kill-after=10 "$PROVI
 
 trap - EXIT TERM INT HUP
 shutdown -c || true
+report 'boot done' Boots "after $SECONDS s" >/dev/null 2>&1 || true

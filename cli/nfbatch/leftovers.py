@@ -1,7 +1,8 @@
 """What deployments that were destroyed and runs that crashed have left in an account and region.
 
-Whose something is, its tag tells. Job definitions have none of ours; their name begins with their
-deployment's, and so does the name of their tasks' role (docs/adr/0019-what-a-task-cannot-write.md).
+Whose something is, its tag tells. Job definitions of tasks have none of ours; their name begins
+with their deployment's, and so does the name of their tasks' role
+(docs/adr/0019-what-a-task-cannot-write.md).
 """
 
 from __future__ import annotations
@@ -124,20 +125,27 @@ def _definitions(aws: Aws, existing: set[str], gone: set[str]) -> Iterator[Lefto
     pages = aws.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE")
     for page in pages:
         for each in page["jobDefinitions"]:
-            found = _DEFINITION.match(each["jobDefinitionName"])
-            if not found or found["deployment"] in existing:
-                continue
-            container = each.get("containerProperties", {})
-            role = container.get("jobRoleArn", "")
-            # Plain Nextflow names definitions after images, `nf-` and whatever the image is called.
-            is_ours = found["deployment"] in gone or f"nextflow-{found['deployment']}-" in role
-            if is_ours:
+            name = _owner(each, gone)
+            if name and name not in existing:
                 yield Leftover(
                     kind="definition",
                     id=f"{each['jobDefinitionName']}:{each['revision']}",
-                    deployment=found["deployment"],
-                    detail=container.get("image", ""),
+                    deployment=name,
+                    detail=each.get("containerProperties", {}).get("image", ""),
                 )
+
+
+def _owner(definition: dict[str, Any], gone: set[str]) -> str | None:
+    """Whose a job definition is: a head's by its tag, a task's by its name."""
+    if name := definition.get("tags", {}).get(DEPLOYMENT_TAG):
+        return str(name)
+    found = _DEFINITION.match(definition["jobDefinitionName"])
+    if not found:
+        return None
+    name = found["deployment"]
+    role = definition.get("containerProperties", {}).get("jobRoleArn", "")
+    # Plain Nextflow names definitions after images, `nf-` and whatever the image is called.
+    return name if name in gone or f"nextflow-{name}-" in role else None
 
 
 def _volumes(aws: Aws, existing: set[str]) -> Iterator[Leftover]:

@@ -16,6 +16,7 @@ from nextflow_batch.job_queue import JobQueue
 from nextflow_batch.network import Network, zones
 from nextflow_batch.nextflow_batch import NextflowBatch
 from nextflow_batch.operations import Operations
+from nextflow_batch.operations_options import OperationsOptions
 from nextflow_batch.queue_order import QueueOrder
 from nextflow_batch.registries import Registries
 from nextflow_batch.registry_cache import RegistryCache
@@ -41,6 +42,7 @@ __all__ = [
     "Network",
     "NextflowBatch",
     "Operations",
+    "OperationsOptions",
     "QueueOrder",
     "Registries",
     "RegistryCache",

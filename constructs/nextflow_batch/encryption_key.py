@@ -26,8 +26,8 @@ _LAUNCHERS = (
 class EncryptionKey(kms.Key):
     """A KMS key that the services which a deployment needs may use.
 
-    These are CloudWatch Logs, who starts Batch's instances, and EventBridge, which publishes the
-    notifications. An existing key needs the same statements: docs/customer-key.md.
+    These are CloudWatch Logs, who starts Batch's instances, and EventBridge and CloudWatch, which
+    publish the notifications. An existing key needs the same statements: docs/customer-key.md.
     """
 
     def __init__(
@@ -111,13 +111,13 @@ def _launchers(stack: Stack) -> list[iam.PolicyStatement]:
 
 
 def _notifications(stack: Stack) -> list[iam.PolicyStatement]:
-    # EventBridge gives KMS no source account for an encrypted topic, so the encryption context
+    # Neither service gives KMS a source account for an encrypted topic, so the encryption context
     # says whose topic and whose queue it is.
     # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
     return [
         iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            principals=[iam.ServicePrincipal(f"{publisher}.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey*"],
             resources=["*"],
             conditions={
@@ -128,5 +128,9 @@ def _notifications(stack: Stack) -> list[iam.PolicyStatement]:
                 }
             },
         )
-        for service, context in (("sns", "sns:topicArn"), ("sqs", "sqs:arn"))
+        for publisher, service, context in (
+            ("events", "sns", "sns:topicArn"),
+            ("events", "sqs", "sqs:arn"),
+            ("cloudwatch", "sns", "sns:topicArn"),
+        )
     ]

@@ -29,6 +29,8 @@ class Head(Arguments):
         vcpus: vCPUs of the head.
         memory_mib: Memory of the head in MiB.
         attempts: How often Batch starts a head that lost its host.
+        timeout_minutes: How long an attempt may take before Batch stops it; for ever when not
+            given.
         queue: The queue of heads, whose instances no task may share; heads share the instances of
             tasks when not given.
         task_queue: The queue of the tasks, unless the pipeline names another.
@@ -60,6 +62,13 @@ class Head(Arguments):
     )
     attempts: _Attempts = Field(
         default=3, description="Attempts of the head job, the first included"
+    )
+    timeout_minutes: int | None = Field(
+        default=None,
+        ge=10,
+        le=525_600,
+        description="Minutes after which Batch stops an attempt of the head job, which then stops"
+        " its tasks and is not repeated; unset: never",
     )
     queue: QueueName | None = Field(
         default=None,

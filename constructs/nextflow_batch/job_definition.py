@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import ArnFormat, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_batch as batch
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class HeadJobDefinition(batch.EcsJobDefinition):
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            head: Its name, and how often Batch starts the head.
+            head: Its name, how often Batch starts the head, and for how long.
             shared: Whether a queue that it may be submitted to has shares.
             container: What runs.
         """
@@ -49,6 +49,8 @@ class HeadJobDefinition(batch.EcsJobDefinition):
             # A queue with shares takes no job without a priority, be it here or in the request.
             # https://github.com/hashicorp/terraform-provider-aws/issues/31226
             scheduling_priority=0 if shared else None,
+            # https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+            timeout=Duration.minutes(head.timeout_minutes) if head.timeout_minutes else None,
             # A running head may be started again: its revision must survive the next deploy.
             skip_deregister_on_update=True,
         )

@@ -1,39 +1,43 @@
-"""Says when something needs a person."""
+"""Eyes and hands of a deployment: it tells people, shows itself, tidies up, and brakes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Annotations, Duration, Stack
-from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
+from aws_cdk import ArnFormat, Stack
 from constructs import Construct
+from pydantic import InstanceOf
 
-from nextflow_batch.acknowledgements import CUSTOMER_KEY, acknowledge
+from nextflow_batch.alarms import Alarms
 from nextflow_batch.arguments import check
-from nextflow_batch.names import Email
+from nextflow_batch.batch_events import BatchEvents
+from nextflow_batch.budget import Budget
+from nextflow_batch.dashboard import Dashboard
+from nextflow_batch.janitors import Janitors
+from nextflow_batch.names import DeploymentName, JobDefinitionName, QueueName
+from nextflow_batch.notifications import Notifications
+from nextflow_batch.operations_options import OperationsOptions
+from nextflow_batch.programs import bundled_folder
+from nextflow_batch.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from aws_cdk import aws_batch as batch
     from aws_cdk import aws_kms as kms
 
 
 class Operations(Construct):
-    """Notifications of blocked queues and failed heads.
+    """Notifications, janitors, alarms, a dashboard and, on demand, a budget.
 
-    The events are Batch's own:
-    https://docs.aws.amazon.com/batch/latest/userguide/cloudwatch_event_stream.html
-    They have the job's command and environment; a notification has neither.
+    It knows queues, environments and the head's job definition by name, so that they may come and
+    go: a reference from another stack would hold them.
 
     Attributes:
-        topic: Where the notifications go; subscribe what you like.
-        undelivered: Where events go that could not be delivered, for 14 days.
+        notifications: The topic and what could not be delivered.
+        events: What Batch tells of the deployment.
+        janitors: The functions.
+        alarms: What needs a person.
     """
 
     def __init__(
@@ -41,128 +45,104 @@ class Operations(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        queues: Sequence[batch.IJobQueue],
+        deployment: str,
+        queues: Sequence[str],
+        environments: Sequence[str],
         head_definition: str,
-        email: str | None = None,
+        storage: Storage,
+        options: OperationsOptions | None = None,
         key: kms.IKey | None = None,
+        code: Path | None = None,
     ) -> None:
-        """Define topic and rules.
+        """Define all of it.
 
         Args:
             scope: The parent.
             construct_id: Its name below the parent.
-            queues: The queues to watch.
-            head_definition: ARN of the head's job definition, without its revision.
-            email: Who is told; must confirm the subscription.
-            key: Encrypts topic and undelivered events; EventBridge must be allowed to use it, as
-                it may use an `EncryptionKey`.
+            deployment: Name of the deployment.
+            queues: Names of its queues.
+            environments: Names of its compute environments, as `Compute` has them.
+            head_definition: Name of the head's job definition.
+            storage: Its bucket and logs.
+            options: Who is told what, and which functions there are.
+            key: Encrypts topic and undelivered events; EventBridge and CloudWatch must be allowed
+                to use it, as they may use an `EncryptionKey`.
+            code: Folder of the functions; the wheel's own when not given.
 
         Raises:
-            ArgumentsError: The e-mail address is none.
+            ArgumentsError: A name is not allowed.
         """
-        check("Operations", email=(Email | None, email))
+        check(
+            "Operations",
+            deployment=(DeploymentName, deployment),
+            queues=(list[QueueName], list(queues)),
+            head_definition=(JobDefinitionName, head_definition),
+            storage=(InstanceOf[Storage], storage),
+            options=(InstanceOf[OperationsOptions] | None, options),
+        )
         super().__init__(scope, construct_id)
-        self.topic = self._make_topic(key)
-        self.undelivered = self._make_undelivered(key)
-        if email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        arns = [queue.job_queue_arn for queue in queues]
-        self._notify(
-            "QueueBlocked",
-            "The job at the head of a queue cannot start",
-            "The next job of a queue cannot start, and those behind it wait.",
-            detail_type="Batch Job Queue Blocked",
-            detail={"jobQueue": arns},
-        )
-        self._notify(
-            "HeadFailed",
-            "A head job has failed",
-            "A run of Nextflow has failed.",
-            detail_type="Batch Job State Change",
-            detail={
-                "jobQueue": arns,
-                "status": ["FAILED"],
-                "jobDefinition": events.Match.prefix(f"{head_definition}:"),
-            },
-        )
-
-    def _make_topic(self, key: kms.IKey | None) -> sns.Topic:
-        topic = sns.Topic(self, "Topic", enforce_ssl=True, master_key=key)
-        stack = Stack.of(self)
-        rules = stack.format_arn(service="events", resource="rule", resource_name="*")
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="PublishNotifications",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": stack.account},
-                    "ArnLike": {"aws:SourceArn": rules},
-                },
-            )
-        )
-        if key is None:
-            reason = f"a notification has a job's name, state and reason, no data; {CUSTOMER_KEY}"
-            acknowledge(topic, {"SNSEncryptedKMS": reason, "CKV_AWS_26": reason})
-        return topic
-
-    def _make_undelivered(self, key: kms.IKey | None) -> sqs.Queue:
-        queue = sqs.Queue(
+        options = options or OperationsOptions()
+        self.notifications = Notifications(self, "Notifications", email=options.email, key=key)
+        self.events = BatchEvents(
             self,
-            "Undelivered",
-            encryption=sqs.QueueEncryption.KMS if key else sqs.QueueEncryption.SQS_MANAGED,
-            encryption_master_key=key,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
+            "Events",
+            queues=[self._arn("job-queue", name) for name in queues],
+            head_definition=self._arn("job-definition", head_definition),
         )
-        acknowledge(queue, {"AwsSolutions-SQS3": "it is the rules' dead-letter queue"})
-        if key is None:
-            reason = f"SQS encrypts with its own keys, which checkov does not count; {CUSTOMER_KEY}"
-            acknowledge(queue, {"CKV_AWS_27": reason})
-        return queue
-
-    def _notify(
-        self,
-        construct_id: str,
-        description: str,
-        sentence: str,
-        *,
-        detail_type: str,
-        detail: dict[str, object],
-    ) -> None:
-        rule = events.Rule(
+        self.events.notify(self.notifications, successes=options.runs == "all")
+        self.janitors = Janitors(
             self,
-            construct_id,
-            description=description,
-            event_pattern=events.EventPattern(
-                source=["aws.batch"], detail_type=[detail_type], detail=detail
-            ),
+            "Janitors",
+            deployment=deployment,
+            queues=queues,
+            head_definition=head_definition,
+            storage=storage,
+            code=code or bundled_folder("janitors"),
         )
-        rule.add_target(
-            targets.SnsTopic(
-                # As imported: the target would allow EventBridge of any account to publish.
-                sns.Topic.from_topic_arn(rule, "Topic", self.topic.topic_arn),
-                message=events.RuleTargetInput.from_multiline_text(_message(sentence)),
-                dead_letter_queue=self.undelivered,
+        self._make_janitors(options)
+        self.alarms = Alarms(
+            self,
+            "Alarms",
+            deployment=deployment,
+            events=self.events,
+            janitors=self.janitors,
+            notifications=self.notifications,
+        )
+        Dashboard(
+            self,
+            "Dashboard",
+            deployment=deployment,
+            environments=environments,
+            events=self.events,
+            alarms=self.alarms.all,
+            counts_jobs=options.count_jobs,
+        )
+        if options.monthly_budget_usd and options.email:
+            Budget(
+                self,
+                "Budget",
+                deployment=deployment,
+                usd=options.monthly_budget_usd,
+                email=options.email,
             )
-        )
-        Annotations.of(rule).acknowledge_warning(
-            "@aws-cdk/aws-events:ruleUnresolvedEnvironment", "topic and rule are in one stack"
-        )
 
+    def _make_janitors(self, options: OperationsOptions) -> None:
+        self.janitors.count_lost_hosts(self.events)
+        if options.stop_orphaned_tasks:
+            self.janitors.stop_orphaned_tasks(self.events)
+        if options.delete_stray_volumes:
+            self.janitors.delete_stray_volumes()
+        if options.deregister_stale_definitions:
+            self.janitors.deregister_stale_definitions()
+        if options.count_jobs:
+            self.janitors.count_jobs()
+        if options.max_refused_boots is not None:
+            self.janitors.brake(self.notifications, refusals=options.max_refused_boots)
 
-def _message(sentence: str) -> str:
-    """The text of a notification: which job, its state, why."""
-    job_id = events.EventField.from_path("$.detail.jobId")
-    region = events.EventField.from_path("$.region")
-    return "\n".join(
-        [
-            sentence,
-            f"Job: {events.EventField.from_path('$.detail.jobName')} ({job_id})",
-            f"State: {events.EventField.from_path('$.detail.status')}",
-            f"Reason: {events.EventField.from_path('$.detail.statusReason')}",
-            f"Queue: {events.EventField.from_path('$.detail.jobQueue')}",
-            f"More: aws batch describe-jobs --region {region} --jobs {job_id} --query jobs[].tags",
-        ]
-    )
+    def _arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(
+            service="batch",
+            resource=resource,
+            resource_name=name,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
+        )

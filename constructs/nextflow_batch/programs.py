@@ -1,4 +1,4 @@
-"""The programs that travel in the library's wheel: the head's image and what workers run."""
+"""The programs that travel in the library's wheel: of the head, workers and janitors."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def bundled_folder(name: str) -> Path:
 
     Args:
         name: `head` (the image's build context), `worker`, `aws_client` (what workers call AWS
-            with), or `task_s3` (the tasks' S3 client).
+            with), `task_s3` (the tasks' S3 client), or `janitors` (functions that tidy up).
 
     Raises:
         ValueError: The library is not installed from a wheel, so it carries no programs.

@@ -39,6 +39,7 @@ class Storage(Construct):
 
     Attributes:
         bucket: The bucket.
+        folders: Where its objects are.
         log_group: Where head, tasks and workers log.
         logs_uri: `s3://` address of what runs leave behind (NF_LOGSDIR).
         runs_uri: `s3://` address of the work directories (NF_WORKDIR).
@@ -108,7 +109,7 @@ class Storage(Construct):
         refuse("Storage", results_conflicts(bucket_name, results_buckets))
         refuse("Storage", store_conflicts(prefix, store_dirs))
         super().__init__(scope, construct_id)
-        folders = Folders(prefix)
+        self.folders = folders = Folders(prefix)
         self.key = key
         self._removal_policy = removal_policy
         self._access_log_days = max(365, retention.days(log_retention) or 3653)

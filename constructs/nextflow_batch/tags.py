@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: Of the 50 that a resource may have, ten are kept for those of the CDK, Batch and this library.
 MOST_TAGS = 40
-#: They travel to the workers in their user data, of which EC2 takes 16 KiB; the rest of it has 9.
+#: They travel to the workers in their user data, of which EC2 takes 16 KiB; the rest of it has 11.
 #: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-add-user-data.html
-MOST_BYTES = 6_144
+MOST_BYTES = 4_608
 _RESERVED = ("aws:", "aws-cdk:", "nextflow-batch:", "awsbatchservicetag")
 
 

@@ -4,8 +4,9 @@ Each rule that a construct has too is the library's; here are those between the 
 """
 
 from stacks.settings.compute import ComputeEnvironment
-from stacks.settings.head import Head, Operations
+from stacks.settings.head import Head
 from stacks.settings.network import ExistingVpc, Network
+from stacks.settings.operations import Operations
 from stacks.settings.settings import Settings
 from stacks.settings.storage import Storage
 

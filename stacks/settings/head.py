@@ -1,4 +1,4 @@
-"""The job that runs `nextflow`, and who is notified about it."""
+"""The job that runs `nextflow`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from nextflow_batch import Head as HeadArguments
-from nextflow_batch.arguments import Arguments
-from nextflow_batch.names import Email, SecretArn
+from nextflow_batch.names import SecretArn
 from nextflow_batch.problem import Problem, quote
 from stacks.settings.arn import account_of, misplaced
 
@@ -53,11 +52,3 @@ class Head(HeadArguments):
                 yield Problem((key,), text)
             # There is one account only, so the other secret must be in the same.
             account = account or account_of(arn)
-
-
-class Operations(Arguments):
-    """Notifications. Without this section there is no operations stack."""
-
-    email: Email | None = Field(
-        None, description="Address that is notified of blocked queues and failed head jobs"
-    )

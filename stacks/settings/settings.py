@@ -25,9 +25,10 @@ from nextflow_batch.tags import Tags
 from nextflow_batch.volume_limits import scratch_volumes
 from stacks.settings.arn import misplaced
 from stacks.settings.compute import ComputeEnvironment
-from stacks.settings.head import Head, Operations
+from stacks.settings.head import Head
 from stacks.settings.isolation import isolation_problems
 from stacks.settings.network import Network
+from stacks.settings.operations import Operations
 from stacks.settings.roles import Roles
 from stacks.settings.storage import Storage
 

@@ -10,9 +10,10 @@ from local_aws.cloudformation.handlers.batch import (
     SchedulingPolicy,
 )
 from local_aws.cloudformation.handlers.bucket import Bucket, BucketPolicy, EmptiedBucket
-from local_aws.cloudformation.handlers.cloudwatch import Alarm
+from local_aws.cloudformation.handlers.cloudwatch import Alarm, Dashboard
 from local_aws.cloudformation.handlers.ecr import Repository
 from local_aws.cloudformation.handlers.events import Rule
+from local_aws.cloudformation.handlers.functions import Function
 from local_aws.cloudformation.handlers.handler import Handler
 from local_aws.cloudformation.handlers.iam import (
     InstanceProfile,
@@ -50,6 +51,7 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::Batch::SchedulingPolicy": SchedulingPolicy,
     "AWS::CDK::Metadata": Nothing,
     "AWS::CloudWatch::Alarm": Alarm,
+    "AWS::CloudWatch::Dashboard": Dashboard,
     "AWS::EC2::EIP": ElasticIp,
     "AWS::EC2::FlowLog": FlowLog,
     "AWS::EC2::InternetGateway": InternetGateway,
@@ -70,6 +72,7 @@ _OURS: Mapping[str, Callable[[Api], Handler]] = {
     "AWS::IAM::Policy": Policy,
     "AWS::IAM::Role": Role,
     "AWS::KMS::Key": Key,
+    "AWS::Lambda::Function": Function,
     "AWS::Logs::LogGroup": LogGroup,
     "AWS::S3::Bucket": Bucket,
     "AWS::S3::BucketPolicy": BucketPolicy,

@@ -1,4 +1,4 @@
-"""CloudWatch alarms."""
+"""CloudWatch alarms and dashboards."""
 
 # ruff: noqa: D102 -- what a handler's methods do is said once, in `Handler`
 
@@ -25,3 +25,17 @@ class Alarm(Handler):
     def attribute(self, physical_id: str, properties: Properties, name: str) -> Any:
         answer = self.call("cloudwatch", "describe_alarms", AlarmNames=[physical_id])
         return {"Arn": answer["MetricAlarms"][0]["AlarmArn"]}[name]
+
+
+class Dashboard(Handler):
+    """`AWS::CloudWatch::Dashboard`; its physical id is its name."""
+
+    def create(self, name: str, properties: Properties) -> str:
+        return str(properties.get("DashboardName", name))
+
+    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
+        body = new["DashboardBody"]
+        self.call("cloudwatch", "put_dashboard", DashboardName=physical_id, DashboardBody=body)
+
+    def delete(self, physical_id: str, properties: Properties) -> None:
+        self.call("cloudwatch", "delete_dashboards", DashboardNames=[physical_id])
