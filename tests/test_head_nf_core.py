@@ -151,8 +151,10 @@ def submit(testbed: HeadTestbed, sources: Path, number: int) -> str:
                 key = f"{prefix}/{path.relative_to(folder)}"
                 testbed.s3.put_object(Bucket=testbed.bucket, Key=key, Body=path.read_bytes())
     command = commands()[number].replace("YOUR-BUCKET", testbed.bucket)
-    # The workshop's settings have no queue for heads alone.
-    before, text, after = command.replace("--job-queue heads", "--job-queue default").split("'")
+    # The workshop's settings have no queue for heads alone, and literal names.
+    for ours, theirs in (("lab-heads", "default"), ("lab-nextflow", "nextflow")):
+        command = command.replace(ours, theirs)
+    before, text, after = command.split("'")
     overrides = json.loads(text)
     project, *words = overrides["command"]
     if words[0] == "-r":
