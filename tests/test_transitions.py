@@ -36,8 +36,8 @@ REFUSED = {
     "roles.path: /lab/": "first destroy nextflow-lab-batch",
     "roles.name_prefix: lab-": "first destroy nextflow-lab-batch",
 }
-#: Some of each kind, for `make test`: neither order, a stack less, the other order, a refusal.
-SAMPLE = ["network.egress: public", "operations removed", "storage.customer_key: True"]
+#: For `make test`: the change that moves most; a synthesis takes seconds.
+SAMPLE = ["network.egress: public"]
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +101,12 @@ def _both_ways(deployer: Deployer, name: str, rows: list[str]) -> tuple[Outcome,
 
 
 @pytest.mark.transitions
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_change_of_one_setting_is_deployed_and_taken_back_or_names_the_way(
     deployer: Deployer, rows: list[str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PACE, "minute", 0.5)
+    monkeypatch.setattr(PACE, "minute", 10)
     for outcome in _both_ways(deployer, name, rows):
         assert outcome.failures == []
         assert bool(outcome.refusals) is (name in REFUSED)
@@ -116,7 +116,7 @@ def test_a_change_of_one_setting_is_deployed_and_taken_back_or_names_the_way(
 def test_a_sample_of_changes_is_deployed_and_taken_back(
     deployer: Deployer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PACE, "minute", 0.5)
+    monkeypatch.setattr(PACE, "minute", 10)
     for name in SAMPLE:
         for outcome in _both_ways(deployer, name, []):
             assert (outcome.failures, outcome.refusals) == ([], []), name
