@@ -114,6 +114,19 @@ def test_a_policy_in_use_is_not_replaced_and_the_way_is_named() -> None:
     assert "first destroy lab-batch" in refusal
 
 
+@pytest.mark.parametrize("shared_before", [True, False])
+def test_a_queue_that_gets_or_loses_shares_is_refused(shared_before: bool) -> None:
+    def queue(shared: bool) -> StackTemplate:
+        policy = {"SchedulingPolicyArn": "arn"} if shared else {}
+        properties = {"JobQueueName": "default", **policy}
+        return user(Queue={"Type": "AWS::Batch::JobQueue", "Properties": properties})
+
+    (refusal,) = planned([queue(not shared_before)], [queue(shared_before)])
+
+    assert refusal.startswith("shares: a queue cannot get or lose them, as default would: first")
+    assert planned([queue(shared_before)], [queue(shared_before)]) == ["deploy lab-batch"]
+
+
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
 def test_no_data_is_deleted(policy: str) -> None:
     old = data("Key", Bucket={**bucket(), "DeletionPolicy": policy}, Key=KEY)

@@ -14,7 +14,7 @@ import pytest
 from local_aws.pace import PACE
 from stacks import paths
 from tests.support.local_aws import local_testbed
-from tests.support.settings_changes import Change, changes
+from tests.support.settings_changes import UNKNOWN, Change, changes
 from tests.support.transitions import BASE_CHANGE, Deployer, Outcome
 
 if TYPE_CHECKING:
@@ -32,12 +32,13 @@ _ANY_VPC = {
 NAMES = [change.name for change in changes(_ANY_VPC)]
 #: Changes that are made in two deploys, and what says which is the first.
 REFUSED = {
-    "storage.bucket: lab-results-2026": "deploy first with storage.existing_bucket: ",
-    "roles.path: /lab/": "first destroy nextflow-lab-batch",
-    "roles.name_prefix: lab-": "first destroy nextflow-lab-batch",
+    "storage.bucket": "deploy first with storage.existing_bucket: ",
+    "roles.path": "first destroy nextflow-lab-batch",
+    "roles.name_prefix": "first destroy nextflow-lab-batch",
+    "shares": "first destroy nextflow-lab-batch",
 }
-#: Some of each kind, for `make test`: neither order, a stack less, the other order, a refusal.
-SAMPLE = ["network.egress: public", "operations removed", "storage.customer_key: True"]
+#: For `make test`: the change that moves most; a synthesis takes seconds.
+SAMPLE = ["network.egress: public"]
 
 
 @pytest.fixture(scope="module")
@@ -101,22 +102,24 @@ def _both_ways(deployer: Deployer, name: str, rows: list[str]) -> tuple[Outcome,
 
 
 @pytest.mark.transitions
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_change_of_one_setting_is_deployed_and_taken_back_or_names_the_way(
     deployer: Deployer, rows: list[str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PACE, "minute", 0.5)
+    monkeypatch.setattr(PACE, "minute", 10)
+    assert UNKNOWN not in name
+    key = name.partition(":")[0]
     for outcome in _both_ways(deployer, name, rows):
         assert outcome.failures == []
-        assert bool(outcome.refusals) is (name in REFUSED)
-        assert all(REFUSED[name] in refusal for refusal in outcome.refusals)
+        assert bool(outcome.refusals) is (key in REFUSED)
+        assert all(REFUSED[key] in refusal for refusal in outcome.refusals)
 
 
 def test_a_sample_of_changes_is_deployed_and_taken_back(
     deployer: Deployer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PACE, "minute", 0.5)
+    monkeypatch.setattr(PACE, "minute", 10)
     for name in SAMPLE:
         for outcome in _both_ways(deployer, name, []):
             assert (outcome.failures, outcome.refusals) == ([], []), name

@@ -60,7 +60,7 @@ def make(declared: Sequence[StackTemplate], deployed: Mapping[str, StackTemplate
             plan.refusals += [refusal] if refusal else []
         if old:
             plan.effects += effects.on_jobs(old, stack)
-            plan.refusals += _lost_data(old, stack)
+            plan.refusals += [*_lost_data(old, stack), *_other_scheduling(old, stack)]
     for stack in obsolete:
         users = (old for old in deployed.values() if old.imports & stack.exports.keys())
         before[stack.name] |= {user.name for user in users}
@@ -127,3 +127,22 @@ def _lost_data(old: StackTemplate, new: StackTemplate) -> Iterator[str]:
             f"{new.name}: {what} would be deleted with what it holds: deploy first with"
             " storage.delete_with_stack: false and storage.delete_data_for_good: false"
         )
+
+
+def _other_scheduling(old: StackTemplate, new: StackTemplate) -> Iterator[str]:
+    """A queue that gets or loses shares.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateJobQueue.html
+    """
+    for logical_id, resource in new.resources.items():
+        if resource["Type"] != "AWS::Batch::JobQueue" or logical_id not in old.resources:
+            continue
+        before = old.resources[logical_id]["Properties"]
+        after = resource["Properties"]
+        has_changed = ("SchedulingPolicyArn" in before) != ("SchedulingPolicyArn" in after)
+        if has_changed and before.get("JobQueueName") == after.get("JobQueueName"):
+            yield (
+                f"shares: a queue cannot get or lose them, as {after.get('JobQueueName')} would:"
+                f" first destroy {new.name}, which holds no data (npx cdk destroy {new.name} -c"
+                " settings=NAME)"
+            )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 Document = dict[str, Any]
+_LONG = 30
 
 #: What all pairs begin or end with; small, so that a pair takes seconds.
 BASE: Document = {
@@ -40,7 +41,7 @@ _KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab
 #: Buckets that must exist.
 EXISTING_BUCKET = "lab-existing-2026"
 #: Values of what has a form of its own. A key that is neither here nor of a type that tells another
-#: value fails the test: whoever adds a setting says what it can change to.
+#: value fails its test: whoever adds a setting says what it can change to.
 _VALUES: dict[str, list[Any]] = {
     "tags": [{"team": "blue"}],
     "network.cidr": ["10.1.0.0/16", "10.0.0.0/20"],
@@ -67,6 +68,9 @@ _VALUES: dict[str, list[Any]] = {
     "head.git_secret": [f"{_SECRET}:git-aB3dE5"],
     "head.seqera_secret": [f"{_SECRET}:seqera-aB3dE5"],
     "operations.email": ["lab@example.org"],
+    "operations.monthly_budget_usd": [50],
+    "name_prefix": ["other-"],
+    "shares": [{"weight_factors": {"genomics": 1}, "default": "genomics"}],
 }
 #: What another value of a key needs beside it.
 _WITH: dict[str, Document] = {
@@ -80,6 +84,7 @@ _WITH: dict[str, Document] = {
     },
     "registries.expires_days": {"registries.quay": True},
 }
+UNKNOWN = "add a value to tests/support/settings_changes.py"
 #: Another region or account is another place, and another name another deployment.
 _ELSEWHERE = {"region", "account", "deployment", "storage.delete_data_for_good"}
 #: These have a name on the way, so their changes are below.
@@ -190,7 +195,7 @@ def changes(existing_vpc: Document) -> list[Change]:
 
 def _short(value: Any) -> str:
     text = "unset" if value is None else str(value)
-    return text if len(text) < 30 else f"{text[:27]}..."
+    return text if len(text) < _LONG or value == UNKNOWN else f"{text[: _LONG - 3]}..."
 
 
 def _fields(
@@ -221,9 +226,9 @@ def _others(key: str, field: Document) -> list[Any]:
         return [not now]
     if field.get("type") in ("integer", "number"):
         least = field.get("minimum", field.get("exclusiveMinimum", 0))
-        before: int = least if now is None else now
+        before: Any = least if now is None else now
         return [before + 1 if before + 1 <= field["maximum"] else before - 1]
-    raise AssertionError(f"tests/support/settings_changes.py: say what {key} can change to")
+    return [UNKNOWN]
 
 
 def _current(key: str, default: Any) -> Any:

@@ -160,7 +160,9 @@ class Deployer:
         batch.register_job_definition(
             jobDefinitionName="task", type="container", containerProperties=container
         )
-        queue = change.settings.head.task_queue
+        wanted = change.settings.head.task_queue
+        names = [queue["jobQueueName"] for queue in batch.describe_job_queues()["jobQueues"]]
+        (queue,) = [name for name in names if name == wanted or name.endswith(f"-{wanted}")]
         return str(batch.submit_job(jobName="task", jobQueue=queue, jobDefinition="task")["jobId"])
 
     def wait(self, job: str, *statuses: str) -> str:
