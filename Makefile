@@ -23,7 +23,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-bare test-s3 test-head test-kernel lint types check format synth \
-	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
+	diff deployer-policy bootstrap deploy destroy snapshots schema audit permissions record-calls instance-types prices copy-references lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
@@ -126,6 +126,12 @@ build/checkov/installed: requirements-audit.txt
 	@rm -rf build/checkov && python -m venv build/checkov
 	@build/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
+
+prices: setup ## Refreshes the prices that synth shows from AWS's public price list, for REGION
+	python -m stacks.prices $(or $(REGION),us-west-2)
+
+copy-references: setup ## Copies references of another region into the bucket once: FROM=s3://BUCKET/PREFIX
+	PYTHONPATH=cli python -m nfbatch copy-references $(FROM)
 
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types
