@@ -23,7 +23,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-transitions test-bare test-s3 test-head test-kernel lint types check format synth \
-	diff deployer-policy bootstrap deploy destroy snapshots schema pictures audit permissions record-calls instance-types lock lock-image sbom bench bench-synth bench-head \
+	diff review pipeline-roles actionlint deployer-policy bootstrap deploy destroy snapshots schema pictures audit permissions record-calls instance-types prices copy-references lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
@@ -101,6 +101,16 @@ diff: setup ## Shows what a deploy of SETTINGS would change, and what it would d
 	@python -m stacks.difference --app build/assembly
 	@python -m stacks.deploy build/assembly --plan
 
+review: setup ## Prints the difference as a comment for a pull request; fails if data is replaced, unless REPLACE_DATA=1
+	@python -m stacks.review $(SETTINGS)
+
+pipeline-roles: setup ## Prints the roles that GitHub's workflow of REPOSITORY=OWNER/NAME assumes, as JSON
+	@python -m audit.pipeline $(SETTINGS) "$(REPOSITORY)" $(or $(ENVIRONMENT),production)
+
+# Nothing else needs it: its own modules are fetched and checked by their hashes.
+actionlint: setup ## Checks the workflow of GitHub Actions
+	go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.7
+
 deployer-policy: setup ## Prints the least policies of the role that deploys SETTINGS, as JSON
 	@python -m audit.deployer $(SETTINGS)
 
@@ -145,6 +155,12 @@ build/checkov/installed: requirements-audit.txt
 	@rm -rf build/checkov && python -m venv build/checkov
 	@build/checkov/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@
+
+prices: setup ## Refreshes the prices that synth shows from AWS's public price list, for REGION
+	python -m stacks.prices $(or $(REGION),us-west-2)
+
+copy-references: setup ## Copies references of another region into the bucket once: FROM=s3://BUCKET/PREFIX
+	PYTHONPATH=cli python -m nfbatch copy-references $(FROM)
 
 instance-types: setup ## Updates the table of instance types from EC2, with your credentials
 	python -m stacks.instance_types

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import App, Environment
+from aws_cdk import Annotations, App, Environment
 
 from nextflow_batch.tags import tag
-from stacks import roles
+from stacks import idle_cost, roles
 from stacks.batch import BatchStack
 from stacks.data import DataStack
 from stacks.operations import OperationsStack
@@ -31,3 +31,5 @@ def declare(app: App, settings: Settings) -> None:
         OperationsStack(app, f"{name}-operations", env=where, settings=settings, data=data)
     tag(app, settings.deployment, settings.tags)
     roles.apply(app, settings.roles)
+    # `cdk synth` prints it.
+    Annotations.of(data).add_info_v2("nextflow-batch:cost", idle_cost.report(app, settings))

@@ -12,6 +12,7 @@ import typer
 from nfbatch import VERSION
 from nfbatch.commands.cancel import cancel
 from nfbatch.commands.config import config
+from nfbatch.commands.copy_references import copy_references
 from nfbatch.commands.cost import cost
 from nfbatch.commands.deployments import deployments
 from nfbatch.commands.doctor import doctor
@@ -57,6 +58,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., object]], ...] = (
     ("smoke", smoke),
     ("leftovers", leftovers),
     ("workers", workers),
+    ("copy-references", copy_references),
     ("config", config),
     ("deployments", deployments),
     ("prices", prices),

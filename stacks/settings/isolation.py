@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Where the public buckets are that settings files of this project name. An endpoint of S3 reaches
 #: the buckets of its own region only: https://registry.opendata.aws
-_PUBLIC_BUCKETS = {"1000genomes": "us-east-1", "ngi-igenomes": "eu-west-1"}
+PUBLIC_BUCKETS = {"1000genomes": "us-east-1", "ngi-igenomes": "eu-west-1"}
 _ISOLATED = "is not allowed with network.egress isolated"
 
 
@@ -58,7 +58,7 @@ def isolation_problems(
         )
         yield Problem(("registries",), text)
     for position, name in enumerate(storage.reference_buckets):
-        place = _PUBLIC_BUCKETS.get(name, region)
+        place = PUBLIC_BUCKETS.get(name, region)
         if place != region:
             text = (
                 f"{quote(name)} {_ISOLATED}: it is in {place}, and only buckets in"
