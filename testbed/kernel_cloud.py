@@ -133,14 +133,15 @@ class Cloud:
         return {m["Ebs"]["VolumeId"] for m in mappings if m["Ebs"]["DeleteOnTermination"]}
 
     def reasons(self) -> list[str]:
-        """Return what the instance wrote to the log group about its boot."""
+        """Return why the instance refused to join, as it wrote to the log group."""
         logs = self.client("logs")
         name = f"worker/{self.instance_id}"
         try:
             events = logs.get_log_events(logGroupName=LOG_GROUP, logStreamName=name)["events"]
         except logs.exceptions.ResourceNotFoundException:
             return []
-        return [event["message"] for event in events]
+        written = [json.loads(event["message"]) for event in events]
+        return [each["reason"] for each in written if each["event"] == "boot refused"]
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         """Answer a request."""

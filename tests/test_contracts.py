@@ -192,7 +192,7 @@ def test_workers_may_write_the_streams_that_they_write() -> None:
     assert len(patterns) == 2  # of the worker, and of tasks for Docker
 
     for program in (f"{WORKER}/boot.sh", f"{WORKER}/nextflow_worker/watch/metrics.py"):
-        streams = re.findall(r"\bworker/\$?\{", _text(program))
+        streams = re.findall(r"\bworker/(?:\$?\{|\$1|\" \+ instance)", _text(program))
         assert streams, program
         assert all(any(fnmatch(stream, pattern) for pattern in patterns) for stream in streams)
 

@@ -12,6 +12,8 @@ from nextflow_batch import metrics
 from nextflow_batch.acknowledgements import acknowledge
 
 if TYPE_CHECKING:
+    from aws_cdk.aws_events import IRule
+
     from nextflow_batch.batch_events import BatchEvents
     from nextflow_batch.janitors import Janitors
     from nextflow_batch.notifications import Notifications
@@ -52,55 +54,60 @@ class Alarms(Construct):
         self._action = actions.SnsAction(notifications.topic)
         ours = metrics.Metrics(deployment)
         self.all = [
-            self._alarm("FailedHead", "a head has failed", events.run_failed),
-            self._alarm("BlockedQueue", "a queue is blocked", events.queue_blocked),
-            self._alarm("NoCapacity", "EC2 has no capacity", events.no_capacity),
-            self._alarm(
+            self._of_event("FailedHead", "a head has failed", events.run_failed),
+            self._of_event("BlockedQueue", "a queue is blocked", events.queue_blocked),
+            self._of_event("NoCapacity", "EC2 has no capacity", events.no_capacity),
+            self._of_metric(
                 "FailedGrowth",
                 "scratch of a worker could not grow: see its log stream for what to do",
                 ours.ours("FailedGrowths", "failed growths"),
             ),
-            self._alarm(
+            self._of_metric(
                 "RefusedBoot",
                 "an instance refused to join its cluster: its log stream has the reason",
                 ours.ours("RefusedBoots", "refused boots"),
             ),
+            self._of_metric(
+                "FailedJanitor",
+                "a function failed or lacks a permission: its line in the log group says which",
+                _errors(janitors),
+            ),
         ]
-        if janitors.made:
-            failed = {
-                f"e{number}": metrics.errors(each.function, name)
-                for number, (name, each) in enumerate(janitors.made.items())
-            }
-            self.all.append(
-                self._alarm(
-                    "FailedJanitor",
-                    "a function failed or lacks a permission: its line in the log group says which",
-                    cloudwatch.MathExpression(
-                        expression=" + ".join(f"FILL({name}, 0)" for name in failed),
-                        label="failed functions",
-                        period=metrics.PERIOD,
-                        using_metrics=failed,
-                    ),
-                )
-            )
 
-    def _alarm(
-        self, construct_id: str, text: str, of: cloudwatch.IMetric | object
+    def _of_event(self, construct_id: str, text: str, rule: IRule) -> cloudwatch.Alarm:
+        alarm = self._make(construct_id, text, metrics.triggered(rule, text))
+        acknowledge(alarm, {"CloudWatchAlarmAction": _IN_WORDS})
+        return alarm
+
+    def _of_metric(
+        self, construct_id: str, text: str, metric: cloudwatch.IMetric
     ) -> cloudwatch.Alarm:
-        tells = isinstance(of, cloudwatch.Metric | cloudwatch.MathExpression)
-        metric = of if tells else metrics.triggered(of, text)  # type: ignore[arg-type]
-        alarm = cloudwatch.Alarm(
+        alarm = self._make(construct_id, text, metric)
+        alarm.add_alarm_action(self._action)
+        return alarm
+
+    def _make(self, construct_id: str, text: str, metric: cloudwatch.IMetric) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
             self,
             construct_id,
-            metric=metric,  # type: ignore[arg-type]
+            metric=metric,
             alarm_description=f"Nextflow on AWS Batch: {text}",
             threshold=1,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        if tells:
-            alarm.add_alarm_action(self._action)
-        else:
-            acknowledge(alarm, {"CloudWatchAlarmAction": _IN_WORDS})
-        return alarm
+
+
+def _errors(janitors: Janitors) -> cloudwatch.MathExpression:
+    """The errors of all functions together."""
+    failed = {
+        f"e{number}": metrics.errors(each.function, name)
+        for number, (name, each) in enumerate(janitors.made.items())
+    }
+    return cloudwatch.MathExpression(
+        expression=" + ".join(f"FILL({name}, 0)" for name in failed),
+        label="failed functions",
+        period=metrics.PERIOD,
+        using_metrics=failed,
+    )
