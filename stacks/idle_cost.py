@@ -31,12 +31,12 @@ class Item(NamedTuple):
 
     Attributes:
         what: What it is.
-        count: How many of it.
+        number: How many of it.
         usd: What all of them cost a month.
     """
 
     what: str
-    count: int
+    number: int
     usd: float
 
 
@@ -71,7 +71,7 @@ def items(app: App, usd: Mapping[str, float]) -> list[Item]:
             case cloudwatch.CfnDashboard():
                 counts["dashboard"] += 1
     found = [Item(what, counts[what], counts[what] * each) for what, each in units.items()]
-    return sorted((item for item in found if item.count), key=lambda item: -item.usd)
+    return sorted((item for item in found if item.number), key=lambda item: -item.usd)
 
 
 def disk_hour(settings: Settings) -> float:
@@ -100,7 +100,7 @@ def report(app: App, settings: Settings) -> str:
     found = items(app, usd)
     total = sum(item.usd for item in found)
     lines = [f"When idle: ${total:.2f} a month, and what is stored ({label})"]
-    lines += [f"  {item.count} {item.what}: ${item.usd:.2f}" for item in found]
+    lines += [f"  {item.number} {item.what}: ${item.usd:.2f}" for item in found]
     lines += [
         f"A worker's disks: ${disk_hour(settings):.4f} an hour, until they grow",
         *_routes(settings, usd),

@@ -19,7 +19,7 @@ from nextflow_batch import (
     JobQueue,
     Network,
     NextflowBatch,
-    Operations,
+    OperationsOptions,
     QueueOrder,
     Scratch,
     Storage,
@@ -252,8 +252,8 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
         'HeadJob: storage: "bucket" is not allowed: must be a Storage',
     ),
     (
-        lambda stack: Operations(stack, "O", queues=[], head_definition="x", email="a@b..org"),
-        'Operations: email: "a@b..org" is not allowed: must be an e-mail address, such as'
+        lambda _: OperationsOptions(email="a@b..org"),
+        'OperationsOptions: email: "a@b..org" is not allowed: must be an e-mail address, such as'
         " lab@example.org",
     ),
     (

@@ -152,8 +152,7 @@ def submit(testbed: HeadTestbed, sources: Path, number: int) -> str:
                 testbed.s3.put_object(Bucket=testbed.bucket, Key=key, Body=path.read_bytes())
     command = commands()[number].replace("YOUR-BUCKET", testbed.bucket)
     # The workshop's settings have no queue for heads alone, and literal names.
-    for ours, theirs in (("lab-heads", "default"), ("lab-nextflow", "nextflow")):
-        command = command.replace(ours, theirs)
+    command = command.replace("lab-heads", "default").replace("lab-nextflow", "nextflow")
     before, text, after = command.split("'")
     overrides = json.loads(text)
     project, *words = overrides["command"]

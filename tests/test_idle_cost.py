@@ -61,7 +61,7 @@ def test_endpoints_are_counted_in_each_zone() -> None:
     app, _ = declared("isolated")
     found = {item.what: item for item in idle_cost.items(app, prices.read()[1])}
 
-    assert found["endpoint in a zone"].count == 24
+    assert found["endpoint in a zone"].number == 24
     assert found["endpoint in a zone"].usd == pytest.approx(175.2)
     assert found["KMS key"].usd == 1
     assert "NAT gateway" not in found

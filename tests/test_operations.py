@@ -344,7 +344,7 @@ def _is_alarmed(cloudwatch: Any, alarm: dict[str, Any]) -> bool:
             EndTime=now + timedelta(seconds=60),
         )["MetricDataResults"]
         values += result["Values"]
-    return sum(values) >= alarm["Threshold"]
+    return bool(sum(values) >= alarm["Threshold"])
 
 
 @pytest.mark.parametrize(

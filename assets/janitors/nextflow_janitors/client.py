@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 
-def client(service: str) -> Any:
+def client(service: Any) -> Any:
     """Make a client that is patient with a service that limits the rate of calls.
 
     Args:

@@ -74,7 +74,7 @@ def deregister(
         for each in known
         if each["jobDefinitionArn"] not in used and _registered(each, now) < now - AGE
     ]
-    done = []
+    done: list[str] = []
     for each in stale[:MOST]:
         if done:
             pause(PAUSE_SECONDS)
