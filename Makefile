@@ -27,7 +27,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 python:
 	@command -v "$(PYTHON)" >/dev/null || { echo "Python 3.11 or newer is needed: install it, or set PYTHON=/path/to/python3"; exit 2; }

@@ -308,7 +308,7 @@ REFUSED: list[tuple[Callable[[Stack], object], str]] = [
                 "spot": Capacity(purchase="spot", instance_types=("c6i.large",)),
             },
         ),
-        "NextflowBatch: head.memory_mib: 8192 is not allowed: must be at most 3788, the memory that"
+        "NextflowBatch: head.memory_mib: 7168 is not allowed: must be at most 3788, the memory that"
         " jobs can use on c6i.large",
     ),
 ]

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from local_aws.pace import PACE
 
-if TYPE_CHECKING:
-    from local_aws.batch.execution import Execution
+
+class Execution(Protocol):
+    """What runs on an instance."""
+
+    def lose_host(self) -> None:
+        """Let the instance under it disappear."""
 
 
 class InfrastructureUpdate:
@@ -22,7 +26,7 @@ class InfrastructureUpdate:
     """
 
     def __init__(
-        self, executions: "list[Execution]", minutes: float, on_end: Callable[[], None]
+        self, executions: list[Execution], minutes: float, on_end: Callable[[], None]
     ) -> None:
         self._executions = executions
         self._on_end = on_end
@@ -30,7 +34,7 @@ class InfrastructureUpdate:
         self._timer.daemon = True
         self._timer.start()
 
-    def ended(self, execution: "Execution") -> None:
+    def ended(self, execution: Execution) -> None:
         """Take note of the end of an execution, whether it is one of these or not."""
         if execution in self._executions:
             self._executions.remove(execution)
