@@ -62,8 +62,9 @@ def make(declared: Sequence[StackTemplate], deployed: Mapping[str, StackTemplate
             plan.effects += effects.on_jobs(old, stack)
             plan.refusals += [*_lost_data(old, stack), *_other_scheduling(old, stack)]
     for stack in obsolete:
-        users = (old for old in deployed.values() if old.imports & stack.exports.keys())
-        before[stack.name] |= {user.name for user in users}
+        before[stack.name] |= {
+            other.name for other in deployed.values() if other.imports & stack.exports.keys()
+        }
     try:
         order = list(TopologicalSorter(before).static_order())
     except CycleError as error:
