@@ -63,7 +63,7 @@ def make(declared: Sequence[StackTemplate], deployed: Mapping[str, StackTemplate
             plan.refusals += [*_lost_data(old, stack), *_other_scheduling(old, stack)]
     for stack in obsolete:
         before[stack.name] |= {
-            old.name for old in deployed.values() if old.imports & stack.exports.keys()
+            other.name for other in deployed.values() if other.imports & stack.exports.keys()
         }
     try:
         order = list(TopologicalSorter(before).static_order())
