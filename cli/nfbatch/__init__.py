@@ -1,3 +1,3 @@
 """The command of those who run Nextflow on AWS Batch."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
