@@ -90,8 +90,9 @@ def test_cfn_lint_finds_nothing(name: str, tmp_path: Path) -> None:
         file.write_text(json.dumps(template.to_json()))
         files.append(str(file))
 
+    # W3005: the CDK makes a function depend on its role, which it names already.
     lint = subprocess.run(
-        ["cfn-lint", "--regions", "us-west-2", "--", *files],
+        ["cfn-lint", "--ignore-checks", "W3005", "--regions", "us-west-2", "--", *files],
         capture_output=True,
         text=True,
         check=False,

@@ -1,6 +1,6 @@
 """The update that replaces the instances of a compute environment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Timer
 from typing import Protocol
 
@@ -26,9 +26,9 @@ class InfrastructureUpdate:
     """
 
     def __init__(
-        self, executions: list[Execution], minutes: float, on_end: Callable[[], None]
+        self, executions: Sequence[Execution], minutes: float, on_end: Callable[[], None]
     ) -> None:
-        self._executions = executions
+        self._executions = list(executions)
         self._on_end = on_end
         self._timer = Timer(PACE.seconds(minutes), self.end_jobs)
         self._timer.daemon = True
