@@ -68,7 +68,7 @@ test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; 
 		tests/test_enforced_runs.py tests/test_head_smoke.py
 
 test-transitions: setup ## Deploys each change of one setting onto the local AWS, and takes it back
-	python -m pytest -m transitions tests/test_transitions.py
+	python -m pytest -m transitions tests/test_transitions.py tests/test_transitions_cli.py
 
 test-kernel: setup ## Boots, grows and reboots a worker on a real kernel; needs QEMU and, once, root
 	python -m pytest -n 2 -m kernel tests/test_kernel.py tests/test_kernel_starts.py
