@@ -190,7 +190,7 @@ def test_stopping_the_container_reaches_nextflow(
         while process.stdout.readline() != "waiting\n":
             assert process.poll() is None, "it ended before it was stopped"
         began = time.monotonic()
-        subprocess.run(["docker", "stop", name], check=True, capture_output=True)
+        subprocess.run(["docker", "stop", "--time", "60", name], check=True, capture_output=True)
         assert process.stdout.read() == "stopped\n"
 
     assert process.returncode == 143
