@@ -50,9 +50,10 @@ def children() -> set[str]:
 
 
 def containers_of(client: Any, job: str) -> list[Any]:
-    """Return a job's containers."""
+    """Return a job's containers, without those that go while they are listed."""
     label = f"nextflow-batch.local-aws.job={job}"
-    return list(client.containers.list(all=True, filters={"label": label}))
+    found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    return list(found)
 
 
 def check_network_gone(client: Any) -> None:
