@@ -329,5 +329,5 @@ def test_a_full_disk_is_one_line(words: list[str]) -> None:
             check=False,
         )
 
-    assert done.stderr == "nfbatch: the disk is full (where the output goes): free some space\n"
+    assert done.stderr == "nfbatch: the output cannot be written: the disk is full\n"
     assert done.returncode == Kind.BAD_INPUT

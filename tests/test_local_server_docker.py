@@ -89,7 +89,8 @@ def test_it_listens_where_containers_find_it_and_leaves_nothing(
         job = batch_job(aws, "sleep 600", image)
         deadline = time.monotonic() + 200
         while not containers_of(engine, job):
-            assert time.monotonic() < deadline
+            described = aws.client("batch").describe_jobs(jobs=[job])["jobs"]
+            assert time.monotonic() < deadline, described
             time.sleep(0.1)
 
     assert containers_of(engine, job) == []

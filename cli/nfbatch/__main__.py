@@ -40,6 +40,8 @@ def run(arguments: list[str]) -> int:
         known = _known(error)
         if known is None:
             raise
+        if isinstance(error, OSError):
+            _drop_output()
         return _fail(known.kind, str(known))
     return int(status or 0)
 
@@ -56,7 +58,7 @@ def _usage(error: typer.TyperException) -> int:
 
 
 def _drop_output() -> None:
-    """Python would complain again when it ends."""
+    """Discard what is still to be printed, on which Python would fail again when it ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -67,10 +69,8 @@ def _known(error: BaseException) -> NfbatchError | None:
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return NfbatchError(Kind.INTERRUPTED, "interrupted")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        if not error.filename:
-            _drop_output()
-        place = error.filename or "where the output goes"
-        return NfbatchError(Kind.BAD_INPUT, f"the disk is full ({place}): free some space")
+        what = error.filename or "the output"
+        return NfbatchError(Kind.BAD_INPUT, f"{what} cannot be written: the disk is full")
     # Without boto3 in memory, it cannot be an error of it.
     if "botocore" in sys.modules:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
