@@ -312,3 +312,22 @@ def test_the_shell_can_complete_commands() -> None:
     done = as_program(_NFBATCH_COMPLETE="complete_bash", COMP_WORDS="nfbatch lau", COMP_CWORD="1")
 
     assert "launch" in done.stdout.split()
+
+
+@pytest.mark.parametrize("words", [["--version"], ["prices"]], ids=lambda words: words[0])
+def test_a_full_disk_is_one_line(words: list[str]) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    with full.open("w") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "nfbatch", *words],
+            env={**os.environ, "PYTHONPATH": str(paths.ROOT / "cli"), "AWS_REGION": "us-east-1"},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.stderr == "nfbatch: the output cannot be written: the disk is full\n"
+    assert done.returncode == Kind.BAD_INPUT

@@ -50,9 +50,10 @@ def children() -> set[str]:
 
 
 def containers_of(client: Any, job: str) -> list[Any]:
-    """Return a job's containers."""
+    """Return a job's containers, without those that go while they are listed."""
     label = f"nextflow-batch.local-aws.job={job}"
-    return list(client.containers.list(all=True, filters={"label": label}))
+    found = client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+    return list(found)
 
 
 def check_network_gone(client: Any) -> None:
@@ -88,7 +89,8 @@ def test_it_listens_where_containers_find_it_and_leaves_nothing(
         job = batch_job(aws, "sleep 600", image)
         deadline = time.monotonic() + 200
         while not containers_of(engine, job):
-            assert time.monotonic() < deadline
+            described = aws.client("batch").describe_jobs(jobs=[job])["jobs"]
+            assert time.monotonic() < deadline, described
             time.sleep(0.1)
 
     assert containers_of(engine, job) == []

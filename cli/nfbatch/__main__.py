@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -30,8 +31,8 @@ def run(arguments: list[str]) -> int:
         status = app(arguments, prog_name="nfbatch", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Such as `nfbatch list | head`; Python would complain again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Such as `nfbatch list | head`.
+        _drop_output()
         return 0
     except typer.TyperException as error:
         return _usage(error)
@@ -39,6 +40,8 @@ def run(arguments: list[str]) -> int:
         known = _known(error)
         if known is None:
             raise
+        if isinstance(error, OSError):
+            _drop_output()
         return _fail(known.kind, str(known))
     return int(status or 0)
 
@@ -54,12 +57,20 @@ def _usage(error: typer.TyperException) -> int:
     return _fail(Kind.BAD_INPUT, f"{message} (`{command} --help` shows what is allowed)")
 
 
+def _drop_output() -> None:
+    """Discard what is still to be printed, on which Python would fail again when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _known(error: BaseException) -> NfbatchError | None:
     """What an error means to the user; None for a mistake in this program."""
     if isinstance(error, NfbatchError):
         return error
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return NfbatchError(Kind.INTERRUPTED, "interrupted")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = error.filename or "the output"
+        return NfbatchError(Kind.BAD_INPUT, f"{what} cannot be written: the disk is full")
     # Without boto3 in memory, it cannot be an error of it.
     if "botocore" in sys.modules:
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415

@@ -105,13 +105,15 @@ class SmokeRun:
         ]
 
     def _cost(self, known: dict[str, Any]) -> Proof:
+        from nfbatch import aws_error  # noqa: PLC0415 - slow to import
+
         what = "its cost is known"
         aws, deployment = self.site.aws, self.site.deployment
         usages = run_usage.collect(aws, deployment, self.head, known)
         try:
             found = cost.estimate(aws, deployment, usages)
         except aws.client("batch").exceptions.ClientError as error:
-            return Proof(what, False, str(error))
+            return Proof(what, False, str(aws_error.translate(error, aws.profile)))
         return Proof(what, bool(found.parts), f"about {output.money(found.usd)}")
 
     def _survival(self, attempts: int, known: dict[str, Any]) -> Proof:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from local_aws.batch.execution import Execution
 
 _RUNNING = {"Code": 16, "Name": "running"}
+_describe_of_moto = EC2ContainerServiceBackend.describe_container_instances
+_terminate_of_moto = InstanceBackend.terminate_instances
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,6 @@ def install() -> None:
     InstanceBackend.terminate_instances = _terminate
 
 
-_known_to_ecs = EC2ContainerServiceBackend.describe_container_instances
-_known_to_ec2 = InstanceBackend.terminate_instances
-
-
 def _describe(
     ecs: EC2ContainerServiceBackend, cluster: str, arns: list[str]
 ) -> tuple[list[Any], list[Any]]:
@@ -58,7 +56,7 @@ def _describe(
     others = [arn for arn in arns if arn not in ours]
     if found and not others:
         return found, []
-    known, failures = _known_to_ecs(ecs, cluster, others)
+    known, failures = _describe_of_moto(ecs, cluster, others)
     return [*found, *known], failures
 
 
@@ -68,7 +66,7 @@ def _terminate(ec2: Any, ids: list[str]) -> list[tuple[Any, Any]]:
     ended: list[tuple[Any, Any]] = []
     if others or not ids:
         # First, as EC2 terminates none if it does not know one of them.
-        ended += _known_to_ec2(ec2, others)
+        ended += _terminate_of_moto(ec2, others)
     for each in ids:
         if each in ours:
             ours[each].lose_host()
