@@ -195,7 +195,7 @@ def test_two_deployments_have_no_name_in_common(both: tuple[Templates, Templates
 
 def _deploy(aws: LocalAws, name: str, templates: Templates) -> None:
     """Create the stacks in the order of their references to each other."""
-    for part in ("data", "network", "batch", "operations"):
+    for part in ("data", "batch", "operations"):
         stack = Stack(aws, f"nextflow-{name}-{part}")
         body = json.dumps(templates[part].to_json())
         key = f"{stack.name}.json"

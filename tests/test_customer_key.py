@@ -133,28 +133,28 @@ def test_publishers_may_use_the_key_for_topics_and_queues_of_the_account(made: T
     https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
     """
     statements = only(made["data"], "AWS::KMS::Key")["KeyPolicy"]["Statement"]
-    publishers = [f"{name}.amazonaws.com" for name in ("events", "cloudwatch")]
-    conditions = [
-        (entry["Principal"]["Service"], entry["Condition"])
-        for entry in statements
-        if entry["Principal"].get("Service") in publishers
-    ]
+    allowed = {}
+    for entry in statements:
+        # The CDK gives one statement to those that may do the same.
+        services = entry["Principal"].get("Service", [])
+        for service in [services] if isinstance(services, str) else services:
+            if service in ("events.amazonaws.com", "cloudwatch.amazonaws.com"):
+                assert set(entry["Condition"]) == {"ArnLike"}
+                for context, arn in entry["Condition"]["ArnLike"].items():
+                    allowed[service, context] = text(arn)
 
-    assert [
-        (publisher, {name: text(value) for name, value in condition["ArnLike"].items()})
-        for publisher, condition in conditions
-    ] == [
+    context = "kms:EncryptionContext:aws:"
+    assert allowed == {
         (
-            f"{publisher}.amazonaws.com",
-            {f"kms:EncryptionContext:aws:{key}": f"arn:aws:{service}:us-west-2:<AWS::AccountId>:*"},
-        )
-        for publisher, service, key in (
-            ("events", "sns", "sns:topicArn"),
-            ("events", "sqs", "sqs:arn"),
-            ("cloudwatch", "sns", "sns:topicArn"),
-        )
-    ]
-    assert all(set(condition) == {"ArnLike"} for _, condition in conditions)
+            "events.amazonaws.com",
+            f"{context}sns:topicArn",
+        ): "arn:aws:sns:us-west-2:<AWS::AccountId>:*",
+        ("events.amazonaws.com", f"{context}sqs:arn"): "arn:aws:sqs:us-west-2:<AWS::AccountId>:*",
+        (
+            "cloudwatch.amazonaws.com",
+            f"{context}sns:topicArn",
+        ): "arn:aws:sns:us-west-2:<AWS::AccountId>:*",
+    }
 
 
 def test_the_documented_policy_of_an_existing_key_is_that_of_a_new_one() -> None:

@@ -154,4 +154,5 @@ def test_make_deploy_offers_the_lock_before_anything_is_deployed() -> None:
     (recipe,) = re.findall(r"^deploy:.*\n((?:\t.*\n)+)", makefile, re.M)
     commands = [line.strip() for line in recipe.splitlines() if not line.startswith("\t@#")]
     assert commands[0] == "@python -m stacks.head_image"
-    assert commands[1].startswith("cdk deploy ")
+    assert commands[1].startswith("@cdk synth ")
+    assert commands[2].startswith("@python -m stacks.deploy ")

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from tests.support.local_aws import Stack
 
-QUEUE = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-queue/default"
-HEAD = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/nextflow:7"
-TASK = HEAD.replace("nextflow", "nf-default_bash")
+QUEUE = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-queue/default-default"
+HEAD = "arn:aws:batch:us-west-2:<AWS::AccountId>:job-definition/default-nextflow:7"
+TASK = HEAD.replace("default-nextflow", "nf-default_bash")
 GROUP_ARN = "arn:aws:logs:us-west-2:123456789012:log-group:lab-logs:*"
 GONE = "Host EC2 (instance i-0123) terminated."
 

@@ -387,7 +387,7 @@ def test_a_worker_has_no_access_to_the_data(templates: Callable[[str], Templates
     role = next(
         entry
         for entry in properties(templates("default")["batch"], "AWS::IAM::Role")
-        if entry["Description"] == "Instances that Batch starts"
+        if entry.get("Description") == "Instances that Batch starts"
     )
     attached = [text(arn) for arn in role["ManagedPolicyArns"]]
 
