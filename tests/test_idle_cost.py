@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stacks.settings import Settings
 
 README = paths.ROOT / "README.md"
+COST = paths.ROOT / "docs" / "cost.md"
 NETWORK = paths.ROOT / "docs" / "network.md"
 
 
@@ -38,9 +39,13 @@ def declared(egress: str) -> tuple[App, Settings]:
     return app, settings
 
 
-def idle(egress: str) -> float:
+def found(egress: str) -> list[idle_cost.Item]:
     app, _ = declared(egress)
-    return sum(item.usd for item in idle_cost.items(app, prices.read()[1]))
+    return idle_cost.items(app, prices.read()[1])
+
+
+def idle(egress: str) -> float:
+    return sum(item.usd for item in found(egress))
 
 
 def test_a_deployment_behind_nat_names_each_item() -> None:
@@ -58,13 +63,12 @@ def test_a_deployment_behind_nat_names_each_item() -> None:
 
 
 def test_endpoints_are_counted_in_each_zone() -> None:
-    app, _ = declared("isolated")
-    found = {item.what: item for item in idle_cost.items(app, prices.read()[1])}
+    items = {item.what: item for item in found("isolated")}
 
-    assert found["endpoint in a zone"].number == 24
-    assert found["endpoint in a zone"].usd == pytest.approx(175.2)
-    assert found["KMS key"].usd == 1
-    assert "NAT gateway" not in found
+    assert items["endpoint in a zone"].number == 24
+    assert items["endpoint in a zone"].usd == pytest.approx(175.2)
+    assert items["KMS key"].usd == 1
+    assert "NAT gateway" not in items
 
 
 def test_a_workers_disks_cost_what_their_settings_say() -> None:
@@ -81,7 +85,9 @@ def test_the_documents_have_the_figures() -> None:
 
     assert f"${idle('nat'):.2f} a month with a NAT gateway" in readme
     assert f"${idle_cost.disk_hour(settings):.3f} an hour for a worker's disks" in readme
-    assert f"${idle('nat'):.2f} a month" in network
+    assert f"and the dashboard | {idle('nat'):.2f} |" in COST.read_text()
+    gateway = sum(item.usd for item in found("nat") if item.what != "dashboard")
+    assert f"its IPv4 address: ${gateway:.2f} a month" in network
     (endpoints,) = re.findall(r"8 endpoints in 3 zones cost about\s+\$(\d+)", network)
     assert endpoints == f"{24 * idle_cost.HOURS * prices.read()[1]['endpoint_hour']:.0f}"
 
