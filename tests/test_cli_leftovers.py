@@ -50,19 +50,36 @@ def resource(arn: str, deployment: str) -> dict[str, Any]:
 
 
 OLD = "arn:aws:iam::1:role/nextflow-old-data-TaskRole-1"
+ASSETS = "cdk-hnb659fds-container-assets-123456789012-us-west-2"
+
+
+def head(deployment: str, tag: str) -> dict[str, Any]:
+    image = f"123456789012.dkr.ecr.us-west-2.amazonaws.com/{ASSETS}:{tag}"
+    return definition(f"{deployment}-heads") | {
+        "tags": {TAG: deployment},
+        "containerProperties": {"image": image},
+    }
+
+
+DEFINITIONS: dict[str, list[dict[str, Any]]] = {
+    "INACTIVE": [head("gone", "unused"), head("gone", "shared"), head("lab", "earlier")],
+    "ACTIVE": [
+        definition("nf-lab_quay-io-lab-tool"),
+        definition("nf-gone_quay-io-lab-tool"),
+        definition("nf-old_tool", OLD),
+        # Plain Nextflow's, of an image with an underscore.
+        definition("nf-someones_tool"),
+        definition("unrelated"),
+        head("lab", "shared"),
+        head("gone", "last"),
+    ],
+}
 LEFT: Answers = {
     **HEALTHY,
-    "DescribeJobDefinitions": {
-        "jobDefinitions": [
-            definition("nf-lab_quay-io-lab-tool"),
-            definition("nf-gone_quay-io-lab-tool"),
-            definition("nf-old_tool", OLD),
-            # Plain Nextflow's, of an image with an underscore.
-            definition("nf-someones_tool"),
-            definition("unrelated"),
-            # Earlier revisions of heads: CloudFormation leaves them.
-            definition("lab-heads") | {"tags": {TAG: "lab"}},
-            definition("gone-heads") | {"tags": {TAG: "gone"}},
+    "DescribeJobDefinitions": lambda params: {"jobDefinitions": DEFINITIONS[params["status"]]},
+    "DescribeImages": {
+        "imageDetails": [
+            {"imageTags": [tag]} for tag in ("unused", "shared", "earlier", "last", "someones")
         ]
     },
     "DescribeVolumes": {
@@ -91,6 +108,7 @@ LEFT: Answers = {
 }
 REMOVED = {
     "DeregisterJobDefinition": ["nf-gone_quay-io-lab-tool:3", "nf-old_tool:3", "gone-heads:3"],
+    "BatchDeleteImage": [f"{ASSETS}:unused", f"{ASSETS}:last"],
     "DeleteVolume": ["vol-crashed", "vol-gone"],
     "DeleteLogGroup": ["gone-logs"],
 }
@@ -106,9 +124,13 @@ class Account(RecordedAws):
 
     def _note(self, name: str) -> Any:
         def answer(params: dict[str, Any]) -> dict[str, Any]:
-            (chosen,) = params.values()
+            if name == "BatchDeleteImage":
+                (image,) = params["imageIds"]
+                chosen = f"{params['repositoryName']}:{image['imageTag']}"
+            else:
+                (chosen,) = params.values()
             self.removed.setdefault(name, []).append(chosen)
-            return {}
+            return {"failures": []} if name == "BatchDeleteImage" else {}
 
         return answer
 
@@ -123,6 +145,8 @@ def test_only_what_is_provably_of_no_deployment_is_listed() -> None:
         "nf-gone_quay-io-lab-tool:3": True,
         "nf-old_tool:3": True,
         "gone-heads:3": True,
+        f"{ASSETS}:unused": True,
+        f"{ASSETS}:last": True,
         "vol-crashed": True,
         "vol-gone": True,
         "gone-logs": True,
@@ -187,7 +211,7 @@ def test_in_a_terminal_it_asks_once(
     account = Account(LEFT)
     nfbatch(account, "leftovers", "--remove")
 
-    assert asked == ["Remove 3 job definitions, 2 volumes, 1 log groups?"]
+    assert asked == ["Remove 3 job definitions, 2 images of heads, 2 volumes, 1 log groups?"]
     assert account.removed == removed
 
 
@@ -196,7 +220,10 @@ def test_with_yes_it_removes_what_may_be_removed() -> None:
     done = nfbatch(account, "leftovers", "--remove", "--yes")
 
     assert account.removed == REMOVED
-    assert done.out.splitlines()[-1] == "removed 3 job definitions, 2 volumes, 1 log groups"
+    assert (
+        done.out.splitlines()[-1]
+        == "removed 3 job definitions, 2 images of heads, 2 volumes, 1 log groups"
+    )
 
 
 def test_what_aws_refuses_is_named_and_the_rest_is_removed() -> None:
@@ -208,7 +235,16 @@ def test_what_aws_refuses_is_named_and_the_rest_is_removed() -> None:
         done.err
     )
     assert set(account.removed) == set(REMOVED) - {"DeleteVolume"}
-    assert done.err.splitlines()[-1] == "nfbatch: 2 of 6 things were not removed"
+    assert done.err.splitlines()[-1] == "nfbatch: 2 of 8 things were not removed"
+
+
+def test_an_image_that_ecr_keeps_is_named() -> None:
+    failure = {"imageId": {}, "failureReason": "Image is referenced by a manifest list"}
+    account = Account({**LEFT, "BatchDeleteImage": {"failures": [failure]}})
+    done = nfbatch(account, "leftovers", "--remove", "--yes")
+
+    assert f"head-image {ASSETS}:last was not removed: Image is referenced" in done.err
+    assert done.err.splitlines()[-1] == "nfbatch: 2 of 8 things were not removed"
 
 
 def test_an_account_without_leftovers_says_so() -> None:

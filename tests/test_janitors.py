@@ -14,6 +14,7 @@ from nextflow_janitors import (
     census,
     jobs,
     lost_hosts,
+    old_head_images,
     orphaned_tasks,
     report,
     stale_definitions,
@@ -246,6 +247,74 @@ def test_old_volumes_without_an_instance_are_deleted_and_no_others(
     left = {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
     assert left >= {used, other}
     assert stray not in left
+
+
+REPOSITORY = f"cdk-hnb659fds-container-assets-123456789012-{REGION}"
+
+
+def push(testbed: Testbed, tag: str) -> str:
+    """Push an image as the CDK does, and return its name."""
+    testbed.client("ecr").put_image(
+        repositoryName=REPOSITORY,
+        imageTag=tag,
+        imageManifestMediaType="application/vnd.docker.distribution.manifest.v2+json",
+        imageManifest=json.dumps({"schemaVersion": 2, "layers": [{"digest": tag}]}),
+    )
+    return f"123456789012.dkr.ecr.{REGION}.amazonaws.com/{REPOSITORY}:{tag}"
+
+
+def test_images_that_only_earlier_revisions_of_the_head_name_are_deleted(
+    testbed: Testbed, queue: str, lab: Environment
+) -> None:
+    ecr = testbed.client("ecr")
+    ecr.create_repository(repositoryName=REPOSITORY)
+    head = "lab-head"
+    gate = Gate()
+
+    def revision(image: str, *, of: str = head, active: bool = False) -> str:
+        container = {"image": image, "command": ["sh", "-c", gate.script], "resourceRequirements": [
+            {"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"},
+        ]}  # fmt: skip
+        made = testbed.batch.register_job_definition(
+            jobDefinitionName=of, type="container", containerProperties=container
+        )
+        if not active:
+            testbed.batch.deregister_job_definition(jobDefinition=made["jobDefinitionArn"])
+        return str(made["jobDefinitionArn"])
+
+    revision(push(testbed, "first"))
+    revision(push(testbed, "second"))
+    shared = push(testbed, "shared")
+    revision(shared)
+    revision(shared, of="other-head", active=True)
+    revision("quay.io/lab/head:elsewhere")
+    running = revision(push(testbed, "running"), active=True)
+    alive = testbed.submit(jobQueue=queue, jobDefinition=running)
+    testbed.batch.deregister_job_definition(jobDefinition=running)
+    revision(push(testbed, "before"))
+    revision(push(testbed, "last"))
+    revision(push(testbed, "now"), active=True)
+    revision(push(testbed, "someones"), of="someones")
+    theirs = replace(lab, head=head, repository=REPOSITORY)
+    later = datetime.now(UTC) + old_head_images.AGE
+    kept = {"shared", "running", "before", "last", "now", "someones"}
+    try:
+        testbed.wait(alive, "RUNNING")
+        young = old_head_images.delete(theirs, batch=testbed.batch, ecr=ecr)
+        refusing = Refusing(ecr, "batch_delete_image", "ecr:BatchDeleteImage")
+        with pytest.raises(ClientError):
+            old_head_images.delete(theirs, batch=testbed.batch, ecr=refusing, now=later)
+        done = old_head_images.delete(theirs, batch=testbed.batch, ecr=ecr, now=later)
+    finally:
+        gate.open()
+
+    assert young["deleted"] == []
+    assert done == {"deleted": ["first", "second"], "failed": [], "kept": 4}
+    left = ecr.describe_images(repositoryName=REPOSITORY)["imageDetails"]
+    assert {tag for image in left for tag in image["imageTags"]} == kept
+    testbed.wait(alive)
+    done = old_head_images.delete(theirs, batch=testbed.batch, ecr=ecr, now=later)
+    assert done["deleted"] == ["running"]
 
 
 def definition(testbed: Testbed, name: str, days: float | None) -> str:

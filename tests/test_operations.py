@@ -402,6 +402,7 @@ def test_each_function_can_be_switched_off(templates: Callable[[str], Templates]
         "stop_orphaned_tasks": False,
         "delete_stray_volumes": False,
         "deregister_stale_definitions": False,
+        "delete_old_head_images": False,
         "count_jobs": False,
         "max_refused_boots": None,
         "runs": "failed",
@@ -411,7 +412,7 @@ def test_each_function_can_be_switched_off(templates: Callable[[str], Templates]
     made = of(changed("default", operations=options))["operations"]
 
     left = made.find_resources("AWS::Lambda::Function")
-    assert (len(everything), len(left)) == (6, 1)
+    assert (len(everything), len(left)) == (7, 1)
     assert len(_notifying(made)) == 3
     budget = only(made, "AWS::Budgets::Budget")
     assert budget["Budget"]["BudgetLimit"] == {"Amount": 500, "Unit": "USD"}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nfbatch.error import Kind, NfbatchError
 from nfbatch.site import DEPLOYMENT_TAG
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PLURALS = {
     "definition": "job definitions",
+    "head-image": "images of heads",
     "volume": "volumes",
     "log-group": "log groups",
     "bucket": "buckets",
@@ -28,6 +30,8 @@ PLURALS = {
     "images": "repositories with copies of images",
 }
 _DEFINITION = re.compile(r"nf-(?P<deployment>[a-z][a-z0-9-]*)_")
+#: An image that the CDK has pushed.
+_ASSET = re.compile(r"\d+\.dkr\.ecr\.[^/]+/(?P<image>cdk-\w+-container-assets-\d+-[\w-]+:[\w.-]+)")
 #: A worker attaches a volume within seconds, or deletes it.
 _IN_USE_SOON = timedelta(hours=1)
 _TAGGED = {
@@ -72,9 +76,19 @@ class Leftover:
 
         Args:
             aws: The account and region.
+
+        Raises:
+            NfbatchError: ECR keeps the image.
         """
         if self.kind == "definition":
             aws.client("batch").deregister_job_definition(jobDefinition=self.id)
+        elif self.kind == "head-image":
+            repository, _, tag = self.id.partition(":")
+            answer = aws.client("ecr").batch_delete_image(
+                repositoryName=repository, imageIds=[{"imageTag": tag}]
+            )
+            for failure in answer["failures"]:
+                raise NfbatchError(Kind.NO_PERMISSION, failure["failureReason"])
         elif self.kind == "volume":
             aws.client("ec2").delete_volume(VolumeId=self.id)
         elif self.kind == "log-group":
@@ -95,6 +109,7 @@ def find(aws: Aws) -> list[Leftover]:
     found = [each for each in tagged if each.deployment in gone]
     return [
         *_definitions(aws, existing, gone),
+        *_head_images(aws, existing),
         *_volumes(aws, existing),
         *found,
         *_copies(aws, existing, gone),
@@ -122,17 +137,66 @@ def _existing(aws: Aws) -> set[str]:
 
 
 def _definitions(aws: Aws, existing: set[str], gone: set[str]) -> Iterator[Leftover]:
-    pages = aws.client("batch").get_paginator("describe_job_definitions").paginate(status="ACTIVE")
+    for each in _registered(aws, "ACTIVE"):
+        name = _owner(each, gone)
+        if name and name not in existing:
+            yield Leftover(
+                kind="definition",
+                id=f"{each['jobDefinitionName']}:{each['revision']}",
+                deployment=name,
+                detail=_image(each),
+            )
+
+
+def _registered(aws: Aws, status: str) -> Iterator[dict[str, Any]]:
+    pages = aws.client("batch").get_paginator("describe_job_definitions").paginate(status=status)
     for page in pages:
-        for each in page["jobDefinitions"]:
-            name = _owner(each, gone)
-            if name and name not in existing:
+        yield from page["jobDefinitions"]
+
+
+def _image(definition: dict[str, Any]) -> str:
+    return str(definition.get("containerProperties", {}).get("image", ""))
+
+
+def _head_images(aws: Aws, existing: set[str]) -> Iterator[Leftover]:
+    """What the job definitions of destroyed deployments' heads name, and no other does.
+
+    Batch remembers them for 180 days:
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_DeregisterJobDefinition.html
+    """
+    active, inactive = (list(_named(aws, status)) for status in ("ACTIVE", "INACTIVE"))
+    used = {image for image, name in active if name in existing | {None}}
+    left = {
+        image: name
+        for image, name in [*active, *inactive]
+        if name and name not in existing and image not in used
+    }
+    for repository in sorted({image.partition(":")[0] for image in left}):
+        for image, gib in _stored(aws, repository):
+            if name := left.get(image):
                 yield Leftover(
-                    kind="definition",
-                    id=f"{each['jobDefinitionName']}:{each['revision']}",
-                    deployment=name,
-                    detail=each.get("containerProperties", {}).get("image", ""),
+                    kind="head-image", id=image, deployment=name, detail=f"{gib:.1f} GiB"
                 )
+
+
+def _named(aws: Aws, status: str) -> Iterator[tuple[str, str | None]]:
+    """Each image in a repository of the CDK that a job definition names, and whose that is."""
+    for each in _registered(aws, status):
+        if found := _ASSET.fullmatch(_image(each)):
+            yield found["image"], each.get("tags", {}).get(DEPLOYMENT_TAG)
+
+
+def _stored(aws: Aws, repository: str) -> Iterator[tuple[str, float]]:
+    """The images in a repository, and their sizes."""
+    pages = (
+        aws.client("ecr")
+        .get_paginator("describe_images")
+        .paginate(repositoryName=repository, filter={"tagStatus": "TAGGED"})
+    )
+    for page in pages:
+        for image in page["imageDetails"]:
+            for tag in image["imageTags"]:
+                yield f"{repository}:{tag}", image.get("imageSizeInBytes", 0) / 2**30
 
 
 def _owner(definition: dict[str, Any], gone: set[str]) -> str | None:

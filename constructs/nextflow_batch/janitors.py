@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Duration, Stack
+from aws_cdk import DefaultStackSynthesizer, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nextflow_batch.notifications import Notifications
     from nextflow_batch.storage import Storage
 
+_QUALIFIER = DefaultStackSynthesizer.DEFAULT_QUALIFIER
 _NO_RESOURCE = "Batch's describe and list calls cannot be limited to a resource"
 #: Of all functions, by the rules of the packs and of checkov.
 _REASONS = {
@@ -163,6 +164,28 @@ class Janitors(Construct):
                 "*": _NO_RESOURCE,
                 definitions: "Nextflow derives its definitions' names from the tasks' images",
             },
+        )
+        self._schedule(made, Duration.days(1))
+
+    def delete_old_head_images(self) -> None:
+        """Delete images of heads that no job definition names any more, every day."""
+        stack = Stack.of(self)
+        # https://github.com/aws/aws-cdk-cli/blob/main/packages/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml
+        qualifier = stack.synthesizer.bootstrap_qualifier or _QUALIFIER
+        name = f"cdk-{qualifier}-container-assets-{stack.account}-{stack.region}"
+        repository = stack.format_arn(service="ecr", resource="repository", resource_name=name)
+        made = self._make(
+            "OldHeadImages",
+            "old_head_images",
+            "Deletes images of heads that no job definition names any more",
+            {**self._jobs, "REPOSITORY": name},
+            [
+                _statement("SeeJobs", ["batch:DescribeJobDefinitions", "batch:ListJobs"], "*"),
+                _statement(
+                    "DeleteImages", ["ecr:BatchDeleteImage", "ecr:DescribeImages"], repository
+                ),
+            ],
+            wildcards={"*": _NO_RESOURCE},
         )
         self._schedule(made, Duration.days(1))
 

@@ -134,6 +134,8 @@ class Operations(Construct):
             self.janitors.delete_stray_volumes()
         if options.deregister_stale_definitions:
             self.janitors.deregister_stale_definitions()
+        if options.delete_old_head_images:
+            self.janitors.delete_old_head_images()
         if options.count_jobs:
             self.janitors.count_jobs()
         if options.max_refused_boots is not None:

@@ -23,6 +23,7 @@ class OperationsOptions(Arguments):
         stop_orphaned_tasks: Whether tasks are stopped whose head has ended for good.
         delete_stray_volumes: Whether volumes are deleted that crashed workers left.
         deregister_stale_definitions: Whether job definitions go that were not used for long.
+        delete_old_head_images: Whether images of heads go that no job definition names.
         count_jobs: Whether jobs and vCPUs are counted for the dashboard.
         max_refused_boots: After how many refused boots in a row a compute environment is disabled;
             never when not given.
@@ -51,6 +52,11 @@ class OperationsOptions(Arguments):
         default=True,
         description="Whether job definitions of tasks that are older than 30 days, and of which"
         " Batch knows no job, are deregistered every day",
+    )
+    delete_old_head_images: bool = Field(
+        default=True,
+        description="Whether images of heads that are older than 30 days, and that no job"
+        " definition names any more, are deleted every day, except the last two",
     )
     count_jobs: bool = Field(
         default=True,

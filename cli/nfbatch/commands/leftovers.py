@@ -32,8 +32,8 @@ def leftovers(
 ) -> None:
     """List what destroyed deployments and crashed runs have left in the account and region.
 
-    With --remove, job definitions, volumes and log groups are removed after a question. Buckets,
-    keys and copies of images are listed, and never removed.
+    With --remove, job definitions, images of heads, volumes and log groups are removed after a
+    question. Buckets, keys and copies of images are listed, and never removed.
 
     [bold]Examples[/]
     $ nfbatch leftovers
@@ -98,6 +98,8 @@ def _remove(aws: Aws, chosen: Sequence[Leftover]) -> list[Leftover]:
         except ClientError as error:
             known = aws_error.translate(error, aws.profile)
             output.say(f"{each.kind} {each.id} was not removed: {known}")
+        except NfbatchError as error:
+            output.say(f"{each.kind} {each.id} was not removed: {error}")
     if len(removed) < len(chosen):
         raise NfbatchError(
             Kind.NO_PERMISSION,
