@@ -56,6 +56,7 @@ def items(app: App, usd: Mapping[str, float]) -> list[Item]:
         "endpoint in a zone": HOURS * usd["endpoint_hour"],
         "KMS key": usd["kms_key_month"],
         "dashboard": usd["dashboard_month"],
+        "metric of an alarm": usd["alarm_month"],
     }
     counts = dict.fromkeys(units, 0)
     for child in app.node.find_all():
@@ -70,8 +71,19 @@ def items(app: App, usd: Mapping[str, float]) -> list[Item]:
                 counts["KMS key"] += 1
             case cloudwatch.CfnDashboard():
                 counts["dashboard"] += 1
+            case cloudwatch.CfnAlarm():
+                counts["metric of an alarm"] += _metrics(child)
     found = [Item(what, counts[what], counts[what] * each) for what, each in units.items()]
     return sorted((item for item in found if item.number), key=lambda item: -item.usd)
+
+
+def _metrics(alarm: cloudwatch.CfnAlarm) -> int:
+    """How many metrics an alarm evaluates; each is billed.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
+    """
+    queries = Stack.of(alarm).resolve(alarm.metrics) or []
+    return sum("metricStat" in query for query in queries) or 1
 
 
 def disk_hour(settings: Settings) -> float:

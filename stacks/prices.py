@@ -27,6 +27,7 @@ _USAGE = {
     "endpoint_gb": ("AmazonVPC", "VpcEndpoint-Bytes"),
     "logs_gb": ("AmazonCloudWatch", "DataProcessing-Bytes"),
     "dashboard_month": ("AmazonCloudWatch", "DashboardsUsageHour"),
+    "alarm_month": ("AmazonCloudWatch", "CW:AlarmMonitorUsage"),
     "kms_key_month": ("awskms", "KMS-Keys"),
 }
 _ROWS_OF_METADATA = 5

@@ -62,6 +62,14 @@ def test_a_deployment_behind_nat_names_each_item() -> None:
     ) in lines
 
 
+def test_each_metric_of_an_alarm_is_counted() -> None:
+    items = {item.what: item for item in found("nat")}
+
+    # Five alarms of one metric each, and one of the errors of seven functions.
+    assert items["metric of an alarm"].number == 12
+    assert items["metric of an alarm"].usd == pytest.approx(1.2)
+
+
 def test_endpoints_are_counted_in_each_zone() -> None:
     items = {item.what: item for item in found("isolated")}
 
@@ -85,8 +93,10 @@ def test_the_documents_have_the_figures() -> None:
 
     assert f"${idle('nat'):.2f} a month with a NAT gateway" in readme
     assert f"${idle_cost.disk_hour(settings):.3f} an hour for a worker's disks" in readme
-    assert f"and the dashboard | {idle('nat'):.2f} |" in COST.read_text()
-    gateway = sum(item.usd for item in found("nat") if item.what != "dashboard")
+    assert f"dashboard and alarms | {idle('nat'):.2f} |" in COST.read_text()
+    gateway = sum(
+        item.usd for item in found("nat") if item.what in ("NAT gateway", "public IPv4 address")
+    )
     assert f"its IPv4 address: ${gateway:.2f} a month" in network
     (endpoints,) = re.findall(r"8 endpoints in 3 zones cost about\s+\$(\d+)", network)
     assert endpoints == f"{24 * idle_cost.HOURS * prices.read()[1]['endpoint_hour']:.0f}"
