@@ -100,7 +100,8 @@ def _collisions(folder: str, settings: Settings, others: dict[str, Settings]) ->
             if claim in theirs and is_near:
                 text = (
                     f"the {claim.kind} {quote(claim.name)} is not allowed: {folder}/{file}.yaml has"
-                    f" it too; choose another name in one of them"
+                    " it too; choose another name in one of them, or remove the one that you do"
+                    " not deploy"
                 )
                 yield Problem(path, text)
 

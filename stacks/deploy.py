@@ -31,9 +31,23 @@ if TYPE_CHECKING:
 _STOPPED = 3
 
 
+class AssemblyError(ValueError):
+    """A folder is not what `cdk synth` writes."""
+
+
 def read_assembly(folder: Path) -> tuple[list[StackTemplate], str]:
-    """The stacks of a synthesized app, each after those that it uses, and their region."""
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    """The stacks of a synthesized app, each after those that it uses, and their region.
+
+    Raises:
+        AssemblyError: The folder has no synthesized app.
+    """
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        text = (
+            f"ASSEMBLY {folder} is not allowed: must be what `cdk synth --output` wrote ({error})"
+        )
+        raise AssemblyError(text) from error
     stacks = {
         name: artifact
         for name, artifact in manifest["artifacts"].items()
@@ -72,7 +86,7 @@ def sentences(effects: Sequence[Effect], running: Mapping[str, int]) -> list[str
             f"{jobs}: this update waits for them, up to {effect.minutes} minutes, then Batch"
             " terminates them"
             if effect.action == "waits"
-            else f"{jobs}, which is removed or replaced: they are terminated"
+            else f"{jobs}, which is removed or replaced; running jobs are terminated"
         )
     return found
 
@@ -94,7 +108,11 @@ def _carry_out(plan: Plan, assembly: Path, account: Account) -> int:
     for step in plan.steps:
         if step.action == "destroy":
             print(f"{step.stack}: destroying...", flush=True)
-            account.destroy(step.stack)
+            try:
+                account.destroy(step.stack)
+            except (BotoCoreError, ClientError) as error:
+                print(f"{step.stack} was not destroyed: {error}", file=sys.stderr)
+                return 1
             continue
         command = ["cdk", "deploy", step.stack, "--exclusively", "--app", str(assembly), *asked]
         if status := subprocess.run(command, check=False).returncode:
@@ -111,9 +129,11 @@ def main() -> int:
     options = parser.parse_args()
     try:
         return _deploy(options.assembly, go_on=options.go_on, only_plan=options.plan)
+    except AssemblyError as error:
+        print(error, file=sys.stderr)
     except (BotoCoreError, ClientError) as error:
         print(f"What is deployed cannot be read, so nothing was changed: {error}", file=sys.stderr)
-        return 2
+    return 2
 
 
 def _deploy(assembly: Path, *, go_on: bool, only_plan: bool) -> int:

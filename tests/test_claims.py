@@ -67,22 +67,26 @@ NAMES = [
     (
         "name_prefix: ''",
         'settings/one.yaml:7: queues.default: the queue "default" is not allowed:'
-        " settings/two.yaml has it too; choose another name in one of them",
+        " settings/two.yaml has it too; choose another name in one of them, or remove the one that"
+        " you do not deploy",
     ),
     (
         "name_prefix: ''",
         'settings/one.yaml:1: head.job_definition: the job definition "nextflow" is not allowed:'
-        " settings/two.yaml has it too; choose another name in one of them",
+        " settings/two.yaml has it too; choose another name in one of them, or remove the one that"
+        " you do not deploy",
     ),
     (
         "storage: {bucket: ours}",
         'settings/one.yaml:3: storage.bucket: the bucket "ours" is not allowed:'
-        " settings/two.yaml has it too; choose another name in one of them",
+        " settings/two.yaml has it too; choose another name in one of them, or remove the one that"
+        " you do not deploy",
     ),
     (
         "storage: {existing_bucket: ours}",
         'settings/one.yaml:3: storage.prefix: the place "s3://ours/_nextflow" is not allowed:'
-        " settings/two.yaml has it too; choose another name in one of them",
+        " settings/two.yaml has it too; choose another name in one of them, or remove the one that"
+        " you do not deploy",
     ),
 ]
 

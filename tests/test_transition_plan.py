@@ -177,5 +177,5 @@ def test_jobs_that_run_are_named_with_what_happens_to_them() -> None:
     assert sentences(effects, {"arn:spot": 3, "arn:default": 1}) == [
         "3 jobs run on compute environment spot: this update waits for them, up to 40 minutes, then"
         " Batch terminates them",
-        "1 job runs on queue default, which is removed or replaced: they are terminated",
+        "1 job runs on queue default, which is removed or replaced; running jobs are terminated",
     ]
