@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local_aws import batch as local_batch
+from local_aws.pace import PACE
 from nfbatch.error import Kind
 from tests.support.batch import Gate
 from tests.support.deployment import DeploymentTestbed, deployment_testbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+LOST_HOST = {"evaluateOnExit": [{"onStatusReason": "Host EC2*", "action": "RETRY"}]}
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,45 @@ def test_workers_with_jobs_are_renewed_only_if_asked(
     assert "UPDATING" in lab.nfbatch("workers").out
     gate.open()
     assert lab.testbed.wait(job)["status"] == "SUCCEEDED"
+
+
+def attempts(lab: DeploymentTestbed, job: str) -> list[str]:
+    """How each attempt of a job that has succeeded ended."""
+    ended = lab.testbed.wait(job)
+    assert ended["status"] == "SUCCEEDED", ended
+    return [attempt["statusReason"].partition(" (")[0] for attempt in ended["attempts"]]
+
+
+def test_a_head_and_its_tasks_survive_a_renewal(
+    lab: DeploymentTestbed, environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ends in time goes on where it is; what does not is retried on new workers."""
+    monkeypatch.setattr(PACE, "minute", 0.1)
+    for name in ("main.nf", "pause-first"):
+        (tmp_path / name).touch()
+    (run,) = lab.nfbatch("launch", "--json", str(tmp_path)).json["runs"]
+    gate = Gate()
+    scripts = (gate.script, "[ $AWS_BATCH_JOB_ATTEMPT = 2 ] || sleep 600")
+    short, long = (
+        lab.testbed.submit(
+            jobQueue=lab.queues[0],
+            jobDefinition=lab.testbed.definition(
+                ["sh", "-c", script], retryStrategy={"attempts": 3, **LOST_HOST}
+            ),
+        )
+        for script in scripts
+    )
+    for job in (run["id"], short, long):
+        lab.testbed.wait(job, "RUNNING")
+    local_batch.publish_images()
+    assert seen(lab, "--renew") == {"image": "out of date", "jobs": 3, "renewed": []}
+    assert seen(lab, "--renew", "--with-jobs")["renewed"] == [environment]
+    gate.open()
+
+    assert attempts(lab, short) == ["Essential container in task exited"]
+    for job in (run["id"], long):
+        assert attempts(lab, job) == ["Host EC2", "Essential container in task exited"]
+    assert seen(lab) == {"image": "latest", "jobs": 0, "renewed": []}
 
 
 def test_an_option_that_says_nothing_alone_is_refused(lab: DeploymentTestbed) -> None:

@@ -7,15 +7,17 @@ build/transitions.txt; a sample runs with the other tests.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local_aws.pace import PACE
 from stacks import paths
+from tests.support.batch import Gate
 from tests.support.local_aws import local_testbed
 from tests.support.settings_changes import UNKNOWN, Change, changes
-from tests.support.transitions import BASE_CHANGE, Deployer, Outcome
+from tests.support.transitions import BASE_CHANGE, Deployer, Outcome, templates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,12 +76,17 @@ def _row(start: Change, end: Change, outcome: Outcome) -> str:
 
 
 def _go(deployer: Deployer, start: Change, end: Change, rows: list[str]) -> Outcome:
-    """Run a job, deploy, and run a job again."""
-    old = deployer.submit(start, "sleep 0.2")
-    deployer.wait(old, "RUNNING", "SUCCEEDED")
-    outcome = deployer.deploy(end)
+    """Run a job, deploy while it runs, and run a job again."""
+    templates(end)  # takes seconds, which the job shall not run through
+    gate = Gate()
+    old = deployer.submit(start, f"{gate.script}; sleep 0.5")
+    deployer.wait(old, "RUNNING")
+    outcome = deployer.deploy(end, on_plan=gate.open)
+    gate.open()
+    ended = deployer.wait(old)
     if outcome.kind == "done":
-        deployer.wait(old)
+        if ended != "SUCCEEDED" and not any("terminate" in line for line in outcome.said):
+            outcome.failures.append("a job was terminated, and the plan had not said so")
         if deployer.wait(deployer.submit(end, "true")) != "SUCCEEDED":
             outcome.failures.append("no job runs any more")
     rows.append(_row(start, end, outcome))
@@ -110,10 +117,36 @@ def test_a_change_of_one_setting_is_deployed_and_taken_back_or_names_the_way(
     monkeypatch.setattr(PACE, "minute", 10)
     assert UNKNOWN not in name
     key = name.partition(":")[0]
-    for outcome in _both_ways(deployer, name, rows):
+    try:
+        outcomes = _both_ways(deployer, name, rows)
+    except Exception as error:
+        rows.append(f"{name} | failed | {error}")
+        raise
+    for outcome in outcomes:
         assert outcome.failures == []
         assert bool(outcome.refusals) is (key in REFUSED)
         assert all(REFUSED[key] in refusal for refusal in outcome.refusals)
+
+
+@pytest.mark.transitions
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", [name for name in NAMES if name.partition(":")[0] in REFUSED])
+def test_the_way_that_a_refusal_names_leads_there(deployer: Deployer, name: str) -> None:
+    change = _find(deployer, name)
+    deployer.clear()
+    assert deployer.deploy(BASE_CHANGE).kind == "done"
+    refusal = "\n".join(deployer.deploy(change).refusals)
+    if "first destroy nextflow-lab-batch" in refusal:
+        deployer.account.destroy("nextflow-lab-batch")
+    else:
+        (bucket,) = re.findall(r"deploy first with storage\.existing_bucket: ([^;]+);", refusal)
+        between = Change("existing", {"storage.existing_bucket": bucket})
+        assert deployer.deploy(between).kind == "done"
+    outcome = deployer.deploy(change)
+
+    assert (outcome.failures, outcome.refusals) == ([], [])
+    assert deployer.wait(deployer.submit(change, "true")) == "SUCCEEDED"
+    deployer.clear()
 
 
 def test_a_sample_of_changes_is_deployed_and_taken_back(

@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from local_aws.cdk import Cdk, variables
 from stacks import paths
+from tests.support.batch import Gate
 from tests.support.local_aws import local_testbed
 from tests.support.settings_changes import BASE
 from tests.support.transitions import BASE_CHANGE, Deployer
@@ -71,12 +73,14 @@ def test_a_deploy_stops_while_jobs_run_that_it_would_hold_and_goes_on_if_told_to
         first = deploy("nat")
         assert first.returncode == 0, first.stderr
         deployer = Deployer(aws)
-        job = deployer.submit(BASE_CHANGE, "sleep 5")
+        gate = Gate()
+        job = deployer.submit(BASE_CHANGE, gate.script)
         deployer.wait(job, "RUNNING")
         stopped = deploy("public")
         assert stopped.returncode == 3
         assert "1 job runs on compute environment spot: this update waits" in stopped.stderr
         assert _gateways(aws) == {"available"}
+        Timer(20, gate.open).start()  # while the deploy waits
         done = deploy("public", "--go-on")
 
         assert done.returncode == 0, done.stdout + done.stderr

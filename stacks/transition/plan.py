@@ -61,6 +61,7 @@ def make(declared: Sequence[StackTemplate], deployed: Mapping[str, StackTemplate
         if old:
             plan.effects += effects.on_jobs(old, stack)
             plan.refusals += [*_lost_data(old, stack), *_other_scheduling(old, stack)]
+    plan.refusals = list(dict.fromkeys(plan.refusals))
     for stack in obsolete:
         before[stack.name] |= {
             other.name for other in deployed.values() if other.imports & stack.exports.keys()
@@ -112,8 +113,8 @@ def _in_use(stack: StackTemplate, logical_id: str, user: str) -> str:
     if kind == "AWS::S3::Bucket":
         bucket = stack.ids.get(logical_id, "the bucket of the deployment")
         return (
-            f"{setting}: the deployment cannot change to another new bucket at once, because"
-            f" {user} uses {bucket}: deploy first with storage.existing_bucket: {bucket}; it stays,"
+            f"{setting}: the deployment cannot change to another new bucket at once, because its"
+            f" stacks use {bucket}: deploy first with storage.existing_bucket: {bucket}; it stays,"
             " with its data"
         )
     return (
@@ -135,6 +136,7 @@ def _other_scheduling(old: StackTemplate, new: StackTemplate) -> Iterator[str]:
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_UpdateJobQueue.html
     """
+    changed = []
     for logical_id, resource in new.resources.items():
         if resource["Type"] != "AWS::Batch::JobQueue" or logical_id not in old.resources:
             continue
@@ -142,8 +144,10 @@ def _other_scheduling(old: StackTemplate, new: StackTemplate) -> Iterator[str]:
         after = resource["Properties"]
         has_changed = ("SchedulingPolicyArn" in before) != ("SchedulingPolicyArn" in after)
         if has_changed and before.get("JobQueueName") == after.get("JobQueueName"):
-            yield (
-                f"shares: a queue cannot get or lose them, as {after.get('JobQueueName')} would:"
-                f" first destroy {new.name}, which holds no data (npx cdk destroy {new.name} -c"
-                " settings=NAME)"
-            )
+            changed.append(str(after.get("JobQueueName")))
+    if changed:
+        yield (
+            f"shares: a queue cannot get or lose them, as {', '.join(changed)} would:"
+            f" first destroy {new.name}, which holds no data (npx cdk destroy {new.name} -c"
+            " settings=NAME)"
+        )

@@ -65,6 +65,8 @@ _VALUES: dict[str, list[Any]] = {
     "head.task_queue": ["highpriority"],
     "head.queue": [None],
     "head.on_demand_queue": [None],
+    "head.gpu_queue": ["gpu"],
+    "head.label_queues": [{"arm64": "highpriority"}],
     "head.git_secret": [f"{_SECRET}:git-aB3dE5"],
     "head.seqera_secret": [f"{_SECRET}:seqera-aB3dE5"],
     "operations.email": ["lab@example.org"],
@@ -83,6 +85,15 @@ _WITH: dict[str, Document] = {
         "compute_environments.spot.instance_types": ["m6g"],
     },
     "registries.expires_days": {"registries.quay": True},
+    "head.gpu_queue": {
+        "compute_environments.gpu": {
+            "purchase": "spot",
+            "instance_types": ["g5"],
+            "image_type": "ECS_AL2023_NVIDIA",
+        },
+        "queues.gpu": {"priority": 1, "compute_environments": ["gpu"]},
+    },
+    "operations.monthly_budget_usd": {"operations.email": "lab@example.org"},
 }
 UNKNOWN = "add a value to tests/support/settings_changes.py"
 #: Another region or account is another place, and another name another deployment.

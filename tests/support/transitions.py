@@ -19,11 +19,18 @@ from tests.support.local_aws import REGION
 from tests.support.settings_changes import BASE, EXISTING_BUCKET, Change
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from local_aws.server import LocalAws
 
 BASE_CHANGE = Change("base", {})
 _ENDED = ("SUCCEEDED", "FAILED")
 _PATIENCE_SECONDS = 300
+
+
+def templates(change: Change) -> list[StackTemplate]:
+    """Synthesize a change, once."""
+    return _templates(json.dumps(change.keys))
 
 
 @cache
@@ -80,9 +87,14 @@ class Deployer:
             subnets.append({"id": made["Subnet"]["SubnetId"], "zone": zone})
         return {"vpc_id": vpc, "subnets": subnets}
 
-    def deploy(self, change: Change) -> Outcome:
-        """Plan and deploy; a refusal touches nothing."""
-        declared = _templates(json.dumps(change.keys))
+    def deploy(self, change: Change, on_plan: Callable[[], None] = lambda: None) -> Outcome:
+        """Plan and deploy; a refusal touches nothing.
+
+        Args:
+            change: What to deploy.
+            on_plan: Called between the plan and its steps.
+        """
+        declared = templates(change)
         deployed = self.account.deployed([stack.name for stack in declared])
         plan = planning.make(declared, deployed)
         refusals = [*plan.refusals, *self.account.taken_names(declared, deployed)]
@@ -90,6 +102,7 @@ class Deployer:
             return Outcome(refusals=refusals)
         running = self.account.running_jobs(plan.effects)
         outcome = Outcome(said=deploy.sentences(plan.effects, running))
+        on_plan()
         wanted = {stack.name: stack for stack in declared}
         for step in plan.steps:
             outcome.steps.append(f"{step.action} {step.stack.rpartition('-')[2]}")
@@ -163,7 +176,12 @@ class Deployer:
         wanted = change.settings.head.task_queue
         names = [queue["jobQueueName"] for queue in batch.describe_job_queues()["jobQueues"]]
         (queue,) = [name for name in names if name == wanted or name.endswith(f"-{wanted}")]
-        return str(batch.submit_job(jobName="task", jobQueue=queue, jobDefinition="task")["jobId"])
+        shares = change.settings.shares
+        share: dict[str, Any] = (
+            {"shareIdentifier": shares.default, "schedulingPriorityOverride": 0} if shares else {}
+        )
+        job = batch.submit_job(jobName="task", jobQueue=queue, jobDefinition="task", **share)
+        return str(job["jobId"])
 
     def wait(self, job: str, *statuses: str) -> str:
         """Wait for a job's end."""
@@ -182,6 +200,14 @@ class Deployer:
             self.account.destroy(f"{stem}-{name}")
         s3 = self.aws.client("s3")
         for bucket in s3.list_buckets()["Buckets"]:
+            _empty(s3, bucket["Name"])
             s3.delete_bucket(Bucket=bucket["Name"])
         where = {"LocationConstraint": REGION}
         s3.create_bucket(Bucket=EXISTING_BUCKET, CreateBucketConfiguration=where)
+
+
+def _empty(s3: Any, bucket: str) -> None:
+    """Delete all versions, also of the access logs that S3 itself writes."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
