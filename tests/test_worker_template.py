@@ -72,14 +72,17 @@ def test_every_volume_is_encrypted_gp3(launch: dict[str, Any]) -> None:
     ] * 2
 
 
-def test_instances_and_volumes_carry_the_deployments_tag(launch: dict[str, Any]) -> None:
+def test_instances_volumes_and_interfaces_carry_the_same_tags(launch: dict[str, Any]) -> None:
     tag = {"Key": "nextflow-batch:deployment", "Value": "default"}
 
     assert {entry["ResourceType"] for entry in launch["TagSpecifications"]} == {
         "instance",
         "volume",
+        "network-interface",
     }
-    assert all(tag in entry["Tags"] for entry in launch["TagSpecifications"])
+    first, *others = (entry["Tags"] for entry in launch["TagSpecifications"])
+    assert tag in first
+    assert all(sorted(each, key=str) == sorted(first, key=str) for each in others)
 
 
 def test_the_user_data_is_a_boothook_and_the_boot_script(launch: dict[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from aws_cdk import Tags
+import jsii
+from aws_cdk import IStableAnyProducer, Lazy, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 
 if TYPE_CHECKING:
@@ -88,6 +89,36 @@ class WorkerLaunchTemplate(ec2.LaunchTemplate):
         # The CDK's name is the whole path; this one leaves out what logical ids leave out too.
         path = [part for part in self.node.path.split("/") if part != "Default"]
         Tags.of(self).add("Name", "/".join(path))
+        self._tag_network_interfaces()
+
+    def _tag_network_interfaces(self) -> None:
+        """Give network interfaces the tags too; the CDK tags instances and volumes only."""
+        template = cast("ec2.CfnLaunchTemplate", self.node.default_child)
+        template.add_property_override(
+            "LaunchTemplateData.TagSpecifications.2",
+            {
+                "ResourceType": "network-interface",
+                "Tags": Lazy.any(cast("IStableAnyProducer", _TagsOfInstances(template))),
+            },
+        )
+
+
+@jsii.implements(IStableAnyProducer)
+class _TagsOfInstances:
+    """The tags that the CDK gives to instances, at synthesis, when all are known.
+
+    Args:
+        template: The launch template.
+    """
+
+    def __init__(self, template: ec2.CfnLaunchTemplate) -> None:
+        self._template = template
+
+    def produce(self) -> Any:
+        """The tags as CloudFormation takes them."""
+        data = Stack.of(self._template).resolve(self._template.launch_template_data)
+        tags = data["tagSpecifications"][0]["tags"]
+        return [{"Key": tag["key"], "Value": tag["value"]} for tag in tags]
 
 
 def _user_data(document: WorkerDocument, programs: WorkerPrograms) -> ec2.MultipartUserData:
