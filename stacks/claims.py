@@ -40,7 +40,12 @@ def check(directory: Path, name: str, settings: Settings) -> None:
             together exceed.
     """
     others = dict(_others(directory, name))
-    found = [*_collisions(directory.name, settings, others), *_excess(name, settings, others)]
+    found = [
+        problem
+        for file, other in others.items()
+        for problem in _between(settings, other, f"{directory.name}/{file}.yaml")
+    ]
+    found += _excess(name, settings, others)
     if not found:
         return
     document = yaml_document.load((directory / f"{name}.yaml").read_bytes())
@@ -82,28 +87,57 @@ def _claims(settings: Settings) -> dict[_Claim, tuple[str, ...]]:
         definition: ("head", "job_definition"),
         **queues,
     }
-    storage = settings.storage
-    if storage.bucket:
-        claims[_Claim("bucket", storage.bucket)] = ("storage", "bucket")
-    if storage.existing_bucket:
-        place = f"s3://{storage.existing_bucket}/{storage.prefix}"
-        claims[_Claim("place", place)] = ("storage", "prefix")
+    if settings.storage.bucket:
+        claims[_Claim("bucket", settings.storage.bucket)] = ("storage", "bucket")
     return claims
 
 
-def _collisions(folder: str, settings: Settings, others: dict[str, Settings]) -> Iterator[Problem]:
-    for file, other in others.items():
-        theirs = _claims(other)
-        for claim, path in _claims(settings).items():
-            # A bucket's name is known to all of AWS.
-            is_near = claim.kind in ("bucket", "place") or _is_same_place(settings, other)
-            if claim in theirs and is_near:
-                text = (
-                    f"the {claim.kind} {quote(claim.name)} is not allowed: {folder}/{file}.yaml has"
-                    " it too; choose another name in one of them, or remove the one that you do"
-                    " not deploy"
-                )
-                yield Problem(path, text)
+def _between(settings: Settings, other: Settings, file: str) -> Iterator[Problem]:
+    theirs = _claims(other)
+    for claim, path in _claims(settings).items():
+        # A bucket's name is known to all of AWS.
+        is_near = claim.kind == "bucket" or _is_same_place(settings, other)
+        if claim in theirs and is_near:
+            text = (
+                f"the {claim.kind} {quote(claim.name)} is not allowed: {file} has it too; choose"
+                " another name in one of them, or remove the one that you do not deploy"
+            )
+            yield Problem(path, text)
+    if not (settings.storage.bucket and other.storage.bucket):
+        yield from _overlaps(settings, other, file)
+    scans = settings.registries.scan_on_push and other.registries.scan_on_push
+    if scans and _is_same_place(settings, other):
+        text = (
+            f"true is not allowed: {file} sets it too, and ECR has one scanning configuration for"
+            " an account and region; remove it from one of them"
+        )
+        yield Problem(("registries", "scan_on_push"), text)
+
+
+def _overlaps(settings: Settings, other: Settings, file: str) -> Iterator[Problem]:
+    """Where one deployment could write what only the other may; folders of stores can be shared."""
+    (own, *stores), (their_own, *their_stores) = map(_folders, (settings, other))
+    pairs = [(own, their_own), *((own, store) for store in their_stores)]
+    pairs += [(store, their_own) for store in stores]
+    for (mine, path), (theirs, _) in pairs:
+        if f"{mine}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{mine}/"):
+            text = (
+                f"{quote(mine)} is not allowed: it overlaps with {quote(theirs)} of {file}; choose"
+                " another prefix in one of them"
+            )
+            yield Problem(path, text)
+
+
+def _folders(settings: Settings) -> list[tuple[str, tuple[str | int, ...]]]:
+    """What a deployment writes, its own prefix first, and where that stands in the file."""
+    storage = settings.storage
+    # A bucket whose name CloudFormation generates is no other deployment's.
+    bucket = storage.bucket or storage.existing_bucket or f"{settings.deployment}:"
+    stores = enumerate(storage.store_dirs)
+    return [
+        (f"s3://{bucket}/{storage.prefix}", ("storage", "prefix")),
+        *((f"s3://{bucket}/{name}", ("storage", "store_dirs", place)) for place, name in stores),
+    ]
 
 
 def _excess(name: str, settings: Settings, others: dict[str, Settings]) -> Iterator[Problem]:

@@ -30,6 +30,8 @@ _USAGE = {
     "alarm_month": ("AmazonCloudWatch", "CW:AlarmMonitorUsage"),
     "kms_key_month": ("awskms", "KMS-Keys"),
 }
+#: USW2- or, with KMS, us-west-2-.
+_REGION = re.compile(r"^(?:[A-Z]{2,4}\d?|[a-z]{2}(?:-[a-z]+)+-\d)-")
 _ROWS_OF_METADATA = 5
 
 
@@ -66,7 +68,7 @@ def refresh(region: str, path: Path = TABLE, host: str = HOST) -> None:
         address = f"{host}/offers/v1.0/aws/{service}/current/{region}/index.csv"
         for date, row in _rows(address):
             published = max(published, date)
-            usage = re.sub(r"^[A-Z]{2,4}\d?-", "", row.get("usageType", ""))
+            usage = _REGION.sub("", row.get("usageType", ""))
             first = row.get("StartingRange") in ("0", "")
             if usage in wanted and first and row.get("TermType") == "OnDemand":
                 usd = float(row["PricePerUnit"])

@@ -84,9 +84,14 @@ NAMES = [
     ),
     (
         "storage: {existing_bucket: ours}",
-        'settings/one.yaml:3: storage.prefix: the place "s3://ours/_nextflow" is not allowed:'
-        " settings/two.yaml has it too; choose another name in one of them, or remove the one that"
-        " you do not deploy",
+        'settings/one.yaml:3: storage.prefix: "s3://ours/_nextflow" is not allowed: it overlaps with'
+        ' "s3://ours/_nextflow" of settings/two.yaml; choose another prefix in one of them',
+    ),
+    (
+        "registries: {quay: true, scan_on_push: true}",
+        "settings/one.yaml:3: registries.scan_on_push: true is not allowed: settings/two.yaml sets it"
+        " too, and ECR has one scanning configuration for an account and region; remove it from one"
+        " of them",
     ),
 ]
 
@@ -97,6 +102,34 @@ def test_a_name_that_two_files_claim_is_one_line(tmp_path: Path, more: str, line
     write(tmp_path, "two", more)
 
     assert line in refusal(tmp_path, "one").splitlines()
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "keys"),
+    [
+        ("{existing_bucket: ours, prefix: x}", "{existing_bucket: ours, prefix: x/y}", ["prefix"]),
+        ("{bucket: ours}", "{existing_bucket: ours}", ["prefix"]),
+        (
+            "{existing_bucket: ours, prefix: x, store_dirs: [a, y]}",
+            "{existing_bucket: ours, prefix: y}",
+            ["store_dirs.1"],
+        ),
+        (
+            "{existing_bucket: ours, prefix: x, store_dirs: [store]}",
+            "{existing_bucket: ours, prefix: xy, store_dirs: [store]}",
+            [],
+        ),
+        ("{prefix: x}", "{prefix: x}", []),
+    ],
+)
+def test_no_deployment_writes_what_is_anothers(
+    tmp_path: Path, mine: str, theirs: str, keys: list[str]
+) -> None:
+    write(tmp_path, "one", f"storage: {mine}")
+    write(tmp_path, "two", f"storage: {theirs}")
+
+    found = refusal(tmp_path, "one").splitlines()
+    assert [line.split(": ")[1] for line in found] == [f"storage.{key}" for key in keys]
 
 
 def test_a_copy_with_the_originals_name_is_refused(tmp_path: Path) -> None:

@@ -62,3 +62,11 @@ def test_a_place_without_references_is_one_line(
 
     assert message in refused.err
     assert refused.err.count("\n") == 1
+
+
+def test_each_of_several_places_must_have_something(lab: DeploymentTestbed) -> None:
+    places = (f"s3://{SOURCE}/GRCh38/", f"s3://{SOURCE}/GRCh99/")
+
+    refused = lab.nfbatch("copy-references", "--dry-run", *places)
+
+    assert "there is nothing below s3://public-genomes/GRCh99/" in refused.err

@@ -119,7 +119,9 @@ def price_list(tmp_path: Path) -> Iterator[str]:
     for service in {service for service, _ in prices._USAGE.values()}:
         usages = [usage for owner, usage in prices._USAGE.values() if owner == service]
         head, *_ = ROWS.split('"1",')
-        rows = "".join(f'"1","OnDemand","0","0.25","USW2-{usage}"\n' for usage in usages)
+        # In bills, KMS's usage types are us-west-2-KMS-Keys and the like.
+        region = "us-west-2" if service == "awskms" else "USW2"
+        rows = "".join(f'"1","OnDemand","0","0.25","{region}-{usage}"\n' for usage in usages)
         folder = tmp_path / "offers/v1.0/aws" / service / "current/us-west-2"
         folder.mkdir(parents=True)
         (folder / "index.csv").write_text(head + rows)

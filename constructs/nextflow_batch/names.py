@@ -39,7 +39,7 @@ QueueName = Annotated[
 Label = Annotated[
     str,
     Like(
-        r"[A-Za-z](?:\w{0,62}[A-Za-z0-9])?",
+        r"[A-Za-z](?:[A-Za-z0-9_]{0,62}[A-Za-z0-9])?",
         "a label of Nextflow: letters, digits and underscores, such as process_gpu",
     ),
 ]

@@ -142,17 +142,28 @@ class Settings(Arguments):
                 region=self.region,
             )
         yield from self._volume_problems()
+        # Batch replaces the workers of such a deployment at once.
+        # https://docs.aws.amazon.com/batch/latest/userguide/infrastructure-updates.html
+        if self.batch_service_role == "own" and "update_minutes" in self.worker.model_fields_set:
+            text = (
+                f"{self.worker.update_minutes} is not allowed with batch_service_role own: a deploy"
+                " that replaces workers ends their jobs at once; remove it"
+            )
+            yield Problem(("worker", "update_minutes"), text)
 
     def _name_problems(self) -> Iterator[Problem]:
         """Names that Batch does not accept with their prefix."""
+        for path, name in (
+            *((("queues", name), name) for name in self.queues),
+            (("head", "job_definition"), self.head.job_definition),
+        ):
+            if len(f"{self.prefix}{name}") > LONGEST_NAME:
+                text = (
+                    f"{quote(name)} is not allowed: must have at most {LONGEST_NAME} characters"
+                    f" with {quote(self.prefix)} before it"
+                )
+                yield Problem(path, text)
         key = "deployment" if self.name_prefix is None else "name_prefix"
-        longest = max((*self.queues, self.head.job_definition), key=len)
-        if len(f"{self.prefix}{longest}") > LONGEST_NAME:
-            text = (
-                f"{quote(self.prefix)} is not allowed: with it {longest} has more than"
-                f" {LONGEST_NAME} characters"
-            )
-            yield Problem(("name_prefix",), text)
         if f"{self.prefix}{self.head.job_definition}".startswith("nf-"):
             text = (
                 f"{quote(getattr(self, key))} is not allowed: the head's job definition would begin"

@@ -46,6 +46,7 @@ def copy_references(
     for bucket, prefix in sources:
         folder = f"references/{bucket}/"
         present = dict(_objects(s3, own, f"{folder}{prefix}"))
+        before = copied + skipped
         for key, length in _objects(s3, bucket, prefix):
             if present.get(f"{folder}{key}") == length:
                 skipped += 1
@@ -55,7 +56,7 @@ def copy_references(
                 continue
             output.say(f"copying s3://{bucket}/{key}")
             s3.copy({"Bucket": bucket, "Key": key}, own, f"{folder}{key}")
-        if not copied + skipped:
+        if copied + skipped == before:
             text = f"there is nothing below s3://{bucket}/{prefix}: check its name"
             raise NfbatchError(Kind.NOT_FOUND, text)
     found = {"objects": copied, "bytes": size, "present": skipped, "dry_run": dry_run}

@@ -41,7 +41,7 @@ ENDPOINT = Kind(r"https?://[^\s/=]+/?", "http://HOST:PORT, without a path")
 _QUEUE = r"(arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/)?[A-Za-z0-9_-]{1,128}"
 JOB_QUEUE = Kind(_QUEUE, "the ARN or the name of a job queue")
 LABEL_QUEUES = Kind(
-    rf"([A-Za-z]\w*={_QUEUE}( |$))+",
+    rf"([A-Za-z][A-Za-z0-9_]*={_QUEUE}( |$))+",
     "LABEL=QUEUE for each label, separated by spaces, such as arm64=lab-graviton",
     lambda text: tuple(tuple(pair.split("=", 1)) for pair in text.split()),
 )
