@@ -9,6 +9,8 @@ import pytest
 from local_aws import batch as local_batch
 from local_aws.pace import PACE
 from nfbatch.error import Kind
+from stacks.transition.account import Account
+from stacks.transition.effects import Effect
 from tests.support.batch import Gate
 from tests.support.deployment import DeploymentTestbed, deployment_testbed
 
@@ -66,6 +68,24 @@ def test_workers_with_jobs_are_renewed_only_if_asked(
     assert "UPDATING" in lab.nfbatch("workers").out
     gate.open()
     assert lab.testbed.wait(job)["status"] == "SUCCEEDED"
+
+
+def test_the_children_of_array_jobs_count(lab: DeploymentTestbed, environment: str) -> None:
+    """Ours: a queue's list of jobs has their parent only; `make deploy` counts as `nfbatch` does."""
+    gate = Gate()
+    array = {"size": 2}
+    job = lab.testbed.submit(gate.script, jobQueue=lab.queues[0], arrayProperties=array)
+    for child in range(2):
+        lab.testbed.wait(f"{job}:{child}", "RUNNING")
+    (found,) = lab.testbed.batch.describe_compute_environments(computeEnvironments=[environment])[
+        "computeEnvironments"
+    ]
+    effect = Effect("compute environment", "spot", found["computeEnvironmentArn"], "waits", 60)
+
+    assert seen(lab)["jobs"] == 2
+    assert Account(lab.testbed.client).running_jobs([effect]) == {effect.physical_id: 2}
+    gate.open()
+    lab.testbed.wait(job)
 
 
 def attempts(lab: DeploymentTestbed, job: str) -> list[str]:

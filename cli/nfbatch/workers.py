@@ -110,19 +110,33 @@ def _image(resources: dict[str, Any]) -> Image:
 
 def _clusters(batch: Any, queues: list[str]) -> Iterator[str]:
     """The cluster of each job that is under way."""
-    pages = batch.get_paginator("list_jobs")
-    ids = [
-        job["jobId"]
-        for queue in queues
-        for status in _UNDER_WAY
-        for page in pages.paginate(jobQueue=queue, jobStatus=status)
-        for job in page["jobSummaryList"]
-    ]
+    ids = [job for queue in queues for job in _under_way(batch, queue)]
     for first in range(0, len(ids), _PAGE):
         for job in batch.describe_jobs(jobs=ids[first : first + _PAGE])["jobs"]:
             host = job.get("container", {}).get("containerInstanceArn", "")
             if "/" in host:
                 yield host.split("/")[1]
+
+
+def _under_way(batch: Any, queue: str) -> Iterator[str]:
+    """The ids of a queue's jobs that have a worker.
+
+    A queue's list has array jobs, which are PENDING until their last child has ended, but not the
+    children: https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
+    """
+
+    def listed(**which: str) -> Iterator[dict[str, Any]]:
+        for page in batch.get_paginator("list_jobs").paginate(**which):
+            yield from page["jobSummaryList"]
+
+    arrays = [
+        {"arrayJobId": job["jobId"]}
+        for job in listed(jobQueue=queue, jobStatus="PENDING")
+        if "arrayProperties" in job
+    ]
+    for family in ({"jobQueue": queue}, *arrays):
+        for status in _UNDER_WAY:
+            yield from (job["jobId"] for job in listed(**family, jobStatus=status))
 
 
 def renew(aws: Aws, chosen: Workers) -> None:

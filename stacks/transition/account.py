@@ -105,6 +105,7 @@ class Account:
             item["ecsClusterArn"].rpartition("/")[2]: item["computeEnvironmentArn"]
             for page in pages
             for item in page["computeEnvironments"]
+            if item.get("ecsClusterArn")  # others' may be on EKS
         }
         for queue, job in self._running(batch):
             if queue in counts:
@@ -120,17 +121,31 @@ class Account:
         for page in batch.get_paginator("describe_job_queues").paginate():
             for queue in page["jobQueues"]:
                 arn = queue["jobQueueArn"]
-                ids = [
-                    item["jobId"]
-                    for status in _STATUSES
-                    for jobs in batch.get_paginator("list_jobs").paginate(
-                        jobQueue=arn, jobStatus=status
-                    )
-                    for item in jobs["jobSummaryList"]
-                ]
+                ids = list(_under_way(batch, arn))
                 for first in range(0, len(ids), _PAGE):
                     for job in batch.describe_jobs(jobs=ids[first : first + _PAGE])["jobs"]:
                         yield arn, job
+
+
+def _under_way(batch: Any, queue: str) -> Iterator[str]:
+    """The ids of a queue's jobs that have a worker.
+
+    A queue's list has array jobs, which are PENDING until their last child has ended, but not the
+    children: https://docs.aws.amazon.com/batch/latest/APIReference/API_ListJobs.html
+    """
+
+    def listed(**which: str) -> Iterator[dict[str, Any]]:
+        for page in batch.get_paginator("list_jobs").paginate(**which):
+            yield from page["jobSummaryList"]
+
+    arrays = [
+        {"arrayJobId": job["jobId"]}
+        for job in listed(jobQueue=queue, jobStatus="PENDING")
+        if "arrayProperties" in job
+    ]
+    for family in ({"jobQueue": queue}, *arrays):
+        for status in _STATUSES:
+            yield from (job["jobId"] for job in listed(**family, jobStatus=status))
 
 
 def _has_queue(client: Callable[[str], Any], name: str) -> bool:
