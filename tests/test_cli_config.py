@@ -23,6 +23,11 @@ VARIABLES = {
     "NF_MAX_CPUS": "128",
     "NF_MAX_MEMORY": "943718",
 }
+ROUTED = {
+    **VARIABLES,
+    "NF_GPU_QUEUE": f"{BATCH}:job-queue/lab-gpu",
+    "NF_LABEL_QUEUES": f"arm64={BATCH}:job-queue/lab-graviton big={BATCH}:job-queue/lab-big",
+}
 
 
 def aws(variables: dict[str, str] = VARIABLES) -> RecordedAws:
@@ -53,6 +58,18 @@ def test_the_configuration_is_valid_in_the_pinned_nextflow(
     # The parser does find what is wrong.
     broken = {"broken.config": texts["nextflow.config"].replace("workDir =", "def workDir =")}
     assert against(libraries, tmp_path, broken) != []
+
+
+def test_tasks_go_to_the_queues_of_their_processors(
+    libraries: list[Path],  # noqa: F811 - the fixture
+    tmp_path: Path,
+) -> None:
+    text = nfbatch(aws(ROUTED), "config").out
+
+    assert "    queue = { task.accelerator ? 'lab-gpu' : 'default' }" in lines(text)
+    assert "    withLabel: 'arm64' { queue = 'lab-graviton' }" in lines(text)
+    assert "    withLabel: 'big' { queue = 'lab-big' }" in lines(text)
+    assert against(libraries, tmp_path, {"nextflow.config": text}) == []
 
 
 def test_every_option_is_known_to_the_pinned_nextflow() -> None:

@@ -26,7 +26,7 @@ process {{
     executor = 'awsbatch'
     queue = {queue}
     resourceLabels = ['nextflow-deployment': {name}]
-{limits}}}
+{limits}{label_queues}}}
 
 executor {{
     // An account may submit 50 jobs a second, and others use it too.
@@ -85,7 +85,7 @@ class NextflowConfig:
     @property
     def queue(self) -> str:
         """The queue of tasks, by name."""
-        return self.variables["NF_JOB_QUEUE"].rpartition("/")[2]
+        return _name(self.variables["NF_JOB_QUEUE"])
 
     @property
     def work(self) -> str:
@@ -110,7 +110,8 @@ class NextflowConfig:
             deployment=deployment.name,
             runs=deployment.runs,
             work=_literal(self.work),
-            queue=_literal(self.queue),
+            queue=self._queue_of_a_task,
+            label_queues=self._label_queues,
             name=_literal(deployment.name),
             limits=f"    resourceLimits = [{limits}]\n" if limits else "",
             region=_literal(self.site.aws.region or ""),
@@ -121,6 +122,22 @@ class NextflowConfig:
         )
         # The workers' own role serves where no task role is set.
         return "\n".join(line for line in filled.split("\n") if line.strip() != "jobRole = ''")
+
+    @property
+    def _queue_of_a_task(self) -> str:
+        """As in the head's configuration, docs/processors.md."""
+        gpu_queue = self.variables.get("NF_GPU_QUEUE")
+        if gpu_queue is None:
+            return _literal(self.queue)
+        return f"{{ task.accelerator ? {_literal(_name(gpu_queue))} : {_literal(self.queue)} }}"
+
+    @property
+    def _label_queues(self) -> str:
+        pairs = (pair.split("=", 1) for pair in self.variables.get("NF_LABEL_QUEUES", "").split())
+        return "".join(
+            f"    withLabel: '{label}' {{ queue = {_literal(_name(queue))} }}\n"
+            for label, queue in pairs
+        )
 
     @property
     def seqera(self) -> dict[str, str]:
@@ -142,6 +159,11 @@ class NextflowConfig:
             "Head Job memory": needs.get("MEMORY", ""),
             "AWS CLI tool path": self.variables["NF_AWS_CLI"],
         }
+
+
+def _name(queue: str) -> str:
+    """A queue's name, of its ARN."""
+    return queue.rpartition("/")[2]
 
 
 def _literal(text: str) -> str:
