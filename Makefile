@@ -65,7 +65,7 @@ test-s3: setup ## Compares the tasks' S3 client with the AWS CLI, versions 1 and
 
 test-head: setup ## Tests the head with a real Nextflow, lost hosts and faults; needs Docker
 	python -m pytest -m scenario tests/test_head_scenarios.py tests/test_head_spot.py tests/test_head_deployment.py tests/test_head_nf_core.py \
-		tests/test_enforced_runs.py tests/test_head_smoke.py
+		tests/test_head_shares.py tests/test_enforced_runs.py tests/test_head_smoke.py
 
 test-transitions: setup ## Deploys each change of one setting onto the local AWS, and takes it back
 	python -m pytest -m transitions tests/test_transitions.py tests/test_transitions_cli.py

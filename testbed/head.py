@@ -23,9 +23,12 @@ from local_aws.docker_cli import BUILD_ARGUMENTS
 from local_aws.jobs import Containers
 from local_aws.server import LocalAws
 from stacks import paths
+from testbed import synthesized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from stacks.settings import Settings
 
 #: Tasks that say which they are, and take their time.
 PIPELINE = """
@@ -116,6 +119,7 @@ class HeadTestbed:
         *command: str,
         memory: int | None = None,
         definition: str = "nextflow",
+        queue: str = "default",
         **variables: str,
     ) -> str:
         """Submit a head and return its id."""
@@ -128,7 +132,7 @@ class HeadTestbed:
         return str(
             self.batch.submit_job(
                 jobName="head",
-                jobQueue="default",
+                jobQueue=queue,
                 jobDefinition=definition,
                 containerOverrides=overrides,
             )["jobId"]
@@ -267,12 +271,15 @@ def recording(testbed: HeadTestbed) -> Iterator[str]:
 
 
 @contextmanager
-def head_testbed(directory: Path, *, access_control: bool = False) -> Iterator[HeadTestbed]:
-    """Deploy the workshop onto a local AWS with Docker.
+def head_testbed(
+    directory: Path, *, access_control: bool = False, settings: Settings | None = None
+) -> Iterator[HeadTestbed]:
+    """Deploy onto a local AWS with Docker.
 
     Args:
         directory: Where what is made is kept.
         access_control: Whether roles may do only what their policies allow.
+        settings: What is deployed; the workshop when not given.
 
     Raises:
         NoNextflow: No Nextflow that submits to Batch can be had.
@@ -290,7 +297,15 @@ def head_testbed(directory: Path, *, access_control: bool = False) -> Iterator[H
     runner = found.make_runner(state)
     assert isinstance(runner, Containers)
     with LocalAws(runner=runner, state_dir=state, access_control=access_control) as aws:
-        cdk = Cdk(aws, paths.ROOT, environment=arguments)
+        folder = _app(directory, settings) if settings else paths.ROOT
+        cdk = Cdk(aws, folder, environment=arguments)
         cdk.bootstrap()
         cdk.deploy(context={"settings": "workshop"})
         yield HeadTestbed(aws, runner.images)
+
+
+def _app(directory: Path, settings: Settings) -> Path:
+    """A folder whose app is what the settings synthesize to."""
+    assembly = synthesized.of(settings).directory
+    (directory / "cdk.json").write_text(json.dumps({"app": str(assembly)}))
+    return directory
