@@ -63,7 +63,9 @@ class Lab:
         answer = self._clients["sqs"].receive_message(QueueUrl=self._mailbox)
         return [json.loads(each["Body"])["Message"] for each in answer.get("Messages", [])]
 
-    def boot(self, event: str, instance: str | None = None) -> dict[str, Any]:
+    def boot(
+        self, event: str, instance: str | None = None, stream: str = "worker"
+    ) -> dict[str, Any]:
         """An instance writes what `boot.sh` does; what the filter then passes on."""
         self._boots += 1
         instance = instance or f"i-{self.name}-{self._boots}"
@@ -73,7 +75,7 @@ class Lab:
             "cluster": self.cluster,
             "reason": "EC2: no answer",
         }
-        where = {"logGroupName": GROUP, "logStreamName": f"worker/{instance}"}
+        where = {"logGroupName": GROUP, "logStreamName": f"{stream}/{instance}"}
         record = {"timestamp": int(time.time() * 1000), "message": json.dumps(boot)}
         logs = self._clients["logs"]
         if not logs.describe_log_streams(
@@ -81,13 +83,16 @@ class Lab:
         )["logStreams"]:
             logs.create_log_stream(**where)
         logs.put_log_events(**where, logEvents=[record])
-        data = gzip.compress(json.dumps({"logEvents": [record]}).encode())
+        passed_on = {"logStream": where["logStreamName"], "logEvents": [record]}
+        data = gzip.compress(json.dumps(passed_on).encode())
         return {"awslogs": {"data": base64.b64encode(data).decode()}}
 
-    def refuse(self, instance: str | None = None, **clients: Any) -> dict[str, Any]:
+    def refuse(
+        self, instance: str | None = None, stream: str = "worker", **clients: Any
+    ) -> dict[str, Any]:
         """An instance refuses, and the brake looks."""
         services = {"batch": self.batch, "logs": self._clients["logs"], "sns": self._clients["sns"]}
-        event = self.boot(brake.REFUSED, instance)
+        event = self.boot(brake.REFUSED, instance, stream)
         return brake.check(event, self.environment, **(services | clients))
 
 
@@ -123,6 +128,13 @@ def test_a_boot_that_goes_well_ends_the_row(lab: Lab) -> None:
 def test_an_instance_that_reboots_counts_once(lab: Lab) -> None:
     for _ in range(4):
         lab.refuse("i-same")
+    assert lab.state == "ENABLED"
+
+
+def test_what_a_task_prints_is_no_refusal(lab: Lab) -> None:
+    for _ in range(4):
+        lab.refuse(stream="nf-lab_bash/default")
+    assert lab.refuse()["refused_in_a_row"] == {lab.cluster: 1}
     assert lab.state == "ENABLED"
 
 

@@ -27,6 +27,8 @@ DEPLOYMENT_TAG = "nextflow-batch:deployment"
 REFUSED, JOINED, DISABLED = "boot refused", "boot done", "environment disabled"
 #: Where this function keeps its own; what is older than the period counts no more.
 STREAM, PERIOD_SECONDS = "worker/brake", 6 * 3600
+#: How the names of the streams begin to which workers write, and no task.
+STREAMS = "worker/"
 
 
 def handler(event: dict[str, Any], _context: object = None) -> report.Facts:
@@ -54,7 +56,9 @@ def check(
     Returns:
         What was disabled, and the refusals in a row of each cluster.
     """
-    new = list(_boots(json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))))
+    passed_on = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+    # The group has the output of tasks, too, which may print what they like.
+    new = list(_boots(passed_on)) if passed_on["logStream"].startswith(STREAMS) else []
     clusters = {boot["cluster"] for boot in new if boot.get("cluster")}
     boots = [*_earlier(logs, environment), *new] if clusters else []
     rows = {cluster: _in_a_row(boots, cluster) for cluster in sorted(clusters)}
@@ -91,7 +95,7 @@ def _boots(log: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _earlier(logs: Any, environment: Environment) -> Iterator[dict[str, Any]]:
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=environment.log_group,
-        logStreamNamePrefix="worker/",
+        logStreamNamePrefix=STREAMS,
         startTime=int((time.time() - PERIOD_SECONDS) * 1000),
         filterPattern=f'?"{REFUSED}" ?"{JOINED}" ?"{DISABLED}"',
     )

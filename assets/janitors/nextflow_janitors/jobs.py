@@ -9,7 +9,6 @@ if TYPE_CHECKING:
 
 #: In the order in which jobs pass through them, so that none slips by between two calls.
 ALIVE = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
-ENDED = ("SUCCEEDED", "FAILED")
 # https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
 _DESCRIBED_AT_ONCE = 100
 
@@ -40,6 +39,23 @@ def described(batch: Any, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
     wanted = list(dict.fromkeys(ids))
     for start in range(0, len(wanted), _DESCRIBED_AT_ONCE):
         yield from batch.describe_jobs(jobs=wanted[start : start + _DESCRIBED_AT_ONCE])["jobs"]
+
+
+def has_any(batch: Any, queues: Iterable[str], definition: str) -> bool:
+    """Tell whether Batch knows any job of a definition, in whatever state.
+
+    Args:
+        batch: The client.
+        queues: The queues' names.
+        definition: The ARN of a revision.
+    """
+    wanted = [{"name": "JOB_DEFINITION", "values": [definition]}]
+    pages = batch.get_paginator("list_jobs")
+    return any(
+        page["jobSummaryList"]
+        for queue in queues
+        for page in pages.paginate(jobQueue=queue, filters=wanted)
+    )
 
 
 def is_of(job: dict[str, Any], definition: str) -> bool:

@@ -1,8 +1,9 @@
-"""Deletes images of heads that no job definition names any more.
+"""Deletes images of heads that only earlier revisions of the head's job definition name.
 
 The CDK pushes each version of the head's image into a repository that all its apps in the account
-and region share. An image is this deployment's if an earlier revision of its head's job definition
-names it; Batch knows such a revision for 180 days:
+and region share. An image is this deployment's if a revision of its head's job definition names it.
+Earlier revisions stay ACTIVE after a deploy, as a living head may need its own for the next
+attempt. Batch knows an INACTIVE one for 180 days:
 https://docs.aws.amazon.com/batch/latest/APIReference/API_DeregisterJobDefinition.html
 
 The CDK pushes an image that is missing when a deploy wants it again.
@@ -55,17 +56,21 @@ def delete(
         The images' tags, those that ECR did not delete, and how many are kept.
     """
     pages = batch.get_paginator("describe_job_definitions")
-    active = [page["jobDefinitions"] for page in pages.paginate(status="ACTIVE")]
-    used = set(_images(active))
+    active = [each for page in pages.paginate(status="ACTIVE") for each in page["jobDefinitions"]]
+    heads = [each for each in active if each["jobDefinitionName"] == environment.head]
+    # What people submit by the definition's name.
+    newest = max(heads, key=_revision, default=None)
+    if newest is None:
+        return {"deleted": [], "reason": f"{environment.head} has no active revision"}
+    heads.remove(newest)
+    used = set(_images([each for each in active if each not in heads]))
     alive = {job["jobDefinition"] for job in _alive(batch, environment)}
-    earlier = sorted(
-        (
-            each
-            for page in pages.paginate(jobDefinitionName=environment.head, status="INACTIVE")
-            for each in page["jobDefinitions"]
-        ),
-        key=lambda each: -each["revision"],
-    )
+    heads += [
+        each
+        for page in pages.paginate(jobDefinitionName=environment.head, status="INACTIVE")
+        for each in page["jobDefinitions"]
+    ]
+    earlier = sorted(heads, key=_revision, reverse=True)
     used.update(*(_images(each) for each in earlier if each["jobDefinitionArn"] in alive))
     tags = [tag for image in dict.fromkeys(_images(earlier)) if (tag := _tag(image, environment))]
     gone = set(tags[KEPT:]) - {_tag(image, environment) for image in used}
@@ -79,6 +84,10 @@ def delete(
         failed += [each["imageId"]["imageTag"] for each in answer["failures"]]
     done = [tag for tag in old if tag not in failed]
     return {"deleted": done, "failed": failed, "kept": len(set(tags)) - len(done)}
+
+
+def _revision(definition: dict[str, Any]) -> int:
+    return int(definition["revision"])
 
 
 def _alive(batch: Any, environment: Environment) -> Iterator[dict[str, Any]]:

@@ -57,16 +57,17 @@ def stop(event: dict[str, Any], environment: Environment, *, batch: Any, s3: Any
     known = _record(s3, environment, head)
     if _keeps_tasks(event["detail"], known):
         return {"head": head, "stopped": [], "reason": f"the run has {_KEEP_OPTION}"}
-    # A later head may have resumed the session meanwhile: its tasks are younger.
-    end = datetime.fromisoformat(event["time"]).timestamp() * 1000
-    found: list[str] = []
+    # A later head may have resumed the session meanwhile: its tasks are younger. EventBridge's
+    # times are of whole seconds.
+    end = (datetime.fromisoformat(event["time"]).timestamp() + 1) * 1000
+    found: dict[str, None] = {}
     # Until a look finds none that is new: Batch may return a task to a state already looked at.
     while new := [job for job in _tasks(batch, environment, head, known, end) if job not in found]:
         batch.terminate_job(jobId=new[0], reason=REASON)  # Alone: without permission, none is.
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda job: batch.terminate_job(jobId=job, reason=REASON), new[1:]))
-        found += new
-    return {"head": head, "stopped": found}
+        found |= dict.fromkeys(new)
+    return {"head": head, "stopped": list(found)}
 
 
 def _keeps_tasks(head: dict[str, Any], known: dict[str, Any]) -> bool:
@@ -103,7 +104,7 @@ def _tasks(
         if (
             tags.get(DEPLOYMENT_TAG) == environment.deployment
             and job["status"] in jobs.ALIVE
-            and job["createdAt"] <= end
+            and job["createdAt"] < end
             and not (job.get("isTerminated") or job.get("isCancelled"))
             and (
                 tags.get(SESSION_TAG) == identity

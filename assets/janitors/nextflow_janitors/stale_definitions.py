@@ -7,6 +7,7 @@ https://github.com/nextflow-io/nextflow/blob/v26.04.6/plugins/nf-amazon/src/main
 
 from __future__ import annotations
 
+import random
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ AGE = timedelta(days=30)
 #: may still be in the memory of a head that is older.
 #: https://docs.aws.amazon.com/batch/latest/userguide/job_states.html
 REMEMBERED = timedelta(days=6)
-#: In one run, one every half second: what is left is for the next day.
+#: Looked at in one run, one every half second: what is left is for the next day.
 MOST, PAUSE_SECONDS = 200, 0.5
 
 
@@ -57,27 +58,22 @@ def deregister(
         The definitions, and how many are kept.
     """
     now = now or datetime.now(UTC)
-    used: set[str] = set()
-    for job in jobs.listed(batch, environment.queues, jobs.ALIVE + jobs.ENDED):
-        used.add(str(job.get("jobDefinition", "")))
+    for job in jobs.listed(batch, environment.queues, jobs.ALIVE):
         begun = datetime.fromtimestamp(job["createdAt"] / 1000, UTC)
-        if (
-            jobs.is_of(job, environment.head)
-            and job["status"] in jobs.ALIVE
-            and now - begun > REMEMBERED
-        ):
+        if jobs.is_of(job, environment.head) and now - begun > REMEMBERED:
             reason = f"the head {job['jobId']} runs for more than {REMEMBERED.days} days"
             return {"deregistered": [], "reason": reason}
     known = list(_definitions(batch, f"nf-{environment.deployment}_"))
-    stale = [
-        each
-        for each in known
-        if each["jobDefinitionArn"] not in used and _registered(each, now) < now - AGE
-    ]
+    old = [each for each in known if _registered(each, now) < now - AGE]
+    # If one run cannot look at all, the next one looks at others.
+    random.shuffle(old)
     done: list[str] = []
-    for each in stale[:MOST]:
-        if done:
+    for number, each in enumerate(old[:MOST]):
+        if number:
             pause(PAUSE_SECONDS)
+        # Right before: a head may have submitted a job meanwhile.
+        if jobs.has_any(batch, environment.queues, each["jobDefinitionArn"]):
+            continue
         batch.deregister_job_definition(jobDefinition=each["jobDefinitionArn"])
         done.append(f"{each['jobDefinitionName']}:{each['revision']}")
     return {"deregistered": done, "kept": len(known) - len(done)}

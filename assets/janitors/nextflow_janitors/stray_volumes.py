@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from nextflow_janitors import report
 from nextflow_janitors.client import client
 from nextflow_janitors.environment import Environment
@@ -16,6 +18,8 @@ NAME = "stray volumes"
 DEPLOYMENT_TAG = "nextflow-batch:deployment"
 #: A worker attaches a volume within seconds, or deletes it.
 IN_USE_SOON = timedelta(hours=1)
+#: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+_NOT_STRAY = ("InvalidVolume.NotFound", "VolumeInUse")
 
 
 def handler(_event: object, _context: object = None) -> report.Facts:
@@ -41,9 +45,19 @@ def delete(environment: Environment, *, ec2: Any, now: datetime | None = None) -
     )
     latest = (now or datetime.now(UTC)) - IN_USE_SOON
     old = [each for page in pages for each in page["Volumes"] if each["CreateTime"] < latest]
-    for volume in old:
-        ec2.delete_volume(VolumeId=volume["VolumeId"])
+    deleted = [volume for volume in old if _delete(ec2, volume["VolumeId"])]
     return {
-        "deleted": [volume["VolumeId"] for volume in old],
-        "gib": sum(volume["Size"] for volume in old),
+        "deleted": [volume["VolumeId"] for volume in deleted],
+        "gib": sum(volume["Size"] for volume in deleted),
     }
+
+
+def _delete(ec2: Any, volume: str) -> bool:
+    """Delete a volume, unless a worker has just deleted it, or somebody has attached it."""
+    try:
+        ec2.delete_volume(VolumeId=volume)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_STRAY:
+            raise
+        return False
+    return True
