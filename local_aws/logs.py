@@ -28,7 +28,7 @@ def _filter(response: LogsResponse) -> str:
         names = [name for name in _group(response).streams if name.startswith(prefix)]
         # moto takes an empty list for all of them.
         response._get_param = _with(response._get_param, {"logStreamNames": names or [prefix]})
-    return _moto_filter(response)
+    return str(_moto_filter(response))
 
 
 def _with(get: Callable[..., Any], values: dict[str, Any]) -> Callable[..., Any]:
