@@ -125,7 +125,7 @@ deploy: setup ## Deploys SETTINGS to the account of your credentials; GO_ON=1 al
 destroy: setup ## Destroys the stacks of SETTINGS and lists what stays; REMOVE=yes removes that, but no data
 	cdk destroy --all --context settings=$(SETTINGS)
 	@echo "What destroyed deployments have left; images of heads: docs/operations.md#what-stays-after-make-destroy"
-	@nfbatch leftovers $(if $(filter yes,$(REMOVE)),--remove $$(test -t 0 || echo --yes)) \
+	@nfbatch leftovers $(if $(filter yes,$(REMOVE)),--remove) \
 		--region "$$(python -c 'import sys; from stacks import paths, settings_file; print(settings_file.read(paths.SETTINGS, sys.argv[1]).region)' $(SETTINGS))"
 
 snapshots: setup ## Accepts changed templates; review the difference first

@@ -90,6 +90,8 @@ def readable(text: str) -> str:
 def _without_tags(block: _Block, tags: _Tags) -> list[str]:
     kept: list[str] = []
     lines = block.lines
+    if not lines:
+        return [block.header]  # it is new, or goes
     position = 0
     while position < len(lines):
         line = lines[position]

@@ -18,6 +18,12 @@ _LONGEST = 60_000
 _REFUSED = 3
 _DATA = ("AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S3::Bucket")
 _RESOURCE = re.compile(r"\[[+~-]\] (\S+::\S+) (.*)")
+#: The role of reviews reads stacks itself: docs/pipeline.md
+_WARNINGS = re.compile(
+    r"^.*(could not be used to assume .* Proceeding anyway|was not assumed\. Proceeding with default"
+    r" credentials)\.\n",
+    re.MULTILINE,
+)
 _GONE = re.compile(r"\b(replace|may be replaced|destroy|orphan)$")
 
 
@@ -93,7 +99,7 @@ def main(settings: str) -> int:
     if run.returncode:
         print(run.stdout, file=sys.stderr)
         return run.returncode
-    difference = readable(run.stdout)
+    difference = readable(_WARNINGS.sub("", run.stdout))
     allowed = bool(os.environ.get("REPLACE_DATA"))
     print(comment(difference, settings, allowed=allowed), end="")
     return _REFUSED if data(lost(difference)) and not allowed else 0

@@ -110,3 +110,13 @@ def test_a_changed_value_of_the_worker_is_one_line_of_its_script(tmp_path: Path)
         '[+]     "team": "x"',
     ]
     assert run.stdout.count("team = x") == 1
+
+
+def test_resources_that_are_new_or_go_are_shown() -> None:
+    shown = """\
+Stack lab
+Resources
+[-] AWS::S3::Bucket Old Old destroy
+[+] AWS::Logs::LogGroup New New
+"""
+    assert difference.readable(shown) == shown

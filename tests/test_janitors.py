@@ -437,6 +437,19 @@ def test_a_lost_host_is_a_metric(
         assert capsys.readouterr().out == "", "its loss was counted when it happened"
 
 
+@pytest.mark.parametrize("code", ["AuthorizationError", "KMSAccessDenied", "UnauthorizedOperation"])
+def test_each_services_refusal_is_a_missing_permission(
+    code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def publish() -> report.Facts:
+        error = {"Code": code, "Message": "x is not authorized to perform: kms:Decrypt on y"}
+        raise ClientError({"Error": error}, "Publish")
+
+    with pytest.raises(report.MissingPermissionError):
+        report.run("brake", "lab", publish)
+    assert json.loads(capsys.readouterr().out)["missing"] == "kms:Decrypt"
+
+
 def test_an_unexpected_error_is_one_line_and_raised(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> report.Facts:
         raise ClientError({"Error": {"Code": "ServerException", "Message": "later"}}, "ListJobs")

@@ -283,6 +283,8 @@ def test_every_metric_that_is_shown_or_alarmed_has_a_source(plain: Template) -> 
                 assert set(dimensions) == emitted[name], name
                 assert dimensions["deployment"] == "default"
     assert len(_alarmed(plain)["FailedJanitor"]) == len(functions)
+    counted = {*census.TASKS.values(), census.HEADS, census.VCPUS}
+    assert counted <= {name for _, name, _ in _shown(plain)}, "a metric that nobody sees costs"
 
 
 def test_the_picture_of_the_dashboard_is_drawn_from_its_definition(plain: Template) -> None:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
-from typing import Any
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from audit import pipeline
+from local_aws.batch import credentials
+from local_aws.batch.place import Place
+from local_aws.batch.process_runner import ProcessRunner
+from local_aws.cdk import Cdk, variables
+from local_aws.server import LocalAws
 from stacks import paths, review, settings_file
+from tests.support.local_aws import ACCOUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 WORKFLOW = paths.ROOT / ".github" / "workflows" / "deployment.yml"
 DIFFERENCE = """\
@@ -77,18 +91,122 @@ def test_a_comment_is_never_longer_than_github_takes() -> None:
     assert len(review.comment("x" * 100_000, "lab", allowed=False)) < 65_536
 
 
-def test_a_pull_request_may_only_look_and_the_environment_may_deploy() -> None:
+def _statements(role: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = role["PolicyDocument"]["Statement"]
+    return found
+
+
+def _roles() -> tuple[dict[str, Any], dict[str, Any]]:
     settings = settings_file.read(paths.SETTINGS, "default")
-    roles = pipeline.roles(settings, "lab/nextflow", "production")
-    looks, deploys = roles["nextflow-default-review"], roles["nextflow-default-deploy"]
+    found = pipeline.roles(settings, "lab/nextflow", "production")
+    return found["nextflow-default-review"], found["nextflow-default-deploy"]
 
-    def resources(role: dict[str, Any]) -> list[str]:
-        (statement,) = role["PolicyDocument"]["Statement"]
-        assert statement["Action"] == "sts:AssumeRole"
-        return [arn.rpartition("/")[2].split("-role-")[0] for arn in statement["Resource"]]
 
-    assert resources(looks) == ["cdk-hnb659fds-lookup"]
-    assert "cdk-hnb659fds-deploy" in resources(deploys)
+def test_a_pull_request_may_only_read_the_deployments_stacks() -> None:
+    looks, _ = _roles()
+    (statement,) = _statements(looks)
+
+    assert statement["Action"] == ["cloudformation:DescribeStacks", "cloudformation:GetTemplate"]
+    assert statement["Resource"].endswith("us-west-2:ACCOUNT:stack/nextflow-default-*")
+
+
+def test_the_environment_deploys_with_what_a_person_needs_who_does() -> None:
+    _, deploys = _roles()
+    page = (paths.ROOT / "docs" / "prerequisites.md").read_text("utf-8")
+    (document,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    roles, *others = _statements(deploys)
+    known = json.loads(document)["Statement"]
+
+    assert {arn.rpartition("/")[2].split("-role-")[0] for arn in roles["Resource"]} == {
+        f"cdk-hnb659fds-{name}" for name in ("deploy", "file-publishing", "image-publishing")
+    }
+    for statement in others:
+        for key, value in (
+            ("ACCOUNT", "ACCOUNT"),
+            ("us-west-2", "REGION"),
+            ("-default-", "-DEPLOYMENT-"),
+        ):
+            statement["Resource"] = statement["Resource"].replace(key, value)
+    assert others == known[1:]
     (trust,) = deploys["AssumeRolePolicyDocument"]["Statement"]
     subject = trust["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
     assert subject == "repo:lab/nextflow:environment:production"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["default", "lab", "production"], "REPOSITORY=lab is not allowed: must be OWNER/NAME"),
+        (["default", "lab/*", "production"], "REPOSITORY=lab/* is not allowed"),
+        (["default", "lab/x", "*"], "ENVIRONMENT=* is not allowed: must be the name of"),
+        (["nope", "lab/x", "production"], "settings: 'nope' is not allowed"),
+    ],
+)
+def test_what_is_not_allowed_is_one_line(
+    arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pipeline.main(arguments) == 2
+
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    assert problem in output.err
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAws]:
+    """A local AWS with access control, and a stack whose bucket the settings have no more."""
+    folder = tmp_path_factory.mktemp("aws")
+    runner = ProcessRunner(folder / "worker")
+    with LocalAws(runner=runner, state_dir=folder, access_control=True) as made:
+        Cdk(made, paths.ROOT).bootstrap()
+        bucket = {"Resources": {"Old": {"Type": "AWS::S3::Bucket"}}}
+        made.client("cloudformation").create_stack(
+            StackName="nextflow-default-data", TemplateBody=json.dumps(bucket)
+        )
+        yield made
+
+
+def _as(aws: LocalAws, name: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of the workflow with the credentials of one of its roles."""
+    iam, role = aws.client("iam"), _roles()[name == "deploy"]
+    document = json.dumps(role["PolicyDocument"]).replace("ACCOUNT", ACCOUNT)
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+    iam.create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )
+    iam.put_role_policy(RoleName=name, PolicyName="policy", PolicyDocument=document)
+    arn = f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    keys = credentials.answer(credentials.grant(Place(ACCOUNT, aws.region), arn, "github"))
+    assert keys is not None
+    environment = {
+        **aws.environment(),
+        **variables(aws),
+        "PATH": os.environ["PATH"],
+        "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": keys["Token"],
+        "CI": "true",
+    }
+    return subprocess.run(
+        command, cwd=paths.ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_role_of_reviews_can_review_and_the_comment_has_nothing_else(aws: LocalAws) -> None:
+    done = _as(aws, "review", sys.executable, "-m", "stacks.review", "default")
+
+    assert done.returncode == 3, done.stderr
+    assert "**Data would be replaced or deleted**: refused" in done.stdout
+    assert "- `[-] AWS::S3::Bucket Old destroy`" in done.stdout
+    assert "role" not in done.stdout.partition("Stack nextflow-default-data")[0]
+
+
+def test_the_role_of_the_environment_can_plan_a_deploy(aws: LocalAws, tmp_path: Path) -> None:
+    synth = ("cdk", "synth", "--quiet", "-c", "settings=default", "--output", str(tmp_path))
+    assert subprocess.run(synth, cwd=paths.ROOT, capture_output=True, check=False).returncode == 0
+
+    plan = (sys.executable, "-m", "stacks.deploy", str(tmp_path), "--plan")
+    done = _as(aws, "deploy", *plan)
+    assert done.returncode == 2
+    assert "bucket nextflow-default-data-old" in done.stderr, "it has read the stack"

@@ -66,6 +66,7 @@ class Dashboard(Construct):
             metrics.triggered(events.run_started, "started, or started again"),
             metrics.triggered(events.run_finished, "succeeded"),
             metrics.triggered(events.run_failed, "failed"),
+            *([ours.ours("RunsAlive", "alive", statistic="Maximum")] if counts_jobs else []),
         )
         counted = [
             _graph(
@@ -74,7 +75,7 @@ class Dashboard(Construct):
                 stacked=True,
             ),
             _graph(
-                "vCPUs by compute environment",
+                "vCPUs by environment",
                 *(
                     ours.ours("VCpus", name, statistic="Maximum", environment=name)
                     for name in environments

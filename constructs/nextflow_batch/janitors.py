@@ -36,10 +36,8 @@ _REASONS = {
     ("LambdaDLQ", "CKV_AWS_116"): "an alarm counts errors; the next event or day repeats the work",
     ("LambdaConcurrency", "CKV_AWS_115"): "it would be taken from the account; a new one has ten",
     ("LambdaInsideVPC", "CKV_AWS_117"): "functions call AWS's APIs alone, and read no data",
-    ("CKV_AWS_50",): "a line of the log says what a function did; there is nothing to trace",
     ("CKV_AWS_173",): "variables are names, none is secret",
     ("W3005",): "the CDK lets a function depend on its role, which the function names already",
-    ("CKV_AWS_272",): "the CDK deploys what is reviewed here; signing needs a site's own profile",
 }
 #: Not part of a function.
 _LEFT_OUT = ["__pycache__", "*.pyc", ".ruff_cache", ".mypy_cache"]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 #: As the workers' metrics.
 NAMESPACE = "NextflowBatch"
 DEPLOYMENT = "deployment"
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+_DENIED = (
+    *("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"),
+    # SNS: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    *("AuthorizationError", "KMSAccessDenied"),
+)
 #: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 _ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
