@@ -55,13 +55,15 @@ def starts(tasks: list[dict[str, Any]]) -> list[int]:
 
 def test_a_run_of_many_tasks_does_not_starve_that_of_another_team(testbed: HeadTestbed) -> None:
     project = testbed.put_project("naps")
-    large = testbed.submit(project, "--tasks", str(MANY), "--seconds", "3", queue="heads")
+    # A priority counts only within a share.
+    large = testbed.submit(
+        project, "--tasks", str(MANY), "--seconds", "3", queue="heads", NF_PRIORITY="7"
+    )
     testbed.until(lambda: len(testbed.tasks(large)) == MANY, "all tasks are submitted")
 
     small = testbed.submit(
-        project, "--tasks", "2", "--seconds", "3", queue="heads",
-        NF_SHARE="imaging", NF_PRIORITY="7",
-    )  # fmt: skip
+        project, "--tasks", "2", "--seconds", "3", queue="heads", NF_SHARE="imaging"
+    )
     assert testbed.end(small) == SUCCESS
     assert testbed.end(large) == SUCCESS
 
@@ -74,8 +76,10 @@ def test_a_run_of_many_tasks_does_not_starve_that_of_another_team(testbed: HeadT
     assert submitted > max(task["createdAt"] for task in many)
     assert len(waited) - len(overtaken) <= 2 < len(overtaken)
     scheduling = [
-        {(task["shareIdentifier"], task["schedulingPriority"], task["tags"]["nextflow-share"])
-         for task in tasks}
+        {
+            (task["shareIdentifier"], task["schedulingPriority"], task["tags"]["nextflow-share"])
+            for task in tasks
+        }
         for tasks in (many, few)
-    ]  # fmt: skip
-    assert scheduling == [{("genomics", 0, "genomics")}, {("imaging", 7, "imaging")}]
+    ]
+    assert scheduling == [{("genomics", 7, "genomics")}, {("imaging", 0, "imaging")}]
