@@ -96,6 +96,8 @@ format: setup ## Formats, and fixes what can be fixed automatically
 synth: setup ## Writes the templates of SETTINGS to cdk.out/
 	cdk synth --quiet --context settings=$(SETTINGS) --output cdk.out
 
+setting = $$(python -c 'from stacks import paths, settings_file; print(settings_file.read(paths.SETTINGS, "$(SETTINGS)").$(1))')
+
 diff: setup ## Shows what a deploy of SETTINGS would change, and what it would do to jobs that run
 	@cdk synth --quiet --context settings=$(SETTINGS) --output build/assembly
 	@python -m stacks.difference --app build/assembly
@@ -122,11 +124,14 @@ deploy: setup ## Deploys SETTINGS to the account of your credentials; GO_ON=1 al
 	@cdk synth --quiet --context settings=$(SETTINGS) --output build/assembly
 	@python -m stacks.deploy build/assembly $(if $(GO_ON),--go-on)
 
+renew: deploy ## Deploys SETTINGS, with the workers' programs, and renews AMIs where no job runs; for a schedule
+	@nfbatch workers --renew --region "$(call setting,region)" --deployment "$(call setting,deployment)"
+
 destroy: setup ## Destroys the stacks of SETTINGS and lists what stays; REMOVE=yes removes that, but no data
 	cdk destroy --all --context settings=$(SETTINGS)
 	@echo "What destroyed deployments have left; images of heads: docs/operations.md#what-stays-after-make-destroy"
 	@nfbatch leftovers $(if $(filter yes,$(REMOVE)),--remove) \
-		--region "$$(python -c 'import sys; from stacks import paths, settings_file; print(settings_file.read(paths.SETTINGS, sys.argv[1]).region)' $(SETTINGS))"
+		--region "$(call setting,region)"
 
 snapshots: setup ## Accepts changed templates; review the difference first
 	python -m pytest tests/test_app.py --snapshot-update

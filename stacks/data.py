@@ -31,7 +31,7 @@ class DataStack(Stack):
         self, scope: Construct, construct_id: str, *, settings: StorageSettings, **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, description="Nextflow on AWS Batch: data", **kwargs)
-        removal = RemovalPolicy.RETAIN
+        removal = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
         if settings.delete_with_stack and settings.delete_data_for_good:
             removal = RemovalPolicy.DESTROY
         self.removal_policy = removal

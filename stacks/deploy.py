@@ -19,6 +19,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.transition import plan as planning
+from stacks.transition import states
 from stacks.transition.account import Account
 from stacks.transition.template import StackTemplate
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from stacks.transition.effects import Effect
     from stacks.transition.plan import Plan
 
+_REFUSED = 2
 _STOPPED = 3
 
 
@@ -111,7 +113,7 @@ def _carry_out(plan: Plan, assembly: Path, account: Account) -> int:
             try:
                 account.destroy(step.stack)
             except (BotoCoreError, ClientError) as error:
-                print(f"{step.stack} was not destroyed: {error}", file=sys.stderr)
+                _say(f"{step.stack} was not destroyed: {error}")
                 return 1
             continue
         command = ["cdk", "deploy", step.stack, "--exclusively", "--app", str(assembly), *asked]
@@ -130,31 +132,38 @@ def main() -> int:
     try:
         return _deploy(options.assembly, go_on=options.go_on, only_plan=options.plan)
     except AssemblyError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
     except (BotoCoreError, ClientError) as error:
-        print(f"What is deployed cannot be read, so nothing was changed: {error}", file=sys.stderr)
-    return 2
+        _say(f"What is deployed cannot be read, so nothing was changed: {error}")
+    return _REFUSED
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _deploy(assembly: Path, *, go_on: bool, only_plan: bool) -> int:
     declared, region = read_assembly(assembly)
     session = boto3.session.Session(region_name=region)
     account = Account(session.client)  # type: ignore[arg-type]
-    deployed = account.deployed([stack.name for stack in declared])
+    names = [stack.name for stack in declared]
+    if broken := list(states.refusals(account.settled(names, _say))):
+        _say("\n".join(broken))
+        return _REFUSED
+    deployed = account.deployed(names)
     plan = planning.make(declared, deployed)
-    refusals = [*plan.refusals, *account.taken_names(declared, deployed)]
-    if refusals:
-        print("\n".join(refusals), file=sys.stderr)
-        return 2
+    if refusals := [*plan.refusals, *account.taken_names(declared, deployed)]:
+        _say("\n".join(refusals))
+        return _REFUSED
     for line in _shown(plan):
         print(line)
     stopping = sentences(plan.effects, account.running_jobs(plan.effects))
     for line in stopping:
-        print(line, file=sys.stderr)
+        _say(line)
     if only_plan:
         return 0
     if stopping and not go_on:
-        print("Nothing was changed. To deploy now: make deploy GO_ON=1", file=sys.stderr)
+        _say("Nothing was changed. To deploy now: make deploy GO_ON=1")
         return _STOPPED
     return _carry_out(plan, assembly, account)
 

@@ -30,6 +30,8 @@ _USAGE = {
     "alarm_month": ("AmazonCloudWatch", "CW:AlarmMonitorUsage"),
     "kms_key_month": ("awskms", "KMS-Keys"),
 }
+#: What costs the same everywhere is not in each region's list.
+_EVERYWHERE = frozenset({"dashboard_month"})
 #: USW2- or, with KMS, us-west-2-.
 _REGION = re.compile(r"^(?:[A-Z]{2,4}\d?|[a-z]{2}(?:-[a-z]+)+-\d)-")
 _ROWS_OF_METADATA = 5
@@ -65,15 +67,17 @@ def refresh(region: str, path: Path = TABLE, host: str = HOST) -> None:
     published = ""
     for service in dict.fromkeys(service for service, _ in _USAGE.values()):
         wanted = {usage: key for key, (owner, usage) in _USAGE.items() if owner == service}
-        address = f"{host}/offers/v1.0/aws/{service}/current/{region}/index.csv"
-        for date, row in _rows(address):
-            published = max(published, date)
-            usage = _REGION.sub("", row.get("usageType", ""))
-            first = row.get("StartingRange") in ("0", "")
-            if usage in wanted and first and row.get("TermType") == "OnDemand":
-                usd = float(row["PricePerUnit"])
-                if usd > 0:
-                    table["usd"][wanted.pop(usage)] = [usd, address]
+        lists = f"{host}/offers/v1.0/aws/{service}/current"
+        address = f"{lists}/{region}/index.csv"
+        for published_on, usage, usd in _prices(address):
+            published = max(published, published_on)
+            if key := wanted.pop(_REGION.sub("", usage), None):
+                table["usd"][key] = [usd, address]
+        if wanted and set(wanted.values()) <= _EVERYWHERE:
+            address = f"{lists}/index.csv"
+            for _, usage, usd in _prices(address):
+                if key := wanted.pop(usage, None):
+                    table["usd"][key] = [usd, address]
         if wanted:
             raise ValueError(f"{address} has no price of {', '.join(wanted)}")
     table |= {"region": region, "published": published}
@@ -81,6 +85,14 @@ def refresh(region: str, path: Path = TABLE, host: str = HOST) -> None:
     # One price a line, as it is reviewed.
     text = re.sub(r"\[\s+([\d.]+),\s+(\"[^\"]*\")\s+\]", r"[\1, \2]", text)
     path.write_text(f"{text}\n", encoding="utf-8")
+
+
+def _prices(address: str) -> Iterator[tuple[str, str, float]]:
+    """Of each price on demand, the date of the list, the usage type and USD."""
+    for date, row in _rows(address):
+        is_first = row.get("StartingRange") in ("0", "")
+        if is_first and row.get("TermType") == "OnDemand" and float(row["PricePerUnit"]) > 0:
+            yield date, row.get("usageType", ""), float(row["PricePerUnit"])
 
 
 def _rows(address: str) -> Iterator[tuple[str, dict[str, str]]]:

@@ -20,8 +20,8 @@ _DATA = ("AWS::ECR::Repository", "AWS::KMS::Key", "AWS::Logs::LogGroup", "AWS::S
 _RESOURCE = re.compile(r"\[[+~-]\] (\S+::\S+) (.*)")
 #: The role of reviews reads stacks itself: docs/pipeline.md
 _WARNINGS = re.compile(
-    r"^.*(could not be used to assume .* Proceeding anyway|was not assumed\. Proceeding with default"
-    r" credentials)\.\n",
+    r"^.*(could not be used to assume .* Proceeding anyway"
+    r"|was not assumed\. Proceeding with default credentials)\.\n",
     re.MULTILINE,
 )
 _GONE = re.compile(r"\b(replace|may be replaced|destroy|orphan)$")

@@ -154,3 +154,23 @@ def test_a_price_list_that_lacks_a_price_changes_nothing(price_list: str, tmp_pa
     with pytest.raises(ValueError, match="has no price of KMS-Keys"):
         prices.refresh("us-west-2", table, price_list)
     assert table.read_text() == prices.TABLE.read_text()
+
+
+def test_the_price_of_a_dashboard_is_also_found_in_the_list_of_all_regions(
+    price_list: str, tmp_path: Path
+) -> None:
+    table = tmp_path / "prices.json"
+    shutil.copy(prices.TABLE, table)
+    folder = tmp_path / "offers/v1.0/aws/AmazonCloudWatch/current"
+    regional = folder / "us-west-2" / "index.csv"
+    lines = regional.read_text().splitlines(keepends=True)
+    rows = [line for line in lines if "DashboardsUsageHour" not in line]
+    assert len(rows) == len(lines) - 1
+    regional.write_text("".join(rows))
+    everywhere = [line.replace("USW2-", "").replace("0.25", "0.5") for line in lines]
+    (folder / "index.csv").write_text("".join(everywhere))
+    prices.refresh("us-west-2", table, price_list)
+    _, usd = prices.read(table)
+
+    assert usd["dashboard_month"] == 0.5
+    assert usd["alarm_month"] == 0.25, "of the region"

@@ -442,8 +442,8 @@ def test_each_services_refusal_is_a_missing_permission(
     code: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def publish() -> report.Facts:
-        error = {"Code": code, "Message": "x is not authorized to perform: kms:Decrypt on y"}
-        raise ClientError({"Error": error}, "Publish")
+        message = "x is not authorized to perform: kms:Decrypt on y"
+        raise ClientError({"Error": {"Code": code, "Message": message}}, "Publish")
 
     with pytest.raises(report.MissingPermissionError):
         report.run("brake", "lab", publish)

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,6 +71,98 @@ def test_no_job_has_more_permissions_than_it_uses(jobs: dict[str, Any]) -> None:
         "review": {"contents", "id-token", "pull-requests"},
         "deploy": {"contents", "id-token", "pull-requests"},
     }
+
+
+def test_environments_are_deployed_in_their_order_and_none_after_one_that_failed(
+    jobs: dict[str, Any],
+) -> None:
+    strategy = jobs["deploy"]["strategy"]
+    assert (strategy["max-parallel"], strategy["fail-fast"]) == (1, True)
+    assert jobs["deploy"]["environment"] == "${{ matrix.environment.name }}"
+    for name in ("review", "deploy"):
+        assert jobs[name]["if"].startswith("vars.ENVIRONMENTS && "), "a new copy has none"
+        keys = set(re.findall(r"matrix\.environment\.(\w+)", str(jobs[name])))
+        page = (paths.ROOT / "docs" / "pipeline.md").read_text("utf-8")
+        (documented,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+        assert all(keys <= entry.keys() for entry in json.loads(textwrap.dedent(documented)))
+
+
+#: Stand for GitHub's command and for make: they write down how they are called.
+_GH = """\
+#!/bin/sh
+echo "gh $*" >>calls
+case "$*" in
+*--method*) ;;
+*/comments*) printf %s "$COMMENTS" ;;
+*/pulls*) printf '%s\\n' $LABELS ;;
+esac
+"""
+_MAKE = """\
+#!/bin/sh
+echo "make $* REPLACE_DATA=$REPLACE_DATA GO_ON=$GO_ON" >>calls
+case "$*" in *review*) printf %s "$REVIEW"; exit "$STATUS" ;; esac
+"""
+
+
+def _run_step(job: dict[str, Any], folder: Path, **variables: str) -> tuple[int, list[str]]:
+    """Run the last step of a job as GitHub does; returns its exit status and the calls."""
+    for name, text in (("gh", _GH), ("make", _MAKE)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    given = {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "GITHUB_REPOSITORY": "lab/nextflow",
+        "GITHUB_SHA": "c0ffee",
+        "SETTINGS": "lab",
+        "NUMBER": "7",
+        "REVIEW": "### What deploying `lab` would change\n\nNothing.\n",
+        "STATUS": "0",
+        **variables,
+    }
+    script = job["steps"][-1]["run"]
+    done = subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=given, check=False)
+    return done.returncode, (folder / "calls").read_text().splitlines()
+
+
+@pytest.mark.parametrize("status", ["0", "3"])
+def test_the_first_review_is_a_comment_and_the_next_changes_it(
+    jobs: dict[str, Any], tmp_path: Path, status: str
+) -> None:
+    first, calls = _run_step(jobs["review"], tmp_path, STATUS=status)
+    assert first == int(status)
+    assert calls[-1] == "gh pr comment 7 --repo lab/nextflow --body-file review.md"
+    assert 'startswith("### What deploying `lab` would change")' in calls[-2]
+
+    again, calls = _run_step(jobs["review"], tmp_path, STATUS=status, COMMENTS="11\n12")
+    assert again == int(status)
+    assert "--method PATCH repos/lab/nextflow/issues/comments/12 " in calls[-1]
+
+
+def test_a_review_that_could_not_be_made_is_no_comment(
+    jobs: dict[str, Any], tmp_path: Path
+) -> None:
+    status, calls = _run_step(jobs["review"], tmp_path, STATUS="1", REVIEW="")
+
+    assert (status, len(calls)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("labels", "allowed"),
+    [
+        ("", "REPLACE_DATA= GO_ON="),
+        ("replace-data", "REPLACE_DATA=1 GO_ON="),
+        ("go-on other", "REPLACE_DATA= GO_ON=1"),
+    ],
+)
+def test_labels_say_what_a_deploy_may_do(
+    jobs: dict[str, Any], tmp_path: Path, labels: str, allowed: str
+) -> None:
+    status, calls = _run_step(jobs["deploy"], tmp_path, LABELS=labels)
+
+    assert (status, calls[1:]) == (
+        0,
+        [f"make --silent review SETTINGS=lab {allowed}", f"make deploy SETTINGS=lab {allowed}"],
+    )
 
 
 def test_what_is_replaced_comes_first_and_data_before_all() -> None:

@@ -132,11 +132,12 @@ def share(testbed: Testbed, lab: DeploymentTestbed) -> None:
         schedulingPriority=0,
         containerProperties=known["containerProperties"],
     )
-    shares = {
-        "names": ["genomics", "user*"],
-        "default": "genomics",
-        "queues": [lab.queues[0]],
-    }
+    publish(lab, "genomics", "user*")
+
+
+def publish(lab: DeploymentTestbed, *names: str) -> None:
+    """Publish the deployment's document with these shares."""
+    shares = {"names": names, "default": "genomics", "queues": [lab.queues[0]]}
     lab.publish({**lab.document, "shares": shares})
 
 
@@ -187,3 +188,9 @@ def test_a_run_in_a_queue_with_shares_ends_and_is_resumed_in_its_share(
 
     assert again["shareIdentifier"] == "user7"
     assert variables(again)["NF_SHARE"] == "user7"
+
+    publish(lab, "genomics")
+    refused = lab.nfbatch("resume", "--dry-run", made["id"])
+    assert refused.status == 2
+    assert "belongs to the share user7, which" in refused.err
+    assert refused.err.endswith("--share` with one of genomics\n")

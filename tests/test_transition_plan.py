@@ -102,15 +102,23 @@ def test_a_bucket_in_use_is_not_replaced_and_the_way_is_named() -> None:
     assert "deploy first with storage.existing_bucket: bucket;" in refusal
 
 
-def test_a_policy_in_use_is_not_replaced_and_the_way_is_named() -> None:
-    def policy(path: str) -> dict[str, Any]:
-        return {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"Path": path}}
+@pytest.mark.parametrize(
+    ("key", "properties"),
+    [
+        ("roles.path", {"Path": "/lab/"}),
+        ("roles.name_prefix", {"Path": "/", "ManagedPolicyName": "lab-head"}),
+    ],
+)
+def test_a_policy_in_use_is_not_replaced_and_the_way_is_named(
+    key: str, properties: dict[str, Any]
+) -> None:
+    def policy(properties: dict[str, Any]) -> dict[str, Any]:
+        return {"Type": "AWS::IAM::ManagedPolicy", "Properties": properties}
 
-    (refusal,) = planned(
-        [data(Head=policy("/lab/")), user("Head")], [data(Head=policy("/")), user("Head")]
-    )
+    new = [data(Head=policy(properties)), user("Head")]
+    (refusal,) = planned(new, [data(Head=policy({"Path": "/"})), user("Head")])
 
-    assert refusal.startswith("roles: ")
+    assert refusal.startswith(f"{key}: ")
     assert "first destroy lab-batch" in refusal
 
 

@@ -29,6 +29,7 @@ _ANY_VPC = {
     "subnets": [
         {"id": "subnet-0123456789abcdef0", "zone": "us-west-2a"},
         {"id": "subnet-0123456789abcdef1", "zone": "us-west-2b"},
+        {"id": "subnet-0123456789abcdef2", "zone": "us-west-2c"},
     ],
 }
 NAMES = [change.name for change in changes(_ANY_VPC)]
@@ -95,14 +96,15 @@ def _go(deployer: Deployer, start: Change, end: Change, rows: list[str]) -> Outc
 
 def _both_ways(deployer: Deployer, name: str, rows: list[str]) -> tuple[Outcome, Outcome]:
     change = _find(deployer, name)
-    if deployer.deploy(BASE_CHANGE).kind != "done":
+    start = Change("its start", change.start) if change.start else BASE_CHANGE
+    if deployer.deploy(start).kind != "done":
         deployer.clear()
-        assert deployer.deploy(BASE_CHANGE).kind == "done"
-    there = _go(deployer, BASE_CHANGE, change, rows)
+        assert deployer.deploy(start).kind == "done"
+    there = _go(deployer, start, change, rows)
     if there.kind != "done":
         deployer.clear()
         assert deployer.deploy(change).failures == []
-    back = _go(deployer, change, BASE_CHANGE, rows)
+    back = _go(deployer, change, start, rows)
     if back.kind != "done":
         deployer.clear()
     return there, back

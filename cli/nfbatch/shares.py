@@ -35,13 +35,18 @@ class Shares:
             "queues": list(self.queues),
         }
 
+    def has(self, share: str) -> bool:
+        """Whether the deployment has a share."""
+        is_name = share.isascii() and share.isalnum()
+        return is_name and any(_is(share, name) for name in self.names)
+
     def check(self, share: str) -> str:
         """A share that the deployment has.
 
         Raises:
             NfbatchError: It has another name.
         """
-        if share.isascii() and share.isalnum() and any(_is(share, name) for name in self.names):
+        if self.has(share):
             return share
         raise NfbatchError(
             Kind.BAD_INPUT,

@@ -35,7 +35,7 @@ class EncryptionKey(kms.Key):
         scope: Construct,
         construct_id: str,
         *,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         """Make the key.
 

@@ -65,7 +65,7 @@ class Storage(Construct):
         noncurrent_expires: Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         key: kms.IKey | None = None,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     ) -> None:
         """Make or adopt the bucket.
 
@@ -170,6 +170,7 @@ class Storage(Construct):
         self._acknowledge(is_new=existing_bucket is None)
 
     def _make_access_logs(self) -> s3.Bucket:
+        is_deleted = self._removal_policy is RemovalPolicy.DESTROY
         bucket = s3.Bucket(
             self,
             "AccessLogs",
@@ -182,8 +183,9 @@ class Storage(Construct):
             lifecycle_rules=[
                 s3.LifecycleRule(id="OldLogs", expiration=Duration.days(self._access_log_days))
             ],
-            removal_policy=self._removal_policy,
-            auto_delete_objects=self._removal_policy is RemovalPolicy.DESTROY,
+            # A failed first deploy does not delete it either, as S3 may have written there.
+            removal_policy=RemovalPolicy.DESTROY if is_deleted else RemovalPolicy.RETAIN,
+            auto_delete_objects=is_deleted,
         )
         written_once = "S3 alone writes here, each object once and under a new name"
         acknowledge(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from stacks.transition import states
 from stacks.transition.template import StackTemplate
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 #: Stacks of a deployment that some settings, or earlier versions, have and others have not.
 _OPTIONAL = ("operations", "network")
 _STATUSES = ("STARTING", "RUNNING")
+_POLL_SECONDS = 5
 _PAGE = 100  # https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html
 
 
@@ -30,6 +33,28 @@ class Account:
     def __init__(self, client: Callable[[str], Any]) -> None:
         self._client = client
 
+    def settled(self, declared: Sequence[str], say: Callable[[str], None]) -> dict[str, str]:
+        """Wait until nothing changes the stacks of a deployment, such as an interrupted deploy.
+
+        Args:
+            declared: Names of the stacks that its settings have now.
+            say: Is told what is waited for.
+
+        Returns:
+            The statuses of the stacks that exist, by name.
+        """
+        found: dict[str, str] = {}
+        for name in _names(declared):
+            status = self._status(name)
+            if states.is_changing(status):
+                say(f"{name}: is {status}, by an earlier deploy; waiting for it")
+            while states.is_changing(status):
+                time.sleep(_POLL_SECONDS)
+                status = self._status(name)
+            if status:
+                found[name] = status
+        return found
+
     def deployed(self, declared: Sequence[str]) -> dict[str, StackTemplate]:
         """The stacks of a deployment that exist.
 
@@ -39,21 +64,24 @@ class Account:
         Returns:
             They, and those that it has no more, by name.
         """
-        stem = declared[0].rpartition("-")[0]
-        names = [*declared, *(f"{stem}-{name}" for name in _OPTIONAL)]
-        found = {name: self._stack(name) for name in dict.fromkeys(names)}
+        found = {name: self._stack(name) for name in _names(declared)}
         return {name: stack for name, stack in found.items() if stack}
 
-    def _stack(self, name: str) -> StackTemplate | None:
-        cloudformation = self._client("cloudformation")
+    def _status(self, name: str) -> str:
+        """The stack's status; nothing if it does not exist."""
         try:
-            (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+            (stack,) = self._client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             if "does not exist" in str(error):
-                return None
+                return ""
             raise
-        if stack["StackStatus"] in ("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"):
-            return None  # it has no resources
+        return str(stack["StackStatus"])
+
+    def _stack(self, name: str) -> StackTemplate | None:
+        status = self._status(name)
+        if not status or status in states.AS_NEW:
+            return None
+        cloudformation = self._client("cloudformation")
         body = cloudformation.get_template(StackName=name)["TemplateBody"]
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
         return StackTemplate(
@@ -125,6 +153,12 @@ class Account:
                 for first in range(0, len(ids), _PAGE):
                     for job in batch.describe_jobs(jobs=ids[first : first + _PAGE])["jobs"]:
                         yield arn, job
+
+
+def _names(declared: Sequence[str]) -> list[str]:
+    """The declared stacks, and those that earlier settings may have had."""
+    stem = declared[0].rpartition("-")[0]
+    return list(dict.fromkeys([*declared, *(f"{stem}-{name}" for name in _OPTIONAL)]))
 
 
 def _under_way(batch: Any, queue: str) -> Iterator[str]:

@@ -95,28 +95,29 @@ def _order(
         if (names := references(value) & replaced)
     }
     if kept := changed.keys() & user_before.imports & imports:
-        return stack, _in_use(old, min(changed[min(kept)]), user.name)
+        return stack, _in_use(old, stack, min(changed[min(kept)]), user.name)
     if not (gone | changed.keys()) & user_before.imports:
         return stack, None
     if missing := (imports & stack.exports.keys()) - old.exports.keys():
         needed = references(stack.exports[min(missing)]) or missing
-        return stack, _in_use(stack, min(needed), user.name)
+        return stack, _in_use(old, stack, min(needed), user.name)
     return user, None
 
 
-_KINDS = {"AWS::S3::Bucket": "storage.bucket", "AWS::IAM::ManagedPolicy": "roles"}
-
-
-def _in_use(stack: StackTemplate, logical_id: str, user: str) -> str:
-    kind = stack.resources.get(logical_id, {}).get("Type", "")
-    setting = _KINDS.get(kind, stack.name)
+def _in_use(old: StackTemplate, new: StackTemplate, logical_id: str, user: str) -> str:
+    before, after = (stack.resources.get(logical_id, {}) for stack in (old, new))
+    kind = (after or before).get("Type", "")
     if kind == "AWS::S3::Bucket":
-        bucket = stack.ids.get(logical_id, "the bucket of the deployment")
+        bucket = old.ids.get(logical_id, "the bucket of the deployment")
         return (
-            f"{setting}: the deployment cannot change to another new bucket at once, because its"
-            f" stacks use {bucket}: deploy first with storage.existing_bucket: {bucket}; it stays,"
-            " with its data"
+            "storage.bucket: the deployment cannot change to another new bucket at once, because"
+            f" its stacks use {bucket}: deploy first with storage.existing_bucket: {bucket}; it"
+            " stays, with its data"
         )
+    setting = new.name
+    if kind == "AWS::IAM::ManagedPolicy":
+        paths = [resource.get("Properties", {}).get("Path") for resource in (before, after)]
+        setting = "roles.name_prefix" if paths[0] == paths[1] else "roles.path"
     return (
         f"{setting}: {kind} {logical_id} would be replaced while {user} uses it: first destroy"
         f" {user}, which holds no data (npx cdk destroy {user} -c settings=NAME)"

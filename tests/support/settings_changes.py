@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -148,19 +148,51 @@ _STRUCTURES: dict[str, Document] = {
     "environment image_id": {"compute_environments.spot.image_id": "ami-0123456789abcdef0"},
     "operations removed": {"operations": None},
 }
+_SHARES: Document = {
+    "shares": {"weight_factors": {"genomics": 1, "imaging": 1}, "default": "genomics"},
+}
+_PUBLIC: Document = {"network.egress": "public"}
+_ISOLATED: Document = {"network.egress": "isolated", **_WITH["network.egress=isolated"]}
+#: Changes of what the base does not have: what they begin with, and what changes then.
+_FURTHER: dict[str, tuple[Document, Document]] = {
+    "inside shares: weight": (_SHARES, {"shares.weight_factors.imaging": 0.5}),
+    "inside shares: one more": (_SHARES, {"shares.weight_factors.proteins": 1}),
+    "inside shares: one less": (_SHARES, {"shares.weight_factors.imaging": None}),
+    "inside shares: default": (_SHARES, {"shares.default": "imaging"}),
+    "inside shares: decay": (_SHARES, {"shares.decay_seconds": 7200}),
+    "inside shares: reservation": (_SHARES, {"shares.compute_reservation": 20}),
+    "public: zones": (_PUBLIC, {"network.zones": 2}),
+    "public: isolated": (_PUBLIC, _ISOLATED),
+    "isolated: zones": (_ISOLATED, {"network.zones": 2}),
+    "notified: email": ({"operations.email": "lab@example.org"}, {"operations.email": "a@b.org"}),
+    "budget: amount": (
+        {"operations.email": "lab@example.org", "operations.monthly_budget_usd": 50},
+        {"operations.monthly_budget_usd": 60},
+    ),
+    "customer key: an own one": (
+        {"storage.customer_key": True},
+        {"storage.customer_key": _KEY},
+    ),
+    "existing bucket: a new one": (
+        {"storage.existing_bucket": EXISTING_BUCKET},
+        {"storage.existing_bucket": None, "storage.bucket": "lab-results-2026"},
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change of the base.
+    """One change of settings.
 
     Attributes:
         name: What changes.
-        keys: The changed keys and their values; None removes one.
+        keys: The keys that differ from the base's, and their values; None removes one.
+        start: Those of what it begins with.
     """
 
     name: str
     keys: Document
+    start: Document = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -183,11 +215,11 @@ def _put(place: Document, path: list[str], value: Any) -> None:
     if value is None:
         place.pop(last, None)
     else:
-        place[last] = value
+        place[last] = copy.deepcopy(value)
 
 
 def changes(existing_vpc: Document) -> list[Change]:
-    """Every change of the base that the model knows.
+    """Every change that the model knows, of the base and of what the base does not have.
 
     Args:
         existing_vpc: A value of network.existing.
@@ -195,10 +227,14 @@ def changes(existing_vpc: Document) -> list[Change]:
     values = {**_VALUES, "network.existing": [existing_vpc]}
     schema = Settings.model_json_schema()
     found = [Change(name, keys) for name, keys in _STRUCTURES.items()]
-    for key, field in _fields(schema, schema["$defs"], "", values):
+    own = {"network.existing": existing_vpc, **_WITH["network.existing"]}
+    fewer = {**existing_vpc, "subnets": existing_vpc["subnets"][:2]}
+    further = {**_FURTHER, "existing network: subnets": (own, {"network.existing": fewer})}
+    found += [Change(name, {**start, **keys}, start) for name, (start, keys) in further.items()]
+    for key, described in _fields(schema, schema["$defs"], "", values):
         if key in _ELSEWHERE:
             continue
-        for value in values.get(key) or _others(key, field):
+        for value in values.get(key) or _others(key, described):
             keys = {key: value, **_WITH.get(key, {}), **_WITH.get(f"{key}={value}", {})}
             found.append(Change(f"{key}: {_short(value)}", keys))
     return found
@@ -212,15 +248,15 @@ def _short(value: Any) -> str:
 def _fields(
     model: Document, models: Document, path: str, values: Document
 ) -> Iterator[tuple[str, Document]]:
-    for name, field in model["properties"].items():
+    for name, described in model["properties"].items():
         key = f"{path}{name}"
         if key in _NAMED:
             continue
-        held = _held(field)
+        held = _held(described)
         if "$ref" in held and key not in values:
             yield from _fields(models[held["$ref"].rpartition("/")[2]], models, f"{key}.", values)
         else:
-            yield key, {**held, "default": field.get("default")}
+            yield key, {**held, "default": described.get("default")}
 
 
 def _held(field: Document) -> Document:

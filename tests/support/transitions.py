@@ -80,12 +80,18 @@ class Deployer:
         ec2 = self.aws.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
         subnets = []
-        for number, zone in enumerate((f"{REGION}a", f"{REGION}b")):
+        for number, zone in enumerate((f"{REGION}a", f"{REGION}b", f"{REGION}c")):
             made = ec2.create_subnet(
                 VpcId=vpc, CidrBlock=f"10.7.{number}.0/24", AvailabilityZone=zone
             )
             subnets.append({"id": made["Subnet"]["SubnetId"], "zone": zone})
         return {"vpc_id": vpc, "subnets": subnets}
+
+    @staticmethod
+    def template(change: Change, name: str) -> StackTemplate:
+        """One of a change's stacks, by the last part of its name."""
+        (found,) = [stack for stack in templates(change) if stack.name.endswith(f"-{name}")]
+        return found
 
     def deploy(self, change: Change, on_plan: Callable[[], None] = lambda: None) -> Outcome:
         """Plan and deploy; a refusal touches nothing.

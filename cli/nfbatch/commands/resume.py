@@ -110,9 +110,21 @@ def _words(aws: Aws, head: Run) -> list[str]:
 
 
 def _scheduling(target: Deployment, head: Run) -> dict[str, str]:
-    """The run's share and priority, where the queues still have shares."""
+    """The run's share and priority, where the queues still have shares.
+
+    Raises:
+        NfbatchError: They have shares, but the run's no more.
+    """
     if target.shares is None:
         return {}
+    share = head.variables.get("NF_SHARE")
+    if share and not target.shares.has(share):
+        raise NfbatchError(
+            Kind.BAD_INPUT,
+            f"{head.name} belongs to the share {share}, which {target.name} has no more: use"
+            f" `nfbatch launch --resume {head.name} --share` with one of"
+            f" {', '.join(target.shares.names)}",
+        )
     chosen = ("NF_SHARE", "NF_PRIORITY")
     return {name: value for name, value in head.variables.items() if name in chosen}
 
