@@ -99,7 +99,9 @@ def main(settings: str) -> int:
     if run.returncode:
         print(run.stdout, file=sys.stderr)
         return run.returncode
-    difference = readable(_WARNINGS.sub("", run.stdout))
+    # What is before the first stack are warnings, too.
+    _, stack, changes = _WARNINGS.sub("", run.stdout).partition("Stack ")
+    difference = readable(f"{stack}{changes}".strip())
     allowed = bool(os.environ.get("REPLACE_DATA"))
     print(comment(difference, settings, allowed=allowed), end="")
     return _REFUSED if data(lost(difference)) and not allowed else 0

@@ -292,7 +292,8 @@ def test_the_role_of_reviews_can_review_and_the_comment_has_nothing_else(aws: Lo
     assert done.returncode == 3, done.stderr
     assert "**Data would be replaced or deleted**: refused" in done.stdout
     assert "- `[-] AWS::S3::Bucket Old destroy`" in done.stdout
-    assert "role" not in done.stdout.partition("Stack nextflow-default-data")[0]
+    assert "```\nStack nextflow-default-data" in done.stdout
+    assert "assume" not in done.stdout
 
 
 def test_the_role_of_the_environment_can_plan_a_deploy(aws: LocalAws, tmp_path: Path) -> None:

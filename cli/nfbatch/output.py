@@ -50,8 +50,8 @@ def style(state: str) -> str:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], flexible: str) -> None:
     """Prints rows below the names of their columns.
 
-    In a terminal, the flexible column is shortened so that each row is one line. Otherwise nothing
-    is shortened, because a program reads it.
+    In a terminal, the flexible column is shortened so that each row is one line. Nothing is
+    shortened if the other columns leave no room for it, or if a program reads the table.
 
     Args:
         columns: The names.
@@ -78,10 +78,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], flexible:
         return
     widths = [max([len(name), *(len(row[at]) for row in cells)]) for at, name in enumerate(columns)]
     at = list(columns).index(flexible)
-    room = printer.width - sum(widths) - 2 * len(columns) + widths[at]
+    whole = sum(widths) + 2 * len(columns)
+    room = printer.width - whole + widths[at]
+    if room < len(flexible):
+        printer.width, room = whole, widths[at]
     for row in cells:
         if len(row[at]) > room:
-            row[at] = row[at][: max(1, room - 1)] + "…"
+            row[at] = row[at][: room - 1] + "…"
         table.add_row(*(Text(cell, style=style(cell) if cell.isupper() else "") for cell in row))
     printer.print(table)
 
