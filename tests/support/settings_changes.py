@@ -175,7 +175,7 @@ _FURTHER: dict[str, tuple[Document, Document]] = {
     ),
     "existing bucket: a new one": (
         {"storage.existing_bucket": EXISTING_BUCKET},
-        {"storage.existing_bucket": None, "storage.bucket": "lab-results-2026"},
+        {"storage.existing_bucket": None, "storage.bucket": "lab-further-2026"},
     ),
 }
 
