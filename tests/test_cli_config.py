@@ -27,6 +27,7 @@ ROUTED = {
     **VARIABLES,
     "NF_GPU_QUEUE": f"{BATCH}:job-queue/lab-gpu",
     "NF_LABEL_QUEUES": f"arm64={BATCH}:job-queue/lab-graviton big={BATCH}:job-queue/lab-big",
+    "NF_QUEUE_LIMITS": f"{BATCH}:job-queue/lab-gpu=96:363724 {BATCH}:job-queue/lab-big=192:1454899",
 }
 
 
@@ -67,8 +68,19 @@ def test_tasks_go_to_the_queues_of_their_processors(
     text = nfbatch(aws(ROUTED), "config").out
 
     assert "    queue = { task.accelerator ? 'lab-gpu' : 'default' }" in lines(text)
-    assert "    withLabel: 'arm64' { queue = 'lab-graviton' }" in lines(text)
-    assert "    withLabel: 'big' { queue = 'lab-big' }" in lines(text)
+    others, gpus = "[cpus: 128, memory: '943718 MB']", "[cpus: 96, memory: '363724 MB']"
+    assert f"    resourceLimits = {{ task.accelerator ? {gpus} : {others} }}" in lines(text)
+    start = lines(text).index("    withLabel: 'arm64' {")
+    assert lines(text)[start : start + 8] == [
+        "    withLabel: 'arm64' {",
+        "        queue = 'lab-graviton'",
+        f"        resourceLimits = {others}",
+        "    }",
+        "    withLabel: 'big' {",
+        "        queue = 'lab-big'",
+        "        resourceLimits = [cpus: 192, memory: '1454899 MB']",
+        "    }",
+    ]
     assert against(libraries, tmp_path, {"nextflow.config": text}) == []
 
 

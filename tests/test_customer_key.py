@@ -215,7 +215,7 @@ def test_everything_that_is_logged_is_kept_for_ten_years() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delete", "policy"), [(False, "Retain"), (True, "Delete")], ids=["kept", "deleted"]
+    ("delete", "policy"), [(False, "RetainExceptOnCreate"), (True, "Delete")], ids=["kept", "deleted"]
 )
 def test_flow_logs_survive_the_stack_if_the_data_does(delete: bool, policy: str) -> None:
     both = {"delete_with_stack": delete, "delete_data_for_good": delete}
@@ -231,4 +231,4 @@ def test_the_librarys_network_keeps_its_flow_logs() -> None:
     Network(stack, "Network", availability_zones=["a", "b"])
 
     groups = Template.from_stack(stack).find_resources("AWS::Logs::LogGroup").values()
-    assert [group["DeletionPolicy"] for group in groups] == ["Retain"]
+    assert [group["DeletionPolicy"] for group in groups] == ["RetainExceptOnCreate"]

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 CACHE = Path("build/rehearsal").absolute()
 ROUTED = dataclasses.replace(
-    BARE, gpu_queue="lab-gpu", label_queues=(("arm64", "lab-graviton"), ("process_gpu", "lab-gpu"))
+    BARE,
+    gpu_queue="lab-gpu",
+    label_queues=(("arm64", "lab-graviton"), ("process_gpu", "lab-gpu"), ("plain", "lab-plain")),
+    max_cpus=4,
+    max_memory=4000,
+    queue_limits=(("lab-gpu", 2, 2000), ("lab-graviton", 8, 8000)),
 )
 
 
@@ -57,6 +62,10 @@ def test_the_head_knows_both_queues(batch: Template) -> None:
     assert "gpuqueue" in variables["NF_GPU_QUEUE"]
     assert variables["NF_LABEL_QUEUES"].startswith("arm64=<")
     assert "gravitonqueue" in variables["NF_LABEL_QUEUES"]
+    gpu, graviton = variables["NF_QUEUE_LIMITS"].split()
+    assert "gpuqueue" in gpu
+    assert gpu.endswith("=96:363724"), "92.5 % of the 384 GiB of a g5.24xlarge"
+    assert "gravitonqueue" in graviton
 
 
 def test_workers_get_programs_for_both_processors(templates: Callable[[str], Templates]) -> None:
@@ -73,37 +82,58 @@ def test_an_accelerator_and_a_label_choose_the_queue() -> None:
     lines = [line.strip() for line in text.splitlines()]
 
     assert "queue = { task.accelerator ? 'lab-gpu' : 'default' }" in lines
-    assert "withLabel: 'arm64' { queue = 'lab-graviton' }" in lines
-    assert "withLabel: 'process_gpu' { queue = 'lab-gpu' }" in lines
+    start = lines.index("withLabel: 'arm64' {")
+    assert lines[start + 1 : start + 5] == [
+        "queue = 'lab-graviton'",
+        "resourceLimits = [cpus: 8, memory: '8000 MB']",
+        "}",
+        "withLabel: 'process_gpu' {",
+    ]
+
+
+def test_without_limits_there_is_none() -> None:
+    bare = dataclasses.replace(ROUTED, max_cpus=None, max_memory=None, queue_limits=())
+    text = configuration.render(bare, Session.of(bare), Path("/reports"), None)
+
+    assert "resourceLimits" not in text
 
 
 PIPELINE = """
 process PLAIN {
     output: stdout
-    script: "echo PLAIN ${task.queue}"
+    script: "echo PLAIN ${task.queue} ${task.cpus} ${task.memory.toMega()}"
 }
 process GPU {
     accelerator 1
     output: stdout
-    script: "echo GPU ${task.queue}"
+    script: "echo GPU ${task.queue} ${task.cpus} ${task.memory.toMega()}"
 }
 process ARM {
     label 'arm64'
     output: stdout
-    script: "echo ARM ${task.queue}"
+    script: "echo ARM ${task.queue} ${task.cpus} ${task.memory.toMega()}"
 }
 process LABELLED {
     label 'process_gpu'
     output: stdout
-    script: "echo LABELLED ${task.queue}"
+    script: "echo LABELLED ${task.queue} ${task.cpus} ${task.memory.toMega()}"
+}
+process BOTH {
+    accelerator 1
+    label 'plain'
+    output: stdout
+    script: "echo BOTH ${task.queue} ${task.cpus} ${task.memory.toMega()}"
 }
 workflow {
     PLAIN | view
     GPU | view
     ARM | view
     LABELLED | view
+    BOTH | view
 }
 """
+#: As of a pipeline that asks for more than any queue has; the executor does not check it.
+LARGE = "process { cpus = 64; memory = '512 GB' }\nexecutor { cpus = 99; memory = '999 GB' }\n"
 
 
 def test_nextflow_sends_tasks_where_the_configuration_says(tmp_path: Path) -> None:
@@ -115,7 +145,7 @@ def test_nextflow_sends_tasks_where_the_configuration_says(tmp_path: Path) -> No
     rendered = configuration.render(ROUTED, Session.of(ROUTED), tmp_path, None)
     lines = [line for line in rendered.splitlines() if not line.startswith("workDir")]
     local = "\n".join(lines).replace("executor = 'awsbatch'", "executor = 'local'")
-    (tmp_path / "head.config").write_text(local)
+    (tmp_path / "head.config").write_text(f"{local}\n{LARGE}")
     (tmp_path / "main.nf").write_text(PIPELINE)
     done = subprocess.run(
         [home / "bin" / "nextflow", "run", "main.nf", "-c", "head.config"],
@@ -133,12 +163,14 @@ def test_nextflow_sends_tasks_where_the_configuration_says(tmp_path: Path) -> No
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    queues = dict(line.split() for line in done.stdout.splitlines() if len(line.split()) == 2)
-    assert {name: queues[name] for name in ("PLAIN", "GPU", "ARM", "LABELLED")} == {
-        "PLAIN": "default",
-        "GPU": "lab-gpu",
-        "ARM": "lab-graviton",
-        "LABELLED": "lab-gpu",
+    words = [line.split() for line in done.stdout.splitlines()]
+    names = ("PLAIN", "GPU", "ARM", "LABELLED", "BOTH")
+    assert {line[0]: line[1:] for line in words if line and line[0] in names} == {
+        "PLAIN": ["default", "4", "4000"],
+        "GPU": ["lab-gpu", "2", "2000"],
+        "ARM": ["lab-graviton", "8", "8000"],
+        "LABELLED": ["lab-gpu", "2", "2000"],
+        "BOTH": ["lab-plain", "4", "4000"],
     }
 
 

@@ -95,15 +95,6 @@ class NextflowConfig:
     @property
     def text(self) -> str:
         """The content of a nextflow.config."""
-        limits = ", ".join(
-            text
-            for name, text in (
-                ("NF_MAX_CPUS", "cpus: {}"),
-                ("NF_MAX_MEMORY", "memory: '{} MB'"),
-            )
-            if name in self.variables
-            for text in (text.format(self.variables[name]),)
-        )
         deployment = self.site.deployment
         share = deployment.shares
         filled = _NEXTFLOW_CONFIG.format(
@@ -113,7 +104,7 @@ class NextflowConfig:
             queue=self._queue_of_a_task,
             label_queues=self._label_queues,
             name=_literal(deployment.name),
-            limits=f"    resourceLimits = [{limits}]\n" if limits else "",
+            limits=f"    resourceLimits = {limits}\n" if (limits := self._limits_of_a_task) else "",
             region=_literal(self.site.aws.region or ""),
             cli=_literal(self.variables["NF_AWS_CLI"]),
             role=_literal(self.variables.get("NF_JOB_ROLE", "")),
@@ -132,12 +123,37 @@ class NextflowConfig:
         return f"{{ task.accelerator ? {_literal(_name(gpu_queue))} : {_literal(self.queue)} }}"
 
     @property
+    def _limits_of_a_task(self) -> str:
+        others = self._limits()
+        gpus = self._limits(self.variables.get("NF_GPU_QUEUE"))
+        if gpus == others:
+            return others
+        return f"{{ task.accelerator ? {gpus} : {others or '[:]'} }}"
+
+    def _limits(self, queue: str | None = None) -> str:
+        """What a task in a queue of its own, or in the others, asks for at most."""
+        pairs = (pair.rsplit("=", 1) for pair in self.variables.get("NF_QUEUE_LIMITS", "").split())
+        most = [self.variables.get(name) for name in ("NF_MAX_CPUS", "NF_MAX_MEMORY")]
+        cpus, memory = next((limits.split(":") for name, limits in pairs if name == queue), most)
+        parts = [
+            *([f"cpus: {cpus}"] if cpus else []),
+            *([f"memory: '{memory} MB'"] if memory else []),
+        ]
+        return f"[{', '.join(parts)}]" if parts else ""
+
+    @property
     def _label_queues(self) -> str:
         pairs = (pair.split("=", 1) for pair in self.variables.get("NF_LABEL_QUEUES", "").split())
-        return "".join(
-            f"    withLabel: '{label}' {{ queue = {_literal(_name(queue))} }}\n"
-            for label, queue in pairs
-        )
+        blocks = []
+        for label, queue in pairs:
+            limits = self._limits(queue)
+            blocks += [
+                f"    withLabel: '{label}' {{",
+                f"        queue = {_literal(_name(queue))}",
+                *([f"        resourceLimits = {limits}"] if limits else []),
+                "    }",
+            ]
+        return "".join(f"{line}\n" for line in blocks)
 
     @property
     def seqera(self) -> dict[str, str]:

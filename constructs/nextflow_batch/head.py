@@ -118,6 +118,11 @@ class Head(Arguments):
             yield Problem(("spot_attempts",), text)
 
     @property
+    def routed_queues(self) -> set[str]:
+        """The queues of tasks with an `accelerator` or a label."""
+        return {*self.label_queues.values(), *([self.gpu_queue] if self.gpu_queue else [])}
+
+    @property
     def task_queues(self) -> list[str]:
         """The queues to which tasks go, that of their first attempt first."""
         return [self.task_queue, *([self.on_demand_queue] if self.on_demand_queue else [])]

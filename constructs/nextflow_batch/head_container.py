@@ -43,6 +43,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
         storage: Storage,
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None,
+        largest_by_queue: Mapping[str, Resources],
         registries: str,
         share: str | None,
         secrets: Mapping[str, secretsmanager.ISecret | None],
@@ -60,6 +61,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
             storage: Where logs and work directories lie.
             queues: The queues by name.
             largest_task: What a task may ask for; without a limit when not given.
+            largest_by_queue: The same of queues for accelerators and labels, by their names.
             registries: Where copies of images are, by registry; empty without copies.
             share: The share of the tasks of a run that names none, where queues have shares.
             secrets: By the variables that they fill.
@@ -89,6 +91,7 @@ class HeadContainer(batch.EcsEc2ContainerDefinition):
                 **_later_attempts(head, queues),
                 **_routes(head, queues),
                 **_limits(largest_task),
+                **_queue_limits(largest_by_queue, queues),
                 **({"NF_REGISTRIES": registries} if registries else {}),
                 **({"NF_SHARE": share} if share else {}),
             },
@@ -136,3 +139,13 @@ def _limits(largest_task: Resources | None) -> dict[str, str]:
         "NF_MAX_CPUS": str(largest_task.vcpus),
         "NF_MAX_MEMORY": str(largest_task.memory_mib),
     }
+
+
+def _queue_limits(
+    largest: Mapping[str, Resources], queues: Mapping[str, batch.IJobQueue]
+) -> dict[str, str]:
+    limits = " ".join(
+        f"{queues[name].job_queue_arn}={each.vcpus}:{each.memory_mib}"
+        for name, each in largest.items()
+    )
+    return {"NF_QUEUE_LIMITS": limits} if limits else {}

@@ -54,6 +54,7 @@ class HeadJob(Construct):
         storage: Storage,
         queues: Mapping[str, batch.IJobQueue],
         largest_task: Resources | None = None,
+        largest_by_queue: Mapping[str, Resources] | None = None,
         git_secret: secretsmanager.ISecret | None = None,
         seqera_secret: secretsmanager.ISecret | None = None,
         registries: str = "",
@@ -72,6 +73,8 @@ class HeadJob(Construct):
                 its own, if it has one.
             largest_task: What a task may ask for; Nextflow asks for no more, whatever the pipeline
                 says. Unlimited when not given.
+            largest_by_queue: The same of queues for accelerators and labels, by their names;
+                `largest_task` of those that are not given.
             git_secret: Holds Nextflow's scm file, for private Git repositories
                 (https://www.nextflow.io/docs/latest/git.html).
             seqera_secret: Holds an access token of Seqera Platform.
@@ -126,6 +129,7 @@ class HeadJob(Construct):
                 storage=storage,
                 queues=queues,
                 largest_task=largest_task,
+                largest_by_queue=largest_by_queue or {},
                 registries=registries,
                 share=shares.default if shares else None,
                 secrets={"NF_SCM": git_secret, "TOWER_ACCESS_TOKEN": seqera_secret},

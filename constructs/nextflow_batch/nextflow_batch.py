@@ -184,6 +184,11 @@ class NextflowBatch(Construct):
             storage=self.storage,
             queues=self.compute.queues,
             largest_task=self.compute.largest_job(*head.task_queues),
+            largest_by_queue={
+                name: largest
+                for name in sorted(head.routed_queues)
+                if (largest := self.compute.largest_job(name))
+            },
             git_secret=git_secret,
             seqera_secret=seqera_secret,
             registries=self.registry_cache.variable if self.registry_cache else "",

@@ -44,7 +44,7 @@ def render(
             "work_dir": _text(str(session.work)),
             "queue": _queue(environment),
             "label_queues": _label_queues(environment),
-            "limits": _limits(environment),
+            "limits": _limits_of_a_task(environment),
             "labels": "[" + ", ".join(f"'{k}': {_text(v)}" for k, v in labels.items() if v) + "]",
             "container_options": _text(f"-e AWS_ENDPOINT_URL={endpoint}") if endpoint else None,
             "region": _text(environment.region),
@@ -73,19 +73,35 @@ def _queue(environment: Environment) -> str:
 
 
 def _label_queues(environment: Environment) -> str | None:
-    lines = (
-        f"withLabel: '{label}' {{ queue = {_text(queue)} }}"
-        for label, queue in environment.label_queues
-    )
-    return "\n    ".join(lines) or None
+    blocks = []
+    for label, queue in environment.label_queues:
+        limits = _limits(environment, queue)
+        blocks += [
+            f"withLabel: '{label}' {{",
+            f"    queue = {_text(queue)}",
+            *([f"    resourceLimits = {limits}"] if limits else []),
+            "}",
+        ]
+    return "\n    ".join(blocks) or None
 
 
-def _limits(environment: Environment) -> str | None:
-    limits = []
-    if environment.max_cpus:
-        limits.append(f"cpus: {environment.max_cpus}")
-    if environment.max_memory:
-        limits.append(f"memory: '{environment.max_memory} MB'")
+def _limits_of_a_task(environment: Environment) -> str | None:
+    others, gpus = _limits(environment), _limits(environment, environment.gpu_queue)
+    if others == gpus:
+        return others
+    return f"{{ task.accelerator ? {gpus} : {others or '[:]'} }}"
+
+
+def _limits(environment: Environment, queue: str | None = None) -> str | None:
+    """What a task in a queue of its own, or in the others, asks for at most."""
+    cpus, memory = environment.max_cpus, environment.max_memory
+    for name, most_cpus, most_memory in environment.queue_limits:
+        if name == queue:
+            cpus, memory = most_cpus, most_memory
+    limits = [
+        *([f"cpus: {cpus}"] if cpus else []),
+        *([f"memory: '{memory} MB'"] if memory else []),
+    ]
     return f"[{', '.join(limits)}]" if limits else None
 
 

@@ -21,6 +21,7 @@ from nextflow_head.kind import (
     LOG_GROUP,
     NUMBER,
     PRIORITY,
+    QUEUE_LIMITS,
     REGION,
     REGISTRIES,
     RESUMED_JOB,
@@ -188,6 +189,15 @@ class Environment:
     max_memory: int | None = field(
         default=None,
         metadata=_row("NF_MAX_MEMORY", NUMBER, "MiB of the largest task", default="no limit"),
+    )
+    queue_limits: tuple[tuple[str, int, int], ...] = field(
+        default=(),
+        metadata=_row(
+            "NF_QUEUE_LIMITS",
+            QUEUE_LIMITS,
+            "the same for GPUs' and labels' queues: `QUEUE=VCPUS:MIB`, separated by spaces",
+            default="as the other tasks",
+        ),
     )
     job_role: str | None = field(
         default=None,

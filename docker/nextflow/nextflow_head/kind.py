@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,14 @@ LABEL_QUEUES = Kind(
     rf"([A-Za-z][A-Za-z0-9_]*={_QUEUE}( |$))+",
     "LABEL=QUEUE for each label, separated by spaces, such as arm64=lab-graviton",
     lambda text: tuple(tuple(pair.split("=", 1)) for pair in text.split()),
+)
+QUEUE_LIMITS = Kind(
+    rf"({_QUEUE}=[1-9][0-9]{{0,8}}:[1-9][0-9]{{0,8}}( |$))+",
+    "QUEUE=VCPUS:MIB for each queue, separated by spaces, such as lab-gpu=96:350000",
+    lambda text: tuple(
+        (queue, int(vcpus), int(mib))
+        for queue, vcpus, mib in re.findall(r"(\S+)=([0-9]+):([0-9]+)", text)
+    ),
 )
 ROLE = Kind(r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+", "the ARN of an IAM role")
 LOG_GROUP = Kind(r"[A-Za-z0-9_/.#-]{1,512}", "the name of a log group")
