@@ -23,7 +23,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-h
 
 .DEFAULT_GOAL := help
 .PHONY: help python setup setup-demo demo local-aws test test-transitions test-bare test-s3 test-head test-kernel lint types check format synth \
-	diff review pipeline-roles actionlint deployer-policy bootstrap deploy destroy snapshots schema pictures audit permissions record-calls instance-types prices copy-references lock lock-image sbom bench bench-synth bench-head \
+	diff review pipeline-roles actionlint deployer-policy bootstrap deploy renew destroy snapshots schema pictures audit permissions record-calls instance-types prices copy-references lock lock-image sbom bench bench-synth bench-head \
 	bench-scale bench-disk bench-s3 bench-boot bench-first-run bench-cli clean clean-docker
 
 help: ## Shows these targets
