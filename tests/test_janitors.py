@@ -258,6 +258,7 @@ def test_old_volumes_without_an_instance_are_deleted_and_no_others(
         stray_volumes.delete(lab, ec2=refusing, now=later)
     assert stray_volumes.delete(lab, ec2=Ahead(ec2), now=later) == {"deleted": [], "gib": 0}
     stray = volume(testbed, "lab")
+    later = datetime.now(UTC) + stray_volumes.IN_USE_SOON
     assert stray_volumes.delete(lab, ec2=ec2, now=later) == {"deleted": [stray], "gib": 7}
     left = {each["VolumeId"] for each in ec2.describe_volumes()["Volumes"]}
     assert left >= {used, other}
