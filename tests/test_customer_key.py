@@ -215,7 +215,9 @@ def test_everything_that_is_logged_is_kept_for_ten_years() -> None:
 
 
 @pytest.mark.parametrize(
-    ("delete", "policy"), [(False, "RetainExceptOnCreate"), (True, "Delete")], ids=["kept", "deleted"]
+    ("delete", "policy"),
+    [(False, "RetainExceptOnCreate"), (True, "Delete")],
+    ids=["kept", "deleted"],
 )
 def test_flow_logs_survive_the_stack_if_the_data_does(delete: bool, policy: str) -> None:
     both = {"delete_with_stack": delete, "delete_data_for_good": delete}
